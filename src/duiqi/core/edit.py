@@ -1,0 +1,196 @@
+"""`Change`: one replacement in a text. Applying changes moves spans, tokens and tags along with the text.
+
+Offsets count characters (code points) of the original text, the end excluded. `start == end` inserts, an empty `new`
+deletes. An edit is a part that proposes changes; `edit_dataset` carries them out on every row of a data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import OptionError, PartError
+from duiqi.core.part import Part
+from duiqi.core.seed import generator
+
+_GAP = -1  # owner of a character that separates tokens
+_NEW = -2  # owner of a character that belongs to no original token
+
+
+@dataclass(frozen=True)
+class Change:
+    """Replace the characters `start` to `end` (excluded) of a text by `new`."""
+
+    start: int
+    end: int
+    new: str
+
+    @property
+    def growth(self) -> int:
+        """By how many characters the text gets longer; negative where it shrinks."""
+        return len(self.new) - (self.end - self.start)
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A text after its changes, and those changes: sorted, none overlapping another."""
+
+    text: str
+    changes: tuple[Change, ...] = ()
+
+    def move_span(self, start: int, end: int) -> tuple[int, int] | None:
+        """Where the span now lies; `None` where it was destroyed.
+
+        A change inside the span goes with it, an insertion at one of its ends stays outside. A span is destroyed when
+        a change reaches over one of its ends, or when nothing of it is left. An empty span stays empty.
+        """
+        before = inside = 0
+        for change in self.changes:
+            if change.end <= start:
+                before += change.growth
+            elif change.start >= end:
+                break
+            elif start <= change.start and change.end <= end:
+                inside += change.growth
+            else:
+                return None
+        moved = (start + before, end + before + inside)
+        return None if start < end and moved[0] == moved[1] else moved
+
+
+def apply(text: str, changes: Iterable[Change]) -> Edited:
+    """The text with the changes made; `PartError` where two overlap or one lies outside the text.
+
+    >>> apply("a kettle", [Change(2, 3, "K")]).text
+    'a Kettle'
+    """
+    ordered = _ordered(text, changes)
+    pieces, at = [], 0
+    for change in ordered:
+        pieces += [text[at : change.start], change.new]
+        at = change.end
+    return Edited("".join([*pieces, text[at:]]), ordered)
+
+
+def apply_tokens(
+    tokens: Sequence[str], tags: Sequence[Any], changes: Iterable[Change], *, outside: Any = "O"
+) -> tuple[list[str], list[Any]]:
+    """Tokens and tags after changes whose offsets count in `" ".join(tokens)`.
+
+    New whitespace splits a token: its first piece keeps the tag, the others continue it (`B-x` becomes `I-x`).
+    A deleted space joins two tokens, and the first one's tag stays. A token of which nothing is left goes with its
+    tag. A word that touches no original token is tagged `outside`.
+    """
+    if len(tokens) != len(tags):
+        raise PartError(
+            f"expected one tag per token, given {len(tags)} tags for {len(tokens)} tokens",
+            hint="Token rows need a list of tags as long as the list of tokens.",
+        )
+    words: list[tuple[str, int]] = []
+    open_word = False
+    for character, owner in _owned(tokens, changes):
+        if owner == _GAP:
+            open_word = False
+        elif open_word:
+            word, first = words[-1]
+            words[-1] = (word + character, owner if first == _NEW else first)
+        else:
+            words.append((character, owner))
+            open_word = True
+    moved, last = [], _NEW
+    for _, owner in words:
+        moved.append(outside if owner == _NEW else _continued(tags[owner]) if owner == last else tags[owner])
+        last = owner
+    return [word for word, _ in words], moved
+
+
+def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0, **options: Any) -> Dataset:
+    """The same rows with the texts edited by `part` in one batched call; ids, labels and draw keys stay.
+
+    Every row has a generator of its own, derived from the seed, the part's name and the row's id: what happens to a
+    row does not depend on the others or on their order. `strength`, 0 to 1, is the share of the proposed changes that
+    are made; those of a lower strength are among those of a higher one. Rows of tokens keep their tags aligned.
+    """
+    if not 0 <= strength <= 1:
+        raise OptionError(f"expected a strength from 0 to 1, given {strength}", hint="1 makes all proposed changes.")
+    rngs = [generator(seed, part.name, row) for row in data.row_ids]
+    proposed = part(data.texts, rngs, **options)
+    if len(proposed) != len(data):
+        raise PartError(
+            f"expected one list of changes for each of {len(data)} texts, given {len(proposed)} by '{part.name}'",
+            hint="An edit returns an empty list for a text that it leaves alone.",
+        )
+    changes = [_thinned(each, rng, strength) for each, rng in zip(proposed, rngs, strict=True)]
+    if data.schema.tokens is not None:
+        return _edited_tokens(data, changes)
+    return data.edited([apply(text, each).text for text, each in zip(data.texts, changes, strict=True)])
+
+
+def _ordered(text: str, changes: Iterable[Change]) -> tuple[Change, ...]:
+    ordered = tuple(sorted(changes, key=lambda change: (change.start, change.end)))
+    at = 0
+    for change in ordered:
+        if not at <= change.start <= change.end <= len(text):
+            raise PartError(
+                f"expected changes inside {len(text)} characters, each starting where the last one ended or later, "
+                f"given {change} after character {at}",
+                hint="Let the edit propose one change per place, with offsets into the original text.",
+            )
+        at = change.end
+    return ordered
+
+
+def _thinned(changes: Sequence[Change], rng: np.random.Generator, strength: float) -> list[Change]:
+    lots = rng.random(len(changes))
+    return [change for change, lot in zip(changes, lots, strict=True) if lot < strength]
+
+
+def _owned(tokens: Sequence[str], changes: Iterable[Change]) -> list[tuple[str, int]]:
+    """Every character of the edited text with the index of the token it belongs to."""
+    text = " ".join(tokens)
+    owners = [_GAP] * len(text)
+    at = 0
+    for index, token in enumerate(tokens):
+        owners[at : at + len(token)] = [index] * len(token)
+        at += len(token) + 1
+    owned: list[tuple[str, int]] = []
+    at = 0
+    for change in _ordered(text, changes):
+        owned += zip(text[at : change.start], owners[at : change.start], strict=True)
+        heir = _heir(owners, change)
+        owned += [(character, _GAP if character.isspace() else heir) for character in change.new]
+        at = change.end
+    return [*owned, *zip(text[at:], owners[at:], strict=True)]
+
+
+def _heir(owners: Sequence[int], change: Change) -> int:
+    """The token new characters go to: the one they replace, else the one on their left, else on their right."""
+    replaced = owners[change.start : change.end]
+    beside = owners[max(change.start - 1, 0) : change.start], owners[change.end : change.end + 1]
+    return next((owner for owner in [*replaced, *beside[0], *beside[1]] if owner != _GAP), _NEW)
+
+
+def _continued(tag: Any) -> Any:
+    return f"I-{tag[2:]}" if isinstance(tag, str) and tag.startswith("B-") else tag
+
+
+def _edited_tokens(data: Dataset, changes: Sequence[Sequence[Change]]) -> Dataset:
+    rows = data.values("tokens")
+    tagged = data.has("label") and all(
+        isinstance(tags, list) and len(tags) == len(tokens)
+        for tags, tokens in zip(data.values("label"), rows, strict=True)
+    )
+    labels = data.values("label") if tagged else rows
+    moved = [apply_tokens(*row) for row in zip(rows, labels, changes, strict=True)]
+    tokens = [words for words, _ in moved]
+    edited = data.with_column("key", data.draw_keys, column="duiqi_key").with_column("tokens", tokens)
+    if tagged:
+        edited = edited.with_column("label", [tags for _, tags in moved])
+    if data.schema.text is not None:
+        edited = edited.with_column("text", [" ".join(words) for words in tokens])
+    edited.__dict__["row_ids"] = data.row_ids
+    return edited

@@ -1,0 +1,169 @@
+"""`examine`: the one runner behind diagnose, prove, watch and repair."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from duiqi.core.case import Case
+from duiqi.core.errors import DuiqiError
+from duiqi.core.exhibit import Exhibit
+from duiqi.core.gate import Gate, Held, Ruling, judge
+from duiqi.core.measure import Measure
+from duiqi.core.part import Part
+from duiqi.core.report import Finding, Report
+from duiqi.core.slice import ALL, Slice
+
+MOST_EVIDENCE = 5
+MOST_IDS = 200
+
+
+@dataclass(frozen=True)
+class Order:
+    """A probe with its options: what to run."""
+
+    probe: Part
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def orders(
+    case: Case, *, only: Iterable[str] = (), options: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Order]:
+    """All probes, or those named in `only`, with their options."""
+    names = tuple(only) or case.catalogue.names("probe")
+    return [Order(case.catalogue.find("probe", name), (options or {}).get(name, {})) for name in names]
+
+
+def examine(
+    case: Case,
+    probes: Sequence[Order],
+    *,
+    verb: str = "diagnose",
+    gates: Sequence[Gate] = (),
+    against: Report | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Run probes on a case and hold their measures against gates.
+
+    A probe whose needs are missing, or that raises, is skipped with its reason. `gates` replace the default gates on
+    the same measure. With `against`, a report on the same rows, every ruling carries the paired change from it.
+    """
+    started = time.monotonic()
+    measures: list[Measure] = []
+    exhibits: list[Exhibit] = []
+    skipped: list[dict[str, Any]] = []
+    seconds: dict[str, float] = {}
+    for number, order in enumerate(probes):
+        if progress:
+            progress(order.probe.name, number, len(probes))
+        begun = time.monotonic()
+        found, why = _run(case, order)
+        seconds[order.probe.name] = round(time.monotonic() - begun, 3)
+        skipped += [why] if why else []
+        measures += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Measure)]
+        exhibits += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Exhibit)]
+    rulings = judge(hold(measures, probes, gates, against))
+    kinds = {order.probe.name: str(order.probe.kind) for order in probes}
+    return Report(
+        verb=verb,
+        seed=case.seed,
+        measures=tuple(measures),
+        rulings=tuple(rulings),
+        findings=tuple(_finding(case, ruling, kinds) for ruling in rulings if ruling.verdict == "fail"),
+        exhibits=tuple(exhibits),
+        skipped=tuple(skipped),
+        facts={"seconds": round(time.monotonic() - started, 2), "seconds_by_probe": seconds},
+    )
+
+
+def hold(
+    measures: Sequence[Measure], probes: Sequence[Order], gates: Sequence[Gate], against: Report | None
+) -> list[Held]:
+    """Every gate with every measure it speaks of; the user's gates stand in for the defaults on the same measure."""
+    held = []
+    for measure in measures:
+        if measure.metric.facts.get("shape"):
+            continue
+        own = [gate for gate in gates if gate.speaks_of(measure)]
+        default = [gate for order in probes if order.probe.name == measure.probe for gate in order.probe.gates]
+        before = against.find(measure) if against else None
+        for gate in own or [gate for gate in default if gate.speaks_of(measure)]:
+            held.append(gate.hold(measure, before))
+    return [each for each in held if each is not None]
+
+
+def _run(case: Case, order: Order) -> tuple[list[Measure | Exhibit], dict[str, Any] | None]:
+    missing = [need for need in order.probe.needs if not case.has(need)]
+    if missing:
+        return [], {"probe": order.probe.name, "needs": missing, "why": "missing", "hint": f"supply {missing[0]}"}
+    options = order.probe.check(order.options)  # a mistyped option is the user's to mend, not a reason to skip
+    try:
+        return list(order.probe.function(case, **options)), None
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:  # whatever a part raises: the run goes on and the report says so
+        hint = error.hint if isinstance(error, DuiqiError) else "see detail"
+        detail = f"{type(error).__name__}: {error}"
+        return [], {"probe": order.probe.name, "needs": [], "why": "raised", "detail": detail, "hint": hint}
+
+
+def _finding(case: Case, ruling: Ruling, kinds: Mapping[str, str]) -> Finding:
+    measure = ruling.measure
+    meant = _worst_slice(measure)
+    mask = case.mask(meant) if meant.where else np.ones(len(case.data), dtype=bool)
+    kind = kinds[measure.probe]
+    remedies = [part.name for part in case.catalogue.all("remedy") if kind in part.treats]
+    return Finding(
+        kind=kind,
+        probe=measure.probe,
+        ruling=ruling,
+        slice=meant,
+        rows=int(mask.sum()),
+        severity=_distance(ruling) * float(mask.mean()) * 1000,
+        row_ids=tuple(map(str, case.data.row_ids[mask][:MOST_IDS])),
+        evidence=tuple(evidence(case, meant)),
+        remedies=tuple(remedies),
+    )
+
+
+def _worst_slice(measure: Measure) -> Slice:
+    """The slice a finding is about: for a gap or a worst group that of its worst level, else the measure's own."""
+    across = measure.across
+    if across is None or across.reduce == "difference":
+        return measure.slice
+    worst = np.nanargmin if measure.metric.facts["better"] == "higher" else np.nanargmax
+    level = across.levels[int(worst(measure.values))]
+    columns, values = across.by.split(" × "), level.split(" × ")
+    where = [Slice.of(column, value).where[0] for column, value in zip(columns, values, strict=True)]
+    return Slice(measure.slice.where + tuple(where))
+
+
+def _distance(ruling: Ruling) -> float:
+    (bound,) = ruling.gate.bound.values()
+    judged = ruling.held.judged
+    return abs(judged.value + bound if ruling.gate.no_worse_by is not None else judged.value - bound)
+
+
+def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dict[str, Any]]:
+    """Rows of a slice that were answered wrong, the most confident first."""
+    if not (case.has("model.probs") and case.has("data.label")):
+        return []
+    inside = case.mask(slice) if slice is not ALL and slice.where else np.ones(len(case.data), dtype=bool)
+    confidence = case.guess.probs.max(axis=1)
+    wrong = np.flatnonzero(inside & ~case.right)
+    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    labels = case.labels
+    return [
+        {
+            "row_id": str(case.data.row_ids[i]),
+            "text": case.data.texts[i],
+            "label": labels[case.truth[i]],
+            "answer": labels[case.guess.label[i]],
+            "confidence": round(float(confidence[i]), 4),
+        }
+        for i in chosen
+    ]

@@ -1,0 +1,72 @@
+"""`Plan`: what a remedy proposes. Four optional factors that compose; two answers to one question clash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a remedy proposes; everything is optional and `a | b` composes.
+
+    `data`: a function from training rows to training rows (functions compose, left first).
+    `objective`: the loss to lower, from `duiqi.model.objective`. `scope`: which weights move, from `duiqi.model.scope`.
+    `training`: settings of the one training loop (`epochs`, `learning_rate`, …).
+    `finish`: functions `(model, rows) -> {"temperature": …}` that change how scores become answers, not the weights;
+    they run after training, on rows that were not trained on.
+    `remedies` are the names and options of the remedies in it, for the lineage.
+    """
+
+    data: Callable[[Dataset], Dataset] | None = None
+    objective: Any = None
+    scope: Any = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    finish: tuple[Callable[[Any, Dataset], Mapping[str, float]], ...] = ()
+    remedies: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+    @property
+    def trains(self) -> bool:
+        """Whether carrying the plan out moves weights."""
+        return any(part is not None for part in (self.data, self.objective, self.scope)) or bool(self.training)
+
+    def __or__(self, other: Plan) -> Plan:
+        return Plan(
+            data=_chain(self.data, other.data),
+            objective=self._one("objective", other),
+            scope=self._one("scope", other),
+            training={**self.training, **self._unless_clashing(other)},
+            finish=self.finish + other.finish,
+            remedies=self.remedies + other.remedies,
+        )
+
+    def _one(self, factor: str, other: Plan) -> Any:
+        mine, theirs = getattr(self, factor), getattr(other, factor)
+        if mine is not None and theirs is not None and mine != theirs:
+            raise self._clash(factor, other)
+        return mine if theirs is None else theirs
+
+    def _unless_clashing(self, other: Plan) -> Mapping[str, Any]:
+        for setting, value in other.training.items():
+            if self.training.get(setting, value) != value:
+                raise self._clash(setting, other)
+        return other.training
+
+    def _clash(self, factor: str, other: Plan) -> OptionError:
+        mine, theirs = (" + ".join(name for name, _ in plan.remedies) or "a plan" for plan in (self, other))
+        return OptionError(
+            f"expected remedies that agree on the {factor}, given {mine} and {theirs}, which set it differently",
+            hint="Use one of them, or give both the same option.",
+        )
+
+
+def _chain(
+    first: Callable[[Dataset], Dataset] | None, second: Callable[[Dataset], Dataset] | None
+) -> Callable[[Dataset], Dataset] | None:
+    if first is None or second is None:
+        return first or second
+    return lambda rows: second(first(rows))

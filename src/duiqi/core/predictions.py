@@ -1,0 +1,127 @@
+"""`Predictions`: what a model answered, aligned to row ids. And `Predictor`: whatever can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.task import Task
+
+OUTPUTS = ("probs", "tags", "spans", "text", "scores", "loglik", "embedding", "gradient", "attention")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Columns aligned to row ids.
+
+    Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `spans` list of (text, start, score)
+    · `text` list of str · `scores` float[n] · `loglik` float[n], natural log · `embedding` float[n, d].
+    """
+
+    row_ids: NDArray[np.str_]
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            if len(column) != len(self.row_ids):
+                raise ValueError(f"predictions of '{name}': {len(column)} answers for {len(self.row_ids)} rows")
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name]
+
+    @property
+    def probs(self) -> NDArray[np.float64]:
+        """Class probabilities, float[n, k]."""
+        return np.asarray(self.columns["probs"], dtype=np.float64)
+
+    @cached_property
+    def label(self) -> NDArray[np.int64]:
+        """The most probable class of every row, int[n]."""
+        return self.probs.argmax(axis=1)
+
+    def take(self, rows: NDArray[Any]) -> Predictions:
+        """The answers at the given positions or where a mask is true."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        columns = {k: v[rows] if isinstance(v, np.ndarray) else [v[i] for i in rows] for k, v in self.columns.items()}
+        return Predictions(self.row_ids[rows], columns)
+
+    def with_columns(self, columns: Mapping[str, Any]) -> Predictions:
+        """These answers and more columns."""
+        return Predictions(self.row_ids, {**self.columns, **columns})
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Anything that answers can be diagnosed: a bundle in memory, an HTTP API, a table of recorded answers."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when an answer could change: weights, tokenizer, adapter, prompt, task, calibration."""
+
+    @property
+    def task(self) -> Task:
+        """What it was made for."""
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """Which of `OUTPUTS` it can give."""
+
+    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
+        """The asked outputs for every row of `data`, in its order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A predictor that looks its answers up: predictions made elsewhere, or simulated ones."""
+
+    task: Task
+    answers: Predictions
+    name: str = "recorded"
+
+    @property
+    def offers(self) -> frozenset[str]:
+        return frozenset(self.answers.columns)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        from duiqi.core.seed import hash64
+
+        columns = sorted(
+            (
+                name,
+                np.asarray(column, dtype=object).tobytes() if not isinstance(column, np.ndarray) else column.tobytes(),
+            )
+            for name, column in self.answers.columns.items()
+        )
+        return f"{hash64(repr(columns)):016x}"
+
+    @cached_property
+    def _where(self) -> dict[str, int]:
+        return {str(row): i for i, row in enumerate(self.answers.row_ids)}
+
+    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
+        """The recorded answers of these rows; a row without one is a `DataError`."""
+        from duiqi.core.errors import DataError
+
+        missing = [row for row in data.row_ids if str(row) not in self._where]
+        if missing:
+            raise DataError(
+                f"expected a recorded answer for every row of {data.name}, given none for {len(missing)} rows "
+                f"(first: {missing[0]})",
+                hint="Record the answers for these rows, or give a model instead.",
+            )
+        taken = self.answers.take(np.array([self._where[str(row)] for row in data.row_ids], dtype=np.int64))
+        return Predictions(data.row_ids, {name: taken[name] for name in outputs})

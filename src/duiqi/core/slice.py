@@ -1,0 +1,132 @@
+"""`Slice`: a rule that says which rows are meant, the same on any data set. In words a person can check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError
+
+# A Chinese, Japanese or Korean character is a word of its own; everything else is cut at what is no letter or digit.
+CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
+_WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*")
+_CJK = re.compile(f"[{CJK}]")
+_NUMBER = re.compile(r"\d|[一二三四五六七八九十百千万亿两]+[个只次天年月元块分名]")
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|nowhere|cannot|without|hardly|barely)\b|n['’]t\b"
+    r"|[不没沒无無未非莫勿别別]",
+    re.IGNORECASE,
+)
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case; every Chinese character counts as one."""
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+def is_cjk(text: str) -> bool:
+    """Whether a text has a Chinese, Japanese or Korean character."""
+    return _CJK.search(text) is not None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`column op value`. Columns are those of the data, or `text`, `length` (in words), `negation`, `number`."""
+
+    column: str
+    op: str
+    value: Any
+
+    def mask(self, data: Dataset) -> NDArray[np.bool_]:
+        """Which rows meet it, bool[n]."""
+        derived = _DERIVED.get(self.column)
+        values = derived(data) if derived and self.column not in data.schema.groups else data.group(self.column)
+        compare = _OPS.get(self.op)
+        if compare is None:
+            raise DataError(f"expected a comparison among {', '.join(_OPS)}, given '{self.op}'", hint="Mend the rule.")
+        return compare(values, self.value)
+
+    def __str__(self) -> str:
+        if self.op == "contains":
+            return f"{self.column} has '{self.value}'"
+        return self.column if self.value is True else f"{self.column} {self.op} {self.value}"
+
+
+def _contains(texts: Any, value: str) -> NDArray[np.bool_]:
+    wanted = words(value)
+    if is_cjk(value):
+        return np.fromiter((value.casefold() in text.casefold() for text in texts), dtype=bool, count=len(texts))
+    size = len(wanted)
+    joined = (f" {' '.join(words(text))} " for text in texts)
+    return np.fromiter((f" {' '.join(wanted)} " in text for text in joined), dtype=bool, count=len(texts)) & (size > 0)
+
+
+_OPS: Mapping[str, Callable[[Any, Any], NDArray[np.bool_]]] = {
+    "==": lambda values, value: np.asarray(values == (value if isinstance(value, bool) else type_as(values, value))),
+    ">=": lambda values, value: np.asarray(values >= value),
+    "<=": lambda values, value: np.asarray(values <= value),
+    "contains": _contains,
+}
+
+
+def type_as(values: Any, value: Any) -> Any:
+    """`value` in the type of an array of strings or numbers."""
+    return str(value) if getattr(values, "dtype", None) is not None and values.dtype.kind == "U" else value
+
+
+def lengths(data: Dataset) -> NDArray[np.int64]:
+    """Number of words of every row, int[n]."""
+    return np.fromiter((len(_WORD.findall(text)) for text in data.texts), dtype=np.int64, count=len(data))
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[Dataset], NDArray[np.bool_]]:
+    return lambda data: np.fromiter((pattern.search(t) is not None for t in data.texts), dtype=bool, count=len(data))
+
+
+_DERIVED: Mapping[str, Callable[[Dataset], Any]] = {
+    "text": lambda data: data.texts,
+    "length": lengths,
+    "negation": _matches(_NEGATION),
+    "number": _matches(_NUMBER),
+    "label": lambda data: np.array([str(v) for v in data.values("label")], dtype=np.str_),
+}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows that meet all conditions; without conditions: all rows."""
+
+    where: tuple[Condition, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The slice as one line: a name that is equal exactly for equal slices."""
+        return " and ".join(sorted(map(str, self.where))) or "all"
+
+    def mask(self, data: Dataset) -> NDArray[np.bool_]:
+        """Which rows are meant, bool[n]."""
+        mask = np.ones(len(data), dtype=bool)
+        for condition in self.where:
+            mask &= condition.mask(data)
+        return mask
+
+    def to_json(self) -> dict[str, Any]:
+        return {"rule": self.rule, "where": [{"column": c.column, "op": c.op, "value": c.value} for c in self.where]}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Slice:
+        return cls(tuple(Condition(c["column"], c["op"], c["value"]) for c in said["where"]))
+
+    @classmethod
+    def of(cls, column: str, value: Any, op: str = "==") -> Slice:
+        """The slice of a single condition."""
+        return cls((Condition(column, op, value),))
+
+
+ALL = Slice()

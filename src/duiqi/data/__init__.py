@@ -1,0 +1,1 @@
+"""Data work: reading, finding duplicates, splitting. Needs core only."""

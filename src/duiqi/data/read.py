@@ -1,0 +1,173 @@
+"""Rows from a file, a folder or the hub, as data sets whose columns have roles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from duiqi.core.dataset import Dataset, Schema
+from duiqi.core.errors import DataError, DependencyError, nearest
+from duiqi.data.columns import PARTS, build, part_name, resolve
+from duiqi.data.formats import Raw, from_arrow, is_readable, read_file
+
+HUB = "hub:"
+
+
+def read(
+    source: str | Path,
+    *,
+    text: str | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+    groups: str | Sequence[str] = (),
+    id: str | None = None,
+    split: str | None = None,
+    time: str | None = None,
+    cluster: str | None = None,
+    tokens: str | None = None,
+    weight: str | None = None,
+) -> dict[str, Dataset]:
+    """Data sets "train", "dev" and "test" as far as they are there, or "all" for a file that is not divided.
+
+    `source` is a csv, tsv, json, jsonl or parquet file (also gzipped), a folder that holds such files named train,
+    dev (or valid, validation, val) and test, or `hub:NAME` (`hub:NAME#CONFIG`), the only source that uses a network.
+    A file with a split column is divided by it. Columns that are not named here are guessed where their names are
+    plain; each guess is a note of the data set. Classes are strings. Raises `DataError` on what cannot be read and
+    `DependencyError` where the hub needs a package.
+    """
+    asked = {
+        "text": text,
+        "text_pair": text_pair,
+        "label": label,
+        "id": id,
+        "split": split,
+        "time": time,
+        "cluster": cluster,
+        "tokens": tokens,
+        "weight": weight,
+    }
+    raws = _from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
+    schema, notes = resolve(list(raws.values()), asked, [groups] if isinstance(groups, str) else list(groups))
+    if schema.split and list(raws) == ["all"]:
+        raws = _divided(raws["all"], schema)
+    elif schema.split and not split:  # the files divide the rows, so a column of that name is a column like others
+        schema, notes = replace(schema, split=None), tuple(each for each in notes if each.get("role") != "split")
+    return build(raws, schema, notes)
+
+
+def require_labels(dataset: Dataset) -> None:
+    """Raise a `DataError` unless the rows have labels of at least two kinds, as training needs."""
+    labels = Counter(map(str, dataset.values("label")))
+    if len(labels) < 2:
+        raise DataError(
+            f"expected at least two different labels in {dataset.name}, given only "
+            f"'{next(iter(labels), '')}' in {len(dataset)} rows",
+            hint=f"Is '{dataset.schema.label}' the label column? Name another with --label COLUMN, or add rows.",
+        )
+
+
+def check_labels(train: Dataset, others: Iterable[Dataset]) -> None:
+    """Raise a `DataError` where a label of other rows was never seen in train."""
+    known = set(map(str, train.values("label")))
+    for other in others:
+        unseen = Counter(label for label in map(str, other.values("label")) if label not in known)
+        if unseen:
+            first = min(unseen)
+            shown = ", ".join(f"'{label}' ({count} rows)" for label, count in sorted(unseen.items())[:5])
+            raise DataError(
+                f"expected only labels of {train.name} in {other.name}, given {shown}"
+                f"{' …' if len(unseen) > 5 else ''} never seen there",
+                hint=f"{nearest(first, known)} Rename these labels, add such rows to train, or leave them out.",
+            )
+
+
+# Sources
+
+
+def _from_disk(path: Path) -> dict[str, Raw]:
+    if path.is_dir():
+        return _from_folder(path)
+    if not path.exists():
+        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            f"expected a file or folder, given {path}, which does not exist", hint=nearest(path.name, beside)
+        )
+    return {"all": read_file(path, path.name.split(".")[0])}
+
+
+def _from_folder(folder: Path) -> dict[str, Raw]:
+    files = sorted(each for each in folder.iterdir() if each.is_file())
+    named: dict[str, list[Path]] = {part: [] for part in PARTS}
+    for each in files:
+        part = part_name(each.name.split(".")[0])
+        if part is not None and is_readable(each):
+            named[part].append(each)
+    for part, paths in named.items():
+        if len(paths) > 1:
+            raise DataError(
+                f"expected one file for {part} in {folder}, given {' and '.join(path.name for path in paths)}",
+                hint="Leave one of them there, or give a single file.",
+            )
+    if not any(named.values()):
+        shown = ", ".join(each.name for each in files[:10]) or "nothing"
+        raise DataError(
+            f"expected files named train, dev and test (csv, tsv, json, jsonl, parquet) in {folder}, given {shown}",
+            hint="Rename the files, or give one file: it is divided for you.",
+        )
+    return {part: read_file(paths[0], f"{folder.resolve().name}/{part}") for part, paths in named.items() if paths}
+
+
+def _from_hub(source: str) -> dict[str, Raw]:
+    name, _, config = source.removeprefix(HUB).partition("#")
+    try:
+        import datasets
+    except ImportError as error:
+        raise DependencyError(
+            f"expected the package 'datasets' to read {source}, given none", hint="pip install 'duiqi[hub]'"
+        ) from error
+    try:
+        found = datasets.load_dataset(name, config or None)
+    except Exception as error:  # the package raises many kinds: no network, no such set, a config to choose
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"expected a data set of this name on the hub, given {source} ({reason})",
+            hint="Check the name and the network; a set with several configs needs hub:NAME#CONFIG.",
+        ) from error
+    raws = {part_name(each): _from_table(rows, f"{name}/{each}") for each, rows in found.items() if part_name(each)}
+    if raws:
+        return {part: raws[part] for part in PARTS if part in raws}
+    return {"all": _from_table(next(iter(found.values())), name)}
+
+
+def _from_table(rows: object, name: str) -> Raw:
+    """Columns of a table of the package `datasets`; numbered classes get their names."""
+    raw = from_arrow(rows.with_format("arrow")[:], name)  # type: ignore[attr-defined]
+    columns = dict(raw.columns)
+    for column, feature in rows.features.items():  # type: ignore[attr-defined]
+        if hasattr(feature, "int2str"):
+            named = (None if value is None or value < 0 else feature.int2str(value) for value in columns[column])
+            columns[column] = list(named)
+    return replace(raw, columns=columns)
+
+
+def _divided(raw: Raw, schema: Schema) -> dict[str, Raw]:
+    """The rows of each part, by the split column."""
+    values = raw.columns[str(schema.split)]
+    parts = [part_name(value) if isinstance(value, str) else None for value in values]
+    wrong = [row for row, part in enumerate(parts) if part is None]
+    if wrong:
+        raise DataError(
+            f"expected train, dev or test in column '{schema.split}' of {raw.name}, given {values[wrong[0]]!r} in "
+            f"{len(wrong)} rows ({raw.where(wrong)})",
+            hint="Rename these values, leave these rows out, or leave the split column out to have the rows divided.",
+        )
+    return {
+        part: _rows(raw, [i for i, each in enumerate(parts) if each == part], part) for part in PARTS if part in parts
+    }
+
+
+def _rows(raw: Raw, rows: list[int], part: str) -> Raw:
+    columns: Mapping[str, list[object]] = {name: [values[i] for i in rows] for name, values in raw.columns.items()}
+    return replace(raw, columns=columns, places=[raw.places[i] for i in rows], name=f"{raw.name}/{part}")

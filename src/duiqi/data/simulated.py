@@ -1,0 +1,135 @@
+"""Simulated cases: texts, truths and answers with known faults, for the patients that probes bring along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duiqi.core.case import Case
+from duiqi.core.dataset import Dataset
+from duiqi.core.part import Catalogue
+from duiqi.core.predictions import Predictions, Recorded
+from duiqi.core.seed import hash64
+from duiqi.core.task import Task
+
+LABELS = ("negative", "positive")
+_SUBJECTS = ("the film", "this kettle", "our room", "the phone", "my order", "the novel", "the bag", "the app", "lunch")
+_PRAISE = ("is excellent", "works well", "was a joy", "looks lovely", "feels solid", "is worth it", "pleased us all")
+_BLAME = ("is awful", "broke at once", "was a bore", "looks cheap", "feels flimsy", "is a waste", "annoyed us all")
+_TAILS = ("from the first day", "as far as I can tell", "for the price", "in every way", "after a week", "once more")
+_FILLERS = (
+    "honestly",
+    "frankly",
+    "so far",
+    "to be fair",
+    "this time",
+    "in short",
+    "again",
+    "for us",
+    "today",
+    "overall",
+)
+
+
+def simulated_texts(rng: np.random.Generator, truth: NDArray[np.int64]) -> list[str]:
+    """One short review for every truth (0 blame, 1 praise); most are different."""
+    banks = (_BLAME, _PRAISE)
+    picks = [rng.integers(0, 1 << 30, 5) for _ in truth]
+    return [
+        f"{_FILLERS[p[0] % 10]} {_SUBJECTS[p[1] % 9]} {banks[t][p[2] % 7]} {_TAILS[p[3] % 6]} no {p[4] % 997}"
+        for p, t in zip(picks, truth, strict=True)
+    ]
+
+
+def confident_probs(
+    rng: np.random.Generator, truth: NDArray[np.int64], wrong: NDArray[np.bool_], *, temperature: float = 1.0
+) -> NDArray[np.float64]:
+    """Probabilities float[n, 2] whose answers are wrong where said; about calibrated at temperature 1, surer above."""
+    logit = np.abs(rng.normal(2.4, 0.9, len(truth))) * temperature
+    sure = 1 / (1 + np.exp(-np.maximum(logit, 0.02)))
+    answer = np.where(wrong, 1 - truth, truth)
+    probs = np.empty((len(truth), 2))
+    probs[np.arange(len(truth)), answer] = sure
+    probs[np.arange(len(truth)), 1 - answer] = 1 - sure
+    return probs
+
+
+def simulated_case(
+    rng: np.random.Generator,
+    *,
+    rows: int = 900,
+    error: float | Callable[[Dataset], NDArray[np.float64]] = 0.12,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    positive: float = 0.5,
+    train_rows: int = 0,
+    train_positive: float | None = None,
+    temperature: float = 1.0,
+    ambiguity: float = 0.0,
+    **options: Any,
+) -> Case:
+    """A case with recorded answers. `error` is a rate, or a function that gives each row's rate.
+
+    `groups` maps columns to their values, drawn evenly; `positive` is the share of the second class;
+    a share `ambiguity` of the texts reads like the other class. Surer answers
+    are wrong less often, so that the healthy case is close to calibrated.
+    """
+    data = _draw(rng, rows, positive, groups or {}, ambiguity)
+    train = _draw(rng, train_rows, positive if train_positive is None else train_positive, groups or {}, ambiguity)
+    truth = np.array([LABELS.index(label) for label in data.values("label")], dtype=np.int64)
+    rate = error(data) if callable(error) else np.full(rows, error)
+    probs = confident_probs(rng, truth, rng.random(rows) < rate, temperature=temperature)
+    catalogue = Catalogue.installed()
+    task = catalogue.task("classify", labels=LABELS)
+    recorded = Recorded(task, Predictions(data.row_ids, {"probs": probs}))
+    seed = int(rng.integers(1 << 31))
+    return Case(recorded, data, train=train if train_rows else None, catalogue=catalogue, seed=seed, **options)
+
+
+def _draw(
+    rng: np.random.Generator, rows: int, positive: float, groups: Mapping[str, Sequence[str]], ambiguity: float
+) -> Dataset:
+    truth = (rng.random(rows) < positive).astype(np.int64)
+    columns: dict[str, Sequence[Any]] = {
+        "text": simulated_texts(rng, np.where(rng.random(rows) < ambiguity, 1 - truth, truth)),
+        "label": [LABELS[t] for t in truth],
+        **{name: [values[i] for i in rng.integers(0, len(values), rows)] for name, values in groups.items()},
+    }
+    return Dataset.of(columns, groups=tuple(groups))
+
+
+def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:
+    """A case whose model answers edited rows as the originals, but for a share `slips` of them."""
+    case = simulated_case(rng, rows=rows, error=0.1)
+    assert isinstance(case.predictor, Recorded)
+    originals = dict(zip(map(str, case.data.row_ids), case.data.texts, strict=True))
+    return replace(case, predictor=Slipping(case.predictor, originals, slips))
+
+
+@dataclass(frozen=True)
+class Slipping:
+    """Recorded answers that are turned round on a share `slips` of the rows whose text is no longer the original."""
+
+    recorded: Recorded
+    originals: Mapping[str, str]
+    slips: float
+    name: str = "slipping"
+    fingerprint: str = "slipping"
+    offers: frozenset[str] = frozenset({"probs"})
+
+    @property
+    def task(self) -> Task:
+        return self.recorded.task
+
+    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
+        """The recorded probabilities, reversed where the model slips; which rows those are depends on the text alone."""
+        answers = self.recorded.predict(data, outputs)
+        slips = [
+            text != self.originals[str(row)] and hash64(text) / 2**64 < self.slips
+            for row, text in zip(data.row_ids, data.texts, strict=True)
+        ]
+        probs = np.where(np.array(slips)[:, None], answers.probs[:, ::-1], answers.probs)
+        return answers.with_columns({"probs": probs})

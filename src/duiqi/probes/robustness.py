@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from duiqi.core.case import Case
+from duiqi.core.edit import edit_dataset
+from duiqi.core.exhibit import Exhibit
+from duiqi.core.gate import Gate
+from duiqi.core.measure import Measure
+from duiqi.core.part import probe
+from duiqi.core.predictions import Predictions
+from duiqi.core.seed import derive
+from duiqi.data.simulated import slipping_case
+
+MOST_EXAMPLES = 8
+
+
+@probe(
+    kind="fragility",
+    needs=("model.probs", "data.label", "data.text"),
+    gates=(Gate("accuracy_difference", at_least=-0.05),),
+    source="Ribeiro et al., 2020, Beyond accuracy: behavioral testing of NLP models with CheckList, ACL; "
+    "Belinkov & Bisk, 2018, Synthetic and natural noise both break neural machine translation, ICLR",
+)
+def robustness(
+    case: Case, *, edits: tuple[str, ...] = ("typos", "casing", "punctuation", "whitespace")
+) -> Iterator[Measure | Exhibit]:
+    """How many right answers are lost when the text is written a little differently.
+
+    Every row is edited in a way that should not change the answer (`edits`: names of edits that preserve the label),
+    answered again, and compared with itself: the measure is the accuracy on edited rows minus that on the originals,
+    paired row by row. Edits are drawn from the seed and the row's id, so every model meets the same ones.
+
+    Misleads where an edit does change what a reader would say. Treated by augmenting training rows with such edits
+    and by adversarial training.
+    """
+    parts = [case.catalogue.find("edit", name) for name in edits]
+    flips: list[list[Any]] = []
+    bars = [_bar("original", case.measure("accuracy"))]
+    for part in parts:
+        edited = edit_dataset(case.data, part, seed=derive(case.seed, "robustness"))
+        answers = case.predictor.predict(edited, ["probs"])
+        measure = case.versus("accuracy", case.guess, by=part.name, guess=answers)
+        yield measure
+        bars.append(_bar(part.name, case.measure("accuracy", guess=answers)))
+        flips += _flips(case, edited.texts, answers, part.name)
+    yield Exhibit("bars", {"title": "fragility", "x": "accuracy", "bars": bars})
+    if flips:
+        columns = ["edit", "original", "edited", "label", "answer"]
+        yield Exhibit("table", {"title": "flipped", "columns": columns, "rows": flips, "rows_of_data": True})
+
+
+def _bar(label: str, measure: Measure) -> dict[str, Any]:
+    return {"label": label, "value": measure.value, **measure.interval.to_json()}
+
+
+def _flips(case: Case, texts: list[str], answers: Predictions, name: str) -> list[list[Any]]:
+    """Rows that were right and are wrong once edited, the surest first."""
+    lost = np.flatnonzero(case.right & (answers.label != case.truth))
+    surest = lost[np.argsort(-answers.probs.max(axis=1)[lost], kind="stable")][: MOST_EXAMPLES // 2]
+    return [
+        [name, case.data.texts[i], texts[i], case.labels[case.truth[i]], case.labels[answers.label[i]]] for i in surest
+    ]
+
+
+@robustness.planted
+def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
+    return slipping_case(rng, slips=0.02), slipping_case(rng, slips=0.02 + 0.3 * strength)

@@ -1,0 +1,824 @@
+"""What a report says, in order and in words: the one reading of its JSON that terminal, HTML and Markdown share.
+
+Nothing here knows how a page looks. Every text is plain text; who shows it escapes it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from duiqi.show.sentences import Sentences, is_chinese, is_number, is_share, plain
+
+Json = Mapping[str, Any]
+
+VERDICTS = ("pass", "fail", "unclear")
+EVIDENCE_SHOWN = 5
+EVIDENCE_LENGTH = 280
+_LOWER = re.compile(r"error|loss|brier|gap|drop|flip|attack_success|perplexity|unfaith|latency|seconds")
+_NEGATION = re.compile(r"\b(?:not|no|never|nothing|nobody|without|hardly|cannot)\b|\w+n['’]t\b|[不没無无未别勿莫]", re.I)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_RULE = re.compile(r"^(?P<column>[^=<>!]+?)\s*(?:==?|:)\s*(?P<quote>['\"]?)(?P<value>.*)(?P=quote)$")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row as evidence: its text in pieces (text, marked?), what is true, what the model said and how surely."""
+
+    row_id: str
+    pieces: tuple[tuple[str, bool], ...]
+    truth: str
+    answer: str
+    confidence: str
+    wrong: bool
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """A remedy in words."""
+
+    code: str
+    name: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding in words."""
+
+    kind: str
+    title: str
+    sentence: str
+    worst: str
+    verdict: str
+    status: str
+    severity: float | None
+    harm: str
+    harm_short: str
+    rows: int | None
+    metric: str
+    metric_name: str
+    here: Json | None
+    overall: Json | None
+    before: Json | None
+    asked: str
+    chance: str
+    note: str
+    treatments: tuple[Treatment, ...]
+    command: str
+    examples: tuple[Example, ...]
+    more_rows: int
+    hidden_rows: bool
+    where: tuple[Json, ...] = ()
+
+    @property
+    def beside(self) -> tuple[tuple[str, str, Json], ...]:
+        """What to draw beside each other: (code of the side, metric, measure), in errors where that reads plainer."""
+        now = "after" if self.before else "here"
+        sides = (("before", self.before), (now, self.here), ("overall", self.overall))
+        return tuple((side, *_in_errors(self.kind, self.metric, each)) for side, each in sides if each)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One gate in words; `state` is better, same, worse or unclear where the gate compares two models."""
+
+    probe: str
+    metric: str
+    name: str
+    slice: str
+    bound: str
+    verdict: str
+    verdict_name: str
+    note: str
+    value: str
+    before: str
+    after: str
+    change: str
+    state: str
+    gate: Json = field(repr=False)
+
+    @property
+    def compares(self) -> bool:
+        """Whether it sets two models side by side."""
+        return bool(self.gate.get("before") and self.gate.get("after"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do next: a sentence and the command to type."""
+
+    sentence: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One trial of the repair in words."""
+
+    decision: str
+    decision_name: str
+    name: str
+    options: str
+    why: str
+    targets: tuple[str, ...]
+    seconds: str
+    rows: tuple[tuple[str, str, str, str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline number: what it is called, the number, its interval, and what it was before."""
+
+    name: str
+    value: str
+    interval: str
+    before: str
+    change: str
+    state: str
+    state_name: str
+
+
+class Outline:
+    """The reading of one report in one language. Pure: the report is never changed."""
+
+    def __init__(self, report: Json, *, lang: str) -> None:
+        self.report = report
+        self.words = Sentences.of(lang)
+
+    # ---- small readings
+
+    def listed(self, key: str) -> list[Any]:
+        """A list of the report; empty where there is none."""
+        return [each for each in self.report.get(key) or [] if isinstance(each, Mapping)]
+
+    def table(self, key: str) -> Json:
+        """A table of the report; empty where there is none."""
+        found = self.report.get(key)
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def verb(self) -> str:
+        return str(self.report.get("verb") or "diagnose")
+
+    @cached_property
+    def verdict(self) -> str:
+        given = str(self.report.get("verdict"))
+        return given if given in VERDICTS else "unclear"
+
+    @property
+    def verdict_name(self) -> str:
+        return self.words.name("verdict", self.verdict)
+
+    @property
+    def mark(self) -> str:
+        """The verdict as one sign, so that it does not hang on colour."""
+        return self.words.say(f"mark.{self.verdict}")
+
+    @property
+    def model_name(self) -> str:
+        return str(self.table("model").get("name") or "model")
+
+    @property
+    def data_name(self) -> str:
+        return str(self.table("data").get("name") or "data")
+
+    @property
+    def subject(self) -> str:
+        """Which model on which data, and how many rows."""
+        said = self.words.say("page.on", model=self.model_name, data=self.data_name)
+        rows, split = self.table("data").get("rows"), self.table("data").get("split")
+        parts = [said]
+        if is_number(rows):
+            parts.append(self.words.say("page.split_rows", n=rows, split=split) if split
+                         else self.words.say("page.rows_of", n=rows))  # fmt: skip
+        if self.table("before").get("name"):
+            parts.append(self.words.say("page.from_before", before=self.table("before")["name"]))
+        return " · ".join(parts)
+
+    @cached_property
+    def characters(self) -> bool:
+        """Whether lengths are counted in characters: where the rows are Chinese."""
+        texts = [str(row.get("text") or "") for f in self.listed("findings") for row in f.get("evidence") or []]
+        if not any(texts):
+            conditions = [c for f in self.listed("findings") for c in (f.get("slice") or {}).get("where") or []]
+            texts = [str(c.get("value")) for c in conditions] + [str(label) for label in self.labels]
+        return sum(map(is_chinese, texts)) * 2 > len(texts) or (bool(texts) and all(map(is_chinese, texts)))
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The classes of the task."""
+        return [str(each) for each in (self.table("task").get("options") or {}).get("labels") or []]
+
+    # ---- slices
+
+    @cached_property
+    def _rules(self) -> dict[str, Sequence[Json]]:
+        """The conditions of every rule that some finding or step spells out."""
+        steps = [*(self.table("model").get("lineage") or []), *(self.table("before").get("lineage") or [])]
+        treated = [finding for step in steps for finding in step.get("treated") or []]
+        found = [each.get("slice") or {} for each in [*treated, *self.listed("findings")]]
+        return {str(each.get("rule")): each.get("where") or [] for each in found if each.get("rule")}
+
+    def slice(self, rule: object) -> str:
+        """The name of a slice in words; a rule that nobody spells out is shown as it is."""
+        rule = "all" if rule is None else str(rule)
+        if rule in ("all", "rest", "treated"):
+            return self.words.say(f"slice.{rule}")
+        if rule in self._rules:
+            return self.words.slice(self._rules[rule], characters=self.characters)
+        found = _RULE.match(rule)
+        if found:
+            value = self.words.quote(found["value"])
+            return self.words.say("slice.group", column=found["column"].strip(), value=value)
+        return rule
+
+    # ---- findings
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """All findings in words: failed before unclear, then the most harmful first."""
+        order = {"fail": 0, "unclear": 1}
+        told = [self._problem(each) for each in self.listed("findings")]
+        return tuple(sorted(told, key=lambda p: (p.status == "repaired", order.get(p.verdict, 2), -(p.severity or 0))))
+
+    @property
+    def proven(self) -> tuple[Problem, ...]:
+        """The findings that are no mere suspicion."""
+        return tuple(each for each in self.problems if each.verdict == "fail")
+
+    def _problem(self, finding: Json) -> Problem:
+        words, kind = self.words, str(finding.get("kind") or "other")
+        where = tuple(each for each in (finding.get("slice") or {}).get("where") or [] if isinstance(each, Mapping))
+        rule = str((finding.get("slice") or {}).get("rule") or "all")
+        slice_words = "" if not where and rule == "all" else self.slice(rule) if not where else words.slice(
+            where, characters=self.characters)  # fmt: skip
+        metric, here, overall = self._measured(finding, rule)
+        compared = self._compared(metric, rule)
+        if compared:
+            here = compared["after"]
+        name = words.name("kind", kind)
+        slots = self._slots(kind, metric, here, overall, slice_words)
+        place = ["here", "all"] if slice_words else ["all"]
+        keys = [f"{{}}.{k}.{p}" for k in (kind, "other") for p in place] + ["{}.other.bare"]
+        severity = finding.get("severity") if is_number(finding.get("severity")) else None
+        remedies = tuple(self.treatment(each) for each in finding.get("remedies") or [])
+        evidence = [each for each in finding.get("evidence") or [] if isinstance(each, Mapping)]
+        rows = (finding.get("slice") or {}).get("rows")
+        # a row without text was left out on purpose
+        readable = [each for each in evidence if each.get("text")]
+        shown = tuple(self._example(each, where) for each in readable[:EVIDENCE_SHOWN])
+        return Problem(
+            kind=kind,
+            title=self._title(name, slice_words),
+            sentence=words.title(words.say_first([key.format("sentence") for key in keys], **slots)),
+            worst=words.say_first([key.format("worst") for key in keys], **slots),
+            verdict=str(finding.get("verdict") or "unclear"),
+            status=str(finding.get("status") or ""),
+            severity=severity,
+            harm=self._harm(severity),
+            harm_short=words.say("finding.harm_short", n=self._per_thousand(severity)) if severity else "–",
+            rows=rows if is_number(rows) else None,
+            metric=metric,
+            metric_name=words.metric(metric) if metric else "",
+            here=here,
+            overall=overall,
+            before=compared["before"] if compared else None,
+            asked=self._asked(finding, metric, rule),
+            chance=self._chance(finding, kind, metric),
+            note=self._problem_note(finding, compared),
+            treatments=remedies,
+            command=self._repair_command(remedies[0].code) if remedies else "",
+            examples=shown,
+            more_rows=max(int(rows) - len(shown), 0) if is_number(rows) and shown else 0,
+            hidden_rows=bool(evidence) and not readable,
+            where=where,
+        )
+
+    def _title(self, name: str, slice_words: str) -> str:
+        colon = "：" if self.words.lang == "zh" else ": "
+        return f"{name}{colon}{slice_words}" if slice_words else name
+
+    def _measured(self, finding: Json, rule: str) -> tuple[str, Json | None, Json | None]:
+        """The measure a finding is about, and the same measure over all rows."""
+        measures = [each for each in finding.get("measures") or [] if isinstance(each, Mapping)]
+        metric = str(finding.get("measure") or (measures[0].get("name") if measures else "") or "")
+        same = [each for each in measures if each.get("name") == metric] or measures
+        here = next((each for each in same if each.get("slice") == rule), next(
+            (each for each in same if each.get("slice") not in ("all", "rest")), same[0] if same else None))  # fmt: skip
+        if here is not None:
+            metric = str(here.get("name") or metric)
+        if here is None or here.get("slice", "all") == "all":
+            return metric, here, None
+        return metric, here, self._overall(metric, rule, measures)
+
+    def _overall(self, metric: str, rule: str, measures: Sequence[Json]) -> Json | None:
+        """The measure over all rows that stands beside one of a slice: of the same model, on the same rows."""
+        compared = self._compared(metric, "all")
+        if compared:
+            side: Json = compared["after" if self._compared(metric, rule) else "before"]
+            return side
+        everywhere = [*measures, *self.listed("measures")]
+        return next((m for m in everywhere if m.get("name") == metric and m.get("slice") == "all"), None)
+
+    def _compared(self, metric: str, rule: str) -> Json | None:
+        """The gate that sets both models side by side on a slice."""
+        for gate in self.listed("gates"):
+            if gate.get("measure") == metric and str(gate.get("slice") or "all") == rule:
+                if isinstance(gate.get("before"), Mapping) and isinstance(gate.get("after"), Mapping):
+                    return gate
+        return None
+
+    def _problem_note(self, finding: Json, compared: Json | None) -> str:
+        if finding.get("status"):
+            return "" if compared else self.words.say("finding.before_only")
+        return self.words.say("finding.unclear_note") if finding.get("verdict") == "unclear" else ""
+
+    def _slots(self, kind: str, metric: str, here: Json | None, overall: Json | None, slice_words: str) -> dict[str, Any]:
+        words = self.words
+        wrong, wrong_overall = _as_error(metric, here), _as_error(metric, overall)
+        known = here is not None and is_number(here.get("value"))
+        return {
+            "slice": slice_words or None,
+            "kind_lower": words.name("kind", kind).lower(),
+            "what": words.texts.get(f"kind.{kind}.what") or words.name("kind", kind),
+            "metric": words.metric(metric) if metric else None,
+            "value": words.value(metric, here) if known else None,
+            "plain": words.value(metric, here, low=False) if known else None,
+            "overall": words.value(metric, overall, low=False) if overall else None,
+            "points": self._points(here) if known and here else None,
+            "wrong": words.value("error_rate", wrong) if wrong else None,
+            "wrong_value": words.value("error_rate", wrong, low=False) if wrong else None,
+            "wrong_overall": words.value("error_rate", wrong_overall, low=False) if wrong_overall else None,
+        }
+
+    def _points(self, measure: Json) -> str:
+        """A share that is itself a difference, in unsigned points with its interval."""
+        return self.words.points(measure["value"]).lstrip("+") + self.words.interval(measure)
+
+    def _per_thousand(self, severity: float) -> str:
+        return f"{severity:.1f}" if severity < 10 else f"{severity:.0f}"
+
+    def _harm(self, severity: float | None) -> str:
+        if severity is None or severity <= 0:
+            return ""
+        if severity < 1:
+            return self.words.say("finding.harm_small")
+        return self.words.say("finding.harm", n=f"{severity:.0f}")
+
+    def _asked(self, finding: Json, metric: str, rule: str) -> str:
+        for gate in self.listed("gates"):
+            if (gate.get("probe"), gate.get("measure"), gate.get("slice")) == (finding.get("probe"), metric, rule):
+                return f"{self.words.metric(metric)} {self.bound(metric, gate.get('bound'))}"
+        return ""
+
+    def _chance(self, finding: Json, kind: str, metric: str) -> str:
+        if not is_number(finding.get("expected_by_chance")):
+            return ""
+        name, expected = _in_errors(kind, metric, {"value": finding["expected_by_chance"]})
+        key = "finding.chance_high" if self.better(name) == "lower" else "finding.chance_low"
+        return self.words.say(key, value=self.words.value(name, expected, low=False))
+
+    def treatment(self, code: object) -> Treatment:
+        """A remedy in words."""
+        return Treatment(str(code), self.words.name("remedy", code), self.words.texts.get(f"remedy.{code}.what", ""))
+
+    def _example(self, row: Json, where: Sequence[Json]) -> Example:
+        confidence = row.get("confidence")
+        truth, answer = str(row.get("label", "–")), str(row.get("answer", "–"))
+        return Example(
+            row_id=str(row.get("row_id", "")),
+            pieces=marked(str(row.get("text") or ""), where),
+            truth=truth,
+            answer=answer,
+            confidence=self.words.share(float(confidence)) if is_number(confidence) else "–",  # type: ignore[arg-type]
+            wrong=truth != answer,
+        )
+
+    # ---- gates
+
+    def bound(self, metric: str, bound: object) -> str:
+        """What a gate asks for, in words."""
+        if not isinstance(bound, Mapping) or not bound:
+            return "–"
+        kind, value = next(iter(bound.items()))
+        if kind not in ("at_least", "at_most", "no_worse_by") or not is_number(value):
+            return self.words.say("gate.unknown_bound", bound=self.words.plain_value(bound))
+        shown = self.words.share(float(value)) if is_share(metric) else self.words.decimal(float(value))
+        if kind == "no_worse_by" and is_share(metric):
+            shown = self.words.points(float(value)).lstrip("+")
+        return self.words.say(f"gate.{kind}", value=shown)
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """All gates in words, failed ones first."""
+        order = {"fail": 0, "unclear": 1, "pass": 2}
+        return tuple(sorted(map(self._check, self.listed("gates")), key=lambda each: order.get(each.verdict, 1)))
+
+    def _check(self, gate: Json) -> Check:
+        words, metric = self.words, str(gate.get("measure") or "")
+        verdict = str(gate.get("verdict") or "unclear")
+        measured = gate.get("after") or gate if "value" in gate or gate.get("after") else self._measure(gate)
+        return Check(
+            probe=words.name("probe", gate.get("probe", "")),
+            metric=metric,
+            name=words.metric(metric),
+            slice=self.slice(gate.get("slice")),
+            bound=self.bound(metric, gate.get("bound")),
+            verdict=verdict if verdict in VERDICTS else "unclear",
+            verdict_name=words.name("verdict", verdict),
+            note=self._gate_note(gate),
+            value=words.value(metric, measured),
+            before=words.value(metric, gate.get("before")),
+            after=words.value(metric, gate.get("after")),
+            change=words.value(metric, gate.get("change"), change=True),
+            state=self.change_state(metric, gate.get("change"), verdict),
+            gate=gate,
+        )
+
+    def _measure(self, gate: Json) -> Json | None:
+        key = (gate.get("probe"), gate.get("measure"), gate.get("slice"))
+        found = [m for m in self.listed("measures") if (m.get("probe"), m.get("name"), m.get("slice")) == key]
+        return found[0] if found else None
+
+    def _gate_note(self, gate: Json) -> str:
+        notes = []
+        if gate.get("verdict") == "unclear" and is_number(gate.get("rows_to_settle")):
+            notes.append(self.words.say("gate.to_settle", n=int(gate["rows_to_settle"])))
+        single = gate.get("single_verdict")
+        if single and single != gate.get("verdict"):
+            notes.append(self.words.say("gate.single", verdict=self.words.name("verdict", single)))
+        return self.words.say("list.facts").join(notes)
+
+    def better(self, metric: str) -> str:
+        """Which way is better for a measure: "higher" or "lower"."""
+        for each in self.listed("measures"):
+            if each.get("name") == metric and each.get("better") in ("higher", "lower"):
+                return str(each["better"])
+        return "lower" if _LOWER.search(metric) else "higher"
+
+    def change_state(self, metric: str, change: object, verdict: str = "unclear") -> str:
+        """better, worse, same (within the bound, no difference shown) or unclear; "" where nothing is compared."""
+        if not isinstance(change, Mapping) or not is_number(change.get("low")) or not is_number(change.get("high")):
+            return ""
+        low, high = float(change["low"]), float(change["high"])
+        if self.better(metric) == "lower":
+            low, high = -high, -low
+        if low > 0:
+            return "better"
+        if high < 0:
+            return "worse"
+        return "same" if verdict == "pass" else "unclear"
+
+    # ---- the first sentence
+
+    @cached_property
+    def headline(self) -> tuple[str, ...]:
+        """The verdict in one to two plain sentences."""
+        if self.verb in ("prove", "align", "repair"):
+            rest = self._align_sentence() if self.verb != "prove" else self._prove_sentence()
+            return tuple(each for each in (self._change_sentence(), rest) if each)
+        return (self._diagnose_sentence(),)
+
+    def _number_of_checks(self, verdict: str) -> int:
+        return sum(each.verdict == verdict for each in self.checks)
+
+    def _diagnose_sentence(self) -> str:
+        failed = self.proven
+        if self.verdict == "fail" and failed:
+            return self.words.say("headline.diagnose.fail", n=len(failed), worst=failed[0].worst)
+        if not self.checks and not self.problems:
+            return self.words.say("headline.diagnose.nothing")
+        key = "fail_bare" if self.verdict == "fail" else self.verdict
+        return self.words.say(f"headline.diagnose.{key}", gates=self._number_of_checks(self.verdict))
+
+    def _change_sentence(self) -> str:
+        compared = [each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")]
+        order = {name: i for i, name in enumerate(("accuracy", "macro_f1"))}
+        for each in sorted(compared, key=lambda check: order.get(check.metric, 9)):
+            if each.state:
+                return self.words.say(f"headline.change.{each.state}", metric=each.name, change=each.change)
+        return ""
+
+    def _prove_sentence(self) -> str:
+        failed = self.proven
+        if self.verdict == "fail" and failed:
+            return self.words.say("headline.prove.fail_problem", worst=failed[0].worst)
+        return self.words.say(f"headline.prove.{self.verdict}", gates=self._number_of_checks(self.verdict))
+
+    def _align_sentence(self) -> str:
+        if self.listed("trials") and not any(each.get("decision") == "kept" for each in self.listed("trials")):
+            return self.words.say("headline.align.kept_none")
+        total, repaired = len(self.problems), sum(each.status == "repaired" for each in self.problems)
+        remaining = [each for each in self.problems if each.status == "remaining"]
+        if not total:
+            return self._prove_sentence()
+        if repaired == total:
+            return self.words.say("headline.align.pass")
+        if remaining:
+            return self.words.say("headline.align.remaining", n=total, repaired=repaired, worst=remaining[0].worst)
+        return self.words.say("headline.align.unclear", n=total, repaired=repaired)
+
+    # ---- headline numbers
+
+    @cached_property
+    def tiles(self) -> tuple[Tile, ...]:
+        """At most four headline numbers over all rows, with what they were before where two models are compared."""
+        compared = {each.metric: each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")}
+        measured = {str(m.get("name")): m for m in reversed(self.listed("measures")) if m.get("slice") == "all"}
+        wanted = ("accuracy", "macro_f1", "calibration_error", "log_loss")
+        names = [name for name in wanted if name in compared or name in measured]
+        names += [name for name in [*compared, *measured] if name not in wanted][: max(0, 3 - len(names))]
+        return tuple(self._tile(name, compared.get(name), measured.get(name)) for name in names[:3])
+
+    def _tile(self, metric: str, check: Check | None, measure: Json | None) -> Tile:
+        words = self.words
+        shown = check.gate["after"] if check else measure or {}
+        scale = 100 if is_share(metric) else 1
+        return Tile(
+            name=words.title(words.metric(metric)),
+            value=words.value(metric, shown, low=False),
+            interval=words.interval(shown, scale).strip(" ()（）"),
+            before=words.value(metric, check.gate["before"], low=False) if check else "",
+            change=check.change if check else "",
+            state=check.state if check else "",
+            state_name=words.name("change", check.state) if check and check.state else "",
+        )
+
+    # ---- what to do next
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """What to do next, with the commands to type."""
+        if self.verdict == "unclear":
+            return (self._more_rows(),)
+        if self.verb in ("align", "repair"):
+            return self._after_align()
+        if self.verb == "prove":
+            return self._after_prove()
+        return self._after_diagnose()
+
+    def _model_word(self) -> str:
+        return shlex.quote(str(self.table("model").get("path") or self.model_name))
+
+    def _data_word(self) -> str:
+        return shlex.quote(str(self.table("data").get("path") or self.data_name))
+
+    def _repair_command(self, remedy: str) -> str:
+        return f"duiqi repair {self._model_word()} {self._data_word()} --with {shlex.quote(remedy)}"
+
+    def _look_again(self) -> str:
+        return f"duiqi diagnose {self._model_word()} new-rows.csv"
+
+    def _more_rows(self) -> Step:
+        needed = [each.gate.get("rows_to_settle") for each in self.checks
+                  if each.verdict == "unclear" and each.gate.get("slice") in (None, "all")]  # fmt: skip
+        numbers = [int(each) for each in needed if is_number(each)]  # type: ignore[arg-type]
+        model = self._model_word()
+        before = shlex.quote(str(self.table("before").get("path") or self.table("before").get("name") or "BEFORE"))
+        command = {"prove": f"duiqi prove {before} {model} more-rows.csv",
+                   "align": f"duiqi align {before} more-rows.csv"}.get(self.verb, f"duiqi diagnose {model} more-rows.csv")  # fmt: skip
+        if numbers:
+            return Step(self.words.say("next.more_rows", n=max(numbers)), command)
+        return Step(self.words.say("next.more_rows_unknown"), command)
+
+    def _after_diagnose(self) -> tuple[Step, ...]:
+        if self.verdict == "pass":
+            return (Step(self.words.say("next.pass"), self._look_again()),)
+        first = Step(self.words.say("next.repair"), f"duiqi align {self._model_word()} {self._data_word()}")
+        worst = next((each.command for each in self.proven if each.command), "")
+        return (first, Step(self.words.say("next.one"), worst)) if worst else (first,)
+
+    def _after_prove(self) -> tuple[Step, ...]:
+        if self.verdict == "pass":
+            return (Step(self.words.say("next.use", path=self.model_name), self._look_again()),)
+        return (Step(self.words.say("next.not_use"), f"duiqi diagnose {self._model_word()} {self._data_word()}"),)
+
+    def _after_align(self) -> tuple[Step, ...]:
+        tried = {r.get("name") for trial in self.listed("trials") for r in trial.get("remedies") or []}
+        remaining = [each for each in self.problems if each.status == "remaining"]
+        if not remaining:
+            return (Step(self.words.say("next.use", path=self.model_name), self._look_again()),)
+        untried = [each.code for problem in remaining for each in problem.treatments if each.code not in tried]
+        if untried:
+            return (Step(self.words.say("next.remaining"), self._repair_command(untried[0])),)
+        slice_words = self.words.slice(remaining[0].where, characters=self.characters)
+        key = "next.label_more" if remaining[0].where else "next.label_more_rows"
+        return (Step(self.words.say_first([key], slice=slice_words), f"duiqi align {self._model_word()} more-rows.csv"),)
+
+    # ---- trials, lineage, notes
+
+    @cached_property
+    def trials(self) -> tuple[Tried, ...]:
+        """What the repair tried, in its order."""
+        return tuple(map(self._tried, self.listed("trials")))
+
+    def _tried(self, trial: Json) -> Tried:
+        words, decision = self.words, str(trial.get("decision") or "unclear")
+        remedies = [each for each in trial.get("remedies") or [] if isinstance(each, Mapping)]
+        known = {str(f.get("title")): self._problem(f).title for f in self.listed("findings")}
+        took, forecast = trial.get("seconds"), trial.get("forecast_seconds")
+        times = [words.say("trial.took", seconds=words.duration(took))] if is_number(took) else []
+        times += [words.say("trial.forecast", seconds=words.duration(forecast))] if is_number(forecast) else []
+        return Tried(
+            decision=decision,
+            decision_name=words.name("decision", decision),
+            name=" + ".join(words.name("remedy", each.get("name")) for each in remedies) or "–",
+            options=words.say("list.comma").join(
+                f"{key} = {words.plain_value(value)}" for each in remedies for key, value in (each.get("options") or {}).items()
+            ),
+            why=words.name("why", trial.get("why")) if trial.get("why") else "",
+            targets=tuple(known.get(str(each), self.finding_code(str(each))) for each in trial.get("targets") or []),
+            seconds=words.say("list.facts").join(times),
+            rows=tuple(self._changed(each) for each in trial.get("changes") or [] if isinstance(each, Mapping)),
+        )
+
+    def finding_code(self, title: str) -> str:
+        """The stable code of a finding in words, as far as it can be read: "blind_spot: …"."""
+        kind, _, rule = title.partition(": ")
+        if not self.words.knows("kind", kind):
+            return title
+        return self._title(self.words.name("kind", kind), self.slice(rule) if rule and rule != "all" else "")
+
+    def _changed(self, change: Json) -> tuple[str, str, str, str, str, str]:
+        words, metric = self.words, str(change.get("measure") or "")
+        verdict = str(change.get("verdict") or "unclear")
+        return (
+            f"{words.metric(metric)} · {self.slice(change.get('slice'))}",
+            words.value(metric, change.get("before"), low=False),
+            words.value(metric, change.get("after"), low=False),
+            words.value(metric, change.get("change"), change=True),
+            words.name("change", verdict),
+            verdict,
+        )
+
+    @cached_property
+    def lineage(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """How the model came to be: per step a title and facts."""
+        steps = [each for each in self.table("model").get("lineage") or [] if isinstance(each, Mapping)]
+        return tuple(self._lineage_step(number, each) for number, each in enumerate(steps, 1))
+
+    def _lineage_step(self, number: int, step: Json) -> tuple[str, tuple[str, ...]]:
+        words = self.words
+        facts = [words.say("lineage.rows", role=words.name("lineage", role), n=int(n))
+                 for role, n in (step.get("rows") or {}).items() if is_number(n)]  # fmt: skip
+        treated = [str((each or {}).get("title", "")) for each in step.get("treated") or []]
+        if any(treated):
+            shown = words.say("list.comma").join(self.finding_code(each) for each in treated if each)
+            facts.append(words.say("lineage.treated", treated=shown))
+        if step.get("options"):
+            facts.append(words.say("lineage.options", options=words.plain_value(step["options"])))
+        if step.get("seed") is not None:
+            facts.append(words.say("lineage.seed", seed=str(step["seed"])))
+        return words.say("lineage.step", n=number, remedy=words.name("remedy", step.get("remedy"))), tuple(facts)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What is good to know; codes without a sentence are shown with their facts."""
+        return tuple(map(self._note, self.listed("notes")))
+
+    def _note(self, note: Json) -> str:
+        facts = {key: self._fact(key, value) for key, value in note.items() if key != "code"}
+        code = str(note.get("code") or "note")
+        said = self.words.say_first([f"note.{code}"], **facts)
+        if said:
+            return said
+        shown = [f"{plain(key)}: {value}" if isinstance(value, str) else f"{plain(key)}: {value:,}" for key, value in facts.items()]
+        key = "note.other" if shown else "note.other_bare"
+        return self.words.say(key, code=plain(code), facts=self.words.say("list.facts").join(shown))
+
+    def _fact(self, key: str, value: Any) -> Any:
+        if key == "role":
+            return self.words.name("role", value)
+        if key == "share" and is_number(value):
+            return self.words.share(float(value))
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        return self.words.plain_value(value)
+
+    @cached_property
+    def skipped(self) -> tuple[tuple[str, str], ...]:
+        """What was not looked at: what and why, and how to have it looked at."""
+        return tuple(map(self._skip, self.listed("skipped")))
+
+    def _skip(self, skip: Json) -> tuple[str, str]:
+        words = self.words
+        needs = skip.get("needs") or []
+        needs = [needs] if isinstance(needs, str) else [str(each) for each in needs]
+        known = [each for each in needs if words.knows("needs", each)]
+        why = words.listing([words.name("needs", each) for each in known]) if known else self._why(skip, needs)
+        hint = words.listing([words.name("supply", each) for each in known]) if known else str(skip.get("hint") or "")
+        said = words.say("skip.one", probe=words.name("probe", skip.get("probe", "–")), why=why)
+        return said, words.say("skip.supply", hint=hint) if hint else ""
+
+    def _why(self, skip: Json, needs: Iterable[str]) -> str:
+        why = str(skip.get("why") or "")
+        return self.words.name("why", why, otherwise=why) or ", ".join(needs) or "–"
+
+    @cached_property
+    def glossary(self) -> tuple[tuple[str, str], ...]:
+        """The words of this report and what they mean."""
+        used = {c.metric for c in self.checks} | {p.metric for p in self.problems}
+        used |= {str(m.get("name")) for m in self.listed("measures")}
+        if any(each.get("title") == "per_class" for each in self._exhibit_data()):
+            used |= {"precision", "recall", "f1"}
+        texts = self.words.texts
+        keys = [key.split(".")[1] for key in texts if key.startswith("metric.") and key.endswith(".what")]
+        terms = [(self._term(key), texts[f"metric.{key}.what"]) for key in keys if key in used]
+        extra = [(texts[f"glossary.{key}"], texts[f"glossary.{key}_what"]) for key in ("interval", "slice", "points")]
+        return tuple((self.words.title(term), what) for term, what in [*terms, *extra])
+
+    def _term(self, metric: str) -> str:
+        """A metric's name; in Chinese with the English term beside it."""
+        name = self.words.metric(metric)
+        if self.words.lang == "en":
+            return name
+        english = Sentences.of("en").metric(metric)
+        return name if english.lower() == name.lower() else f"{name}（{english}）"
+
+    def _exhibit_data(self) -> list[Json]:
+        return [each["data"] for each in self.listed("exhibits") if isinstance(each.get("data"), Mapping)]
+
+    @cached_property
+    def origin(self) -> tuple[tuple[str, str], ...]:
+        """Where the numbers come from: pairs of a name and a value."""
+        words, report = self.words, self.report
+        facts: list[tuple[str, Any]] = []
+        for key in ("model", "before", "data"):
+            found = self.table(key)
+            facts += [(words.say(f"origin.{key}"), found.get("name"))]
+            facts += [(f"{words.say(f'origin.{key}')} · {words.name('origin', part)}", found.get(part))
+                      for part in ("fingerprint", "parameters", "rows", "split")]  # fmt: skip
+        shown = self.labels[:20]
+        if len(self.labels) > 20:
+            shown.append(words.say("origin.more_labels", n=len(self.labels) - 20))
+        facts += [
+            (words.say("origin.task"), self.table("task").get("name")),
+            (words.say("origin.labels"), words.say("list.comma").join(shown) or None),
+            (words.say("origin.seed"), None if report.get("seed") is None else str(report["seed"])),
+            (words.say("origin.seconds"), words.duration(report["seconds"]) if is_number(report.get("seconds")) else None),
+            (words.say("origin.versions"), ", ".join(f"{k} {v}" for k, v in self.table("versions").items()) or None),
+            (words.say("origin.format"), report.get("format")),
+        ]
+        return tuple((name, words.plain_value(value)) for name, value in facts if value not in (None, ""))
+
+
+def _as_error(metric: str, measure: Json | None) -> Json | None:
+    """A measure as the share of wrong answers, where it can be read so."""
+    if measure is None or not is_number(measure.get("value")):
+        return None
+    if metric == "error_rate":
+        return measure
+    if metric != "accuracy":
+        return None
+    ends = [measure.get("high"), measure.get("low")]
+    low, high = (1 - end if is_number(end) else None for end in ends)  # type: ignore[operator]
+    return {"value": 1 - measure["value"], "low": low, "high": high}
+
+
+def _in_errors(kind: str, metric: str, measure: Json) -> tuple[str, Json]:
+    """(metric, measure) as shown: what a blind spot costs is said in wrong answers, all else as it was measured."""
+    wrong = _as_error(metric, measure) if kind == "blind_spot" else None
+    return ("error_rate", wrong) if wrong else (metric, measure)
+
+
+def marked(text: str, where: Sequence[Json], *, length: int = EVIDENCE_LENGTH) -> tuple[tuple[str, bool], ...]:
+    """A text in pieces (text, marked?): the words of the slice are marked; a long text is cut around the first one."""
+    spans = sorted({span for each in where for span in _spans(text, each)})
+    text, spans = _cut(text, spans, length)
+    pieces, at = [], 0
+    for start, end in spans:
+        if start >= at:
+            pieces += [(text[at:start], False), (text[start:end], True)]
+            at = end
+    pieces.append((text[at:], False))
+    return tuple(each for each in pieces if each[0])
+
+
+def _spans(text: str, condition: Json) -> list[tuple[int, int]]:
+    column, value = condition.get("column"), condition.get("value")
+    if column == "text" and isinstance(value, str) and value:
+        edge = r"\b" if re.fullmatch(r"[A-Za-z0-9]+", value) else ""
+        pattern = re.compile(edge + re.escape(value) + edge, re.IGNORECASE)
+    elif column == "negation" and value is True:
+        pattern = _NEGATION
+    elif column == "number" and value is True:
+        pattern = _NUMBER
+    else:
+        return []
+    return [match.span() for match in pattern.finditer(text)]
+
+
+def _cut(text: str, spans: list[tuple[int, int]], length: int) -> tuple[str, list[tuple[int, int]]]:
+    if len(text) <= length:
+        return text, spans
+    start = max(0, spans[0][0] - length // 3) if spans else 0
+    start = min(start, len(text) - length)
+    end = start + length
+    head, tail = "… " if start else "", " …" if end < len(text) else ""
+    moved = [(a - start + len(head), b - start + len(head)) for a, b in spans if a >= start and b <= end]
+    return head + text[start:end] + tail, moved

@@ -1,0 +1,256 @@
+"""Codes and values into words: every sentence of a report, in English and Chinese.
+
+The sentences stand in `text/en.toml` and `text/zh.toml` under equal keys. Numbers are formatted here, because how a
+percentage, an interval or a row count is written belongs to the language. Codes without a sentence (from parts of
+third parties) are shown as plain words and never raise.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from duiqi.core.errors import OptionError, nearest
+
+LANGUAGES = ("en", "zh")
+NBSP = "\u00a0"
+MINUS = "\u2212"
+
+# Scores that people quote as decimals; every other score between 0 and 1 is quoted in percent.
+_DECIMALS = frozenset({"auroc", "mcc", "log_loss", "brier", "kappa", "perplexity", "loss"})
+# What may stand around the name of a metric in the name of a measure.
+_AROUND = re.compile(r"^(?P<before>worst_group_|)(?P<base>.+?)(?P<after>_gap|_drop|_change|)$")
+_CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+
+
+class Count(int):
+    """A number of things: `{n:row|rows}` gives "1 row" or "1,204 rows", `{n}` gives "1,204"."""
+
+    def __format__(self, spec: str) -> str:
+        number = f"{int(self):,}"
+        if "|" not in spec:
+            return number
+        one, _, many = spec.partition("|")
+        return f"{number}{NBSP}{one if self == 1 else many}"
+
+
+@cache
+def _read(lang: str) -> Mapping[str, str]:
+    found = tomllib.loads(files("duiqi.show").joinpath("text", f"{lang}.toml").read_text(encoding="utf-8"))
+    return dict(_flat(found))
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def plain(code: object) -> str:
+    """A code as words, for codes that have no sentence: "tail_recall" gives "tail recall"."""
+    return str(code).replace("_", " ").strip()
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number (a bool is none)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a text has Chinese characters."""
+    return bool(_CJK.search(text))
+
+
+def is_share(metric: str) -> bool:
+    """Whether values of this metric are quoted in percent."""
+    found = _AROUND.match(metric)
+    return not ({metric, found["base"] if found else metric} & _DECIMALS)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The sentences of one language, and how it writes numbers."""
+
+    lang: str
+    texts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, lang: str) -> Sentences:
+        """The sentences of a language, "en" or "zh"."""
+        if lang not in LANGUAGES:
+            raise OptionError(f"expected a language among {', '.join(LANGUAGES)}, given '{lang}'",
+                              hint=nearest(lang, LANGUAGES))  # fmt: skip
+        return cls(lang, _read(lang))
+
+    # ---- sentences and names
+
+    def say(self, key: str, **values: Any) -> str:
+        """The sentence of a key with its values put in; whole numbers are written as counts."""
+        counted = {k: Count(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in values.items()}
+        return self.texts[key].format(**counted)
+
+    def say_first(self, keys: Iterable[str], **values: Any) -> str:
+        """The first of these sentences that exists and whose values are all known (not `None`); else ""."""
+        for key in keys:
+            text = self.texts.get(key)
+            if text is not None and all(values.get(slot) is not None for slot in _slots(text)):
+                return self.say(key, **values)
+        return ""
+
+    def name(self, table: str, code: object, otherwise: str | None = None) -> str:
+        """What a code is called: `name("kind", "blind_spot")`. A code without a name is shown as plain words."""
+        for key in (f"{table}.{code}.name", f"{table}.{code}"):
+            if key in self.texts:
+                return self.texts[key]
+        return plain(code) if otherwise is None else otherwise
+
+    def knows(self, table: str, code: object) -> bool:
+        """Whether a code has a name in this table."""
+        return f"{table}.{code}.name" in self.texts or f"{table}.{code}" in self.texts
+
+    def metric(self, metric: str) -> str:
+        """What a measure is called; `accuracy_gap` is made of the words for accuracy and for a gap."""
+        if self.knows("metric", metric):
+            return self.name("metric", metric)
+        found = _AROUND.match(metric)
+        if found is None or not self.knows("metric", found["base"]):
+            return plain(metric)
+        inner = self.name("metric", found["base"])
+        around = (found["before"] + found["after"]).strip("_")
+        return self.say(f"around.{around}", metric=inner) if f"around.{around}" in self.texts else plain(metric)
+
+    def listing(self, words: Sequence[str], *, last: str = "and") -> str:
+        """Words in a row: "a, b and c"."""
+        if len(words) < 2:
+            return "".join(words)
+        return self.say("list.comma").join(words[:-1]) + self.say(f"list.{last}") + words[-1]
+
+    def quote(self, text: object) -> str:
+        """A word of the user's in the quotation marks of the language."""
+        return f"“{text}”"
+
+    def title(self, text: str) -> str:
+        """With a capital first letter where the language has them."""
+        return text[:1].upper() + text[1:]
+
+    # ---- numbers
+
+    def share(self, value: float, *, signed: bool = False) -> str:
+        """A share of 0 to 1 in percent with one decimal: "81.2 %"."""
+        return self._signed(value * 100, 1, signed) + self.say("number.percent")
+
+    def points(self, value: float) -> str:
+        """A difference of shares in percentage points: "+2.1 points"."""
+        return self.say("number.points", value=self._signed(value * 100, 1, True))
+
+    def decimal(self, value: float, *, signed: bool = False) -> str:
+        """A score with three decimals, fewer above 10."""
+        places = 3 if abs(value) < 10 else 1
+        return self._signed(value, places, signed)
+
+    def value(self, metric: str, measure: Mapping[str, Any] | None, *, change: bool = False, low: bool = True) -> str:
+        """A measure with its interval, "81.2 % (79.4–83.0)"; without `low` the value alone; "–" where there is none."""
+        if not measure or not is_number(measure.get("value")):
+            return "–"
+        in_percent = is_share(metric)
+        value = float(measure["value"])
+        if not in_percent:
+            shown = self.decimal(value, signed=change)
+        else:
+            shown = self.points(value) if change else self.share(value)
+        return shown + (self.interval(measure, 100 if in_percent else 1, signed=change) if low else "")
+
+    def interval(self, measure: Mapping[str, Any], scale: float = 100, *, signed: bool = False) -> str:
+        """The interval of a measure in parentheses, with the space before them; "" where it has none."""
+        low, high = measure.get("low"), measure.get("high")
+        if not (is_number(low) and is_number(high)):
+            return ""
+        places = 1 if scale == 100 else 3
+        ends = [self._signed(float(end) * scale, places, signed) for end in (low, high)]  # type: ignore[arg-type]
+        between = self.say("number.to") if min(low, high) < 0 or signed else "–"  # type: ignore[type-var]
+        return self.say("number.interval", low=ends[0], between=between, high=ends[1])
+
+    def plain_number(self, value: object) -> str:
+        """A number of unknown meaning: counts with separators, others with three significant digits."""
+        if not is_number(value):
+            return "–" if value is None or isinstance(value, float) else str(value)
+        if float(value).is_integer():  # type: ignore[arg-type]
+            return f"{int(value):,}".replace("-", MINUS)  # type: ignore[call-overload]
+        return f"{value:.3g}".replace("-", MINUS)
+
+    def duration(self, seconds: object) -> str:
+        """Seconds as people say them: "41 s", "3 min"."""
+        if not is_number(seconds):
+            return "–"
+        number = float(seconds)  # type: ignore[arg-type]
+        if number < 90:
+            return self.say("number.seconds", n=f"{number:.1f}" if number < 10 else f"{number:.0f}")
+        return self.say("number.minutes", n=f"{number / 60:.1f}" if number < 600 else f"{number / 60:.0f}")
+
+    def _signed(self, value: float, places: int, signed: bool) -> str:
+        rounded = round(value, places) + 0.0  # no "-0.0"
+        shown = f"{abs(rounded):,.{places}f}"
+        return (MINUS if rounded < 0 else "+" if signed and rounded > 0 else "") + shown
+
+    # ---- slices
+
+    def slice(self, where: Sequence[Mapping[str, Any]], *, characters: bool) -> str:
+        """The conditions of a slice in words: "rows with product “books” that contain a negation".
+
+        `characters` says that lengths count characters (Chinese data), not words. No condition means all rows.
+        """
+        if not where:
+            return self.say("slice.all")
+        columns = [self._condition(each, characters) for each in where if _is_column(each)]
+        texts = [self._condition(each, characters) for each in where if not _is_column(each)]
+        keys = {(True, False): "slice.columns", (False, True): "slice.texts", (True, True): "slice.both"}
+        joined = {"columns": self.listing(columns, last="both"), "texts": self.listing(texts, last="both")}
+        return self.say(keys[bool(columns), bool(texts)], **joined)
+
+    def _condition(self, condition: Mapping[str, Any], characters: bool) -> str:
+        column, op, value = condition.get("column", ""), condition.get("op", "=="), condition.get("value")
+        unit = condition.get("unit") or ("characters" if characters else "words")
+        shown = self.quote(value) if isinstance(value, str) else self.plain_value(value)
+        keys = [f"condition.{column}.{_OPS.get(str(op), 'other')}.{unit}",
+                f"condition.{column}.{_OPS.get(str(op), 'other')}.{str(value).lower()}",
+                f"condition.{column}.{_OPS.get(str(op), 'other')}", f"condition.column.{_OPS.get(str(op), 'other')}"]  # fmt: skip
+        said = self.say_first(keys, column=column, op=op, value=shown)
+        return _tight(said or self.say("condition.unknown", column=column, op=op, value=shown))
+
+    def plain_value(self, value: object) -> str:
+        """A value from the data or from options, as short text."""
+        if isinstance(value, bool) or value is None:
+            return self.say(f"value.{str(value).lower()}")
+        if isinstance(value, Mapping):
+            return self.say("list.comma").join(f"{key} = {self.plain_value(each)}" for key, each in value.items())
+        if isinstance(value, list | tuple):
+            return self.say("list.comma").join(self.plain_value(each) for each in value)
+        return self.plain_number(value) if is_number(value) else str(value)
+
+
+_OPS = {"==": "is", "!=": "is_not", "contains": "has", ">=": "at_least", "<=": "at_most", ">": "above", "<": "below"}
+_TEXT_COLUMNS = frozenset({"text", "length", "negation", "number"})
+
+
+def _is_column(condition: Mapping[str, Any]) -> bool:
+    """Whether a condition speaks of a column of the user's, not of the text itself."""
+    return condition.get("column") not in _TEXT_COLUMNS
+
+
+def _tight(text: str) -> str:
+    """No space between two Chinese characters, as where a Chinese column name is put into a sentence."""
+    return re.sub(rf"(?<={_CJK.pattern}) (?={_CJK.pattern})", "", text)
+
+
+@cache
+def _slots(text: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in string.Formatter().parse(text) if name)

@@ -1,0 +1,45 @@
+"""One class for every text."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError, nearest
+from duiqi.core.part import task
+from duiqi.core.task import Task
+
+
+@task()
+def classify(*, labels: tuple[str, ...] = ()) -> Task:
+    """One class for every text (sentiment, intent, topic).
+
+    The truth of a row is the index of its class in `labels`, the answer is a probability for every class. `labels`
+    are in the order of the model's outputs; training sets them to the sorted classes of the training rows.
+    """
+    labels = tuple(labels)
+    index = {label: i for i, label in enumerate(labels)}
+
+    def read_truth(data: Dataset) -> NDArray[np.int64]:
+        given = [str(value) for value in data.values("label")]
+        unknown = sorted({label for label in given if label not in index})
+        if unknown:
+            raise DataError(
+                f"expected labels among {', '.join(labels[:20])}, given {', '.join(unknown[:5])} "
+                f"in {data.name} ({sum(label not in index for label in given)} rows)",
+                hint=f"{nearest(unknown[0], labels)} Rename these labels, or train on rows that have them.",
+            )
+        return np.array([index[label] for label in given], dtype=np.int64)
+
+    return Task(
+        name="classify",
+        head="sequence_classification",
+        inputs=("text",),
+        output="probs",
+        metrics=("accuracy", "macro_f1", "log_loss", "brier", "calibration_error", "auroc", "mcc"),
+        primary="accuracy",
+        read_truth=read_truth,
+        labels=labels,
+        options={"labels": labels},
+    )
