@@ -20,7 +20,7 @@ ROW_ROLES = ("trained", "selected", "calibrated")
 
 @dataclass(frozen=True, eq=False)
 class RowKeys:
-    """Rows that a step looked at: their input keys uint64[n] and MinHash signatures uint32[n, p] for near-duplicates."""
+    """Rows that a step looked at: input keys uint64[n] and, for near-duplicates, MinHash signatures uint32[n, p]."""
 
     keys: NDArray[np.uint64]
     signatures: NDArray[np.uint32]

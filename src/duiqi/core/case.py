@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
-from duiqi.core.measure import Across, Measure, Weights, accumulate, row_digest
+from duiqi.core.measure import Across, Measure, Weights, accumulate, accumulate_all, digest_of, row_hashes
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.slice import ALL, Slice
 
 T = TypeVar("T")
+Asked = tuple[str, Mapping[str, Any]]  # a metric's name and its options
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,64 +92,69 @@ class Case:
         """One metric on one slice."""
         return self.measures(metric, [slice], guess=guess, **options)[0]
 
-    def measures(self, metric: str, slices: Sequence[Slice], *, guess: Predictions | None = None,
-                 **options: Any) -> list[Measure]:  # fmt: skip
-        """One metric on many slices, in one pass over the rows."""
-        part, statistics = self._rows(metric, guess or self.guess, options)
+    def measures(self, metric: str | Sequence[str | Asked], slices: Sequence[Slice], *,
+                 guess: Predictions | None = None, **options: Any) -> list[Measure]:  # fmt: skip
+        """One metric, or several, on many slices, in one pass over the rows; all slices of the first metric first.
+
+        A metric with options of its own is given as `(name, options)`; `options` go to all of them.
+        """
+        names = [metric] if isinstance(metric, str) else metric
+        asked: list[Asked] = [(each, {}) if isinstance(each, str) else each for each in names]
+        given = [(name, {**options, **own}) for name, own in asked]
+        found = [self._rows(name, guess, each) for name, each in given]
         masks = [self.mask(each) if each.where else None for each in slices]
-        totals, sums = accumulate(statistics, masks, self._weights)
+        summed = accumulate_all([statistics for _, statistics in found], masks, self._weights)
+        about = [self._about(mask) for mask in masks]
         return [
-            Measure(
-                metric=part,
-                total=total,
-                sums=drawn,
-                rows=int(mask.sum()) if mask is not None else len(self.data),
-                digest=row_digest(self.data.row_ids, mask),
-                seed=self.seed,
-                slice=each,
-                options=options,
-            )
-            for each, mask, total, drawn in zip(slices, masks, totals, sums, strict=True)
+            Measure(metric=part, total=total, sums=drawn, slice=each, options=chosen, **said)
+            for (part, _), (_, chosen), (totals, sums) in zip(found, given, summed, strict=True)
+            for each, said, total, drawn in zip(slices, about, totals, sums, strict=True)
         ]
 
     def across(self, metric: str, levels: Mapping[str, NDArray[np.bool_]], *, by: str, reduce: str, slice: Slice = ALL,
                **options: Any) -> Measure:  # fmt: skip
         """A metric on several sets of rows, reduced to one number: "gap", "worst" or "difference"."""
-        part, statistics = self._rows(metric, self.guess, options)
+        part, statistics = self._rows(metric, None, options)
         masks = list(levels.values())
         totals, sums = accumulate(statistics, masks, self._weights)
         counts = tuple(int(mask.sum()) for mask in masks)
-        held = np.logical_or.reduce(masks)
+        distinct = tuple(self._weights.distinct(mask) for mask in masks)
         return Measure(
             metric=part,
             total=totals,
             sums=np.ascontiguousarray(sums.swapaxes(0, 1)),
-            rows=int(held.sum()),
-            digest=row_digest(self.data.row_ids, held),
-            seed=self.seed,
             slice=slice,
             options=options,
-            across=Across(reduce, by, tuple(levels), counts),
+            across=Across(reduce, by, tuple(levels), counts, distinct),
+            **self._about(np.logical_or.reduce(masks)),
         )
 
     def versus(self, metric: str, other: Predictions, *, by: str, guess: Predictions | None = None,
                **options: Any) -> Measure:  # fmt: skip
         """A metric of this model's answers minus that of other answers to the same rows (a floor, an edit)."""
-        part, mine = self._rows(metric, guess or self.guess, options)
+        part, mine = self._rows(metric, guess, options)
         _, theirs = self._rows(metric, other, options)
-        totals, sums = accumulate(np.concatenate([mine, theirs], axis=1), [None], self._weights)
-        width = mine.shape[1]
+        (total, sums), (other_total, other_sums) = accumulate_all([mine, theirs], [None], self._weights)
+        about = self._about(None)
         return Measure(
             metric=part,
-            total=totals[0].reshape(2, width),
-            sums=sums[0].reshape(-1, 2, width),
-            rows=len(self.data),
-            digest=row_digest(self.data.row_ids),
-            seed=self.seed,
+            total=np.concatenate([total, other_total]),
+            sums=np.stack([sums[0], other_sums[0]], axis=1),
             options=options,
-            across=Across("difference", by, ("model", by), (len(self.data),) * 2),
+            across=Across("difference", by, ("model", by), (about["rows"],) * 2, (about["distinct"],) * 2),
+            **about,
         )
 
-    def _rows(self, metric: str, guess: Predictions, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    def _rows(self, metric: str, guess: Predictions | None, options: Mapping[str, Any]) -> tuple[Any, Any]:
         part = self.catalogue.find("metric", metric)
-        return part, part(self.truth, guess, **options)
+        return part, part(self.truth, self.guess if guess is None else guess, **options)
+
+    def _about(self, mask: NDArray[np.bool_] | None) -> dict[str, Any]:
+        """What a measure says of the rows it was taken on."""
+        hashes = self.remember(f"hashes:{self.data.fingerprint}", lambda: row_hashes(self.data.row_ids))
+        return {
+            "rows": len(self.data) if mask is None else int(mask.sum()),
+            "distinct": self._weights.distinct(mask),
+            "digest": digest_of(hashes, mask),
+            "seed": self.seed,
+        }

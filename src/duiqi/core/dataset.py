@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INPUT_ROLES = ("text", "text_pair", "tokens", "choices")
+# What is known of rows and hangs on roles: a change of any other role leaves it as it is.
+_HANGS_ON: Mapping[str, tuple[str, ...]] = {
+    "row_ids": (*INPUT_ROLES, "label", "id"),
+    "input_keys": INPUT_ROLES,
+    "draw_keys": (*INPUT_ROLES, "cluster", "key"),
+}
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,11 @@ class Dataset:
 
     def group(self, column: str) -> NDArray[np.str_]:
         """Values of a group column as strings; missing ones are the empty string."""
+        if column not in self.table.column_names:
+            raise DataError(
+                f"expected a column '{column}' in {self.name}, given columns: {', '.join(self.table.column_names)}",
+                hint=nearest(column, self.table.column_names),
+            )
         return np.array(["" if v is None else str(v) for v in self.table.column(column).to_pylist()], dtype=np.str_)
 
     @cached_property
@@ -151,8 +162,10 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of all rows and roles, whatever their order."""
-        rows = np.array([hash64(row) for row in self.row_ids], dtype=np.uint64) ^ self.input_keys
+        """Hash of all rows (ids, inputs, labels) and roles, whatever their order."""
+        labels = map(_flat, self.values("label")) if self.has("label") else [""] * len(self)
+        named = [hash64(f"{row}\x1f{label}") for row, label in zip(self.row_ids, labels, strict=True)]
+        rows = np.array(named, dtype=np.uint64) ^ self.input_keys
         with np.errstate(over="ignore"):
             total = int(mix(rows).sum(dtype=np.uint64)) if len(rows) else 0
         return f"{hash64(f'{total}|{len(self)}|{self.schema}'):016x}"
@@ -163,7 +176,7 @@ class Dataset:
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
         taken = replace(self, table=self.table.take(rows.astype(np.int64)), name=name or self.name)
-        for cached in ("row_ids", "input_keys", "draw_keys"):  # ids of a slice are those of the whole
+        for cached in _HANGS_ON:  # ids of a slice are those of the whole
             if cached in self.__dict__ or cached == "row_ids":
                 taken.__dict__[cached] = getattr(self, cached)[rows.astype(np.int64)]
         return taken
@@ -184,7 +197,11 @@ class Dataset:
             table = table.set_column(table.column_names.index(name), name, array)
         else:
             table = table.append_column(name, array)
-        return replace(self, table=table, schema=replace(self.schema, **dict[str, Any]({role: name})))
+        changed = replace(self, table=table, schema=replace(self.schema, **dict[str, Any]({role: name})))
+        for cached, roles in _HANGS_ON.items():
+            if cached in self.__dict__ and role not in roles:
+                changed.__dict__[cached] = getattr(self, cached)
+        return changed
 
     def edited(self, texts: Sequence[str]) -> Dataset:
         """The same rows with other texts; ids and draw keys stay, so original and edit are paired."""
@@ -193,18 +210,37 @@ class Dataset:
         return changed
 
     def joined(self, other: Dataset, *, name: str | None = None) -> Dataset:
-        """These rows followed by those of `other`; columns that only one side has are filled with nulls."""
+        """These rows followed by those of `other`, with their ids; columns that only one side has get nulls.
+
+        Where the two sides draw by different keys (edited rows, clusters) the keys of both are kept in a column.
+        """
         import pyarrow as pa
 
         both = pa.concat_tables([self.table, other.table], promote_options="permissive")
-        return replace(self, table=both, name=name or self.name)
+        joined = replace(self, table=both, name=name or self.name)
+        if self.schema.key or other.schema.key or self.schema.cluster != other.schema.cluster:
+            keys = np.concatenate([self.draw_keys, other.draw_keys])
+            joined = joined.with_column("key", keys, column="duiqi_key")
+        joined.__dict__["row_ids"] = np.concatenate([self.row_ids, other.row_ids])
+        return joined
+
+
+class _Kept(dict[int, Any]):
+    """What `str.translate` makes of a character: letters, marks, digits and symbols stay, punctuation goes."""
+
+    def __missing__(self, code: int) -> Any:
+        category = unicodedata.category(chr(code))[0]
+        self[code] = " " if category in "ZC" else None if category == "P" else code
+        return self[code]
+
+
+_KEPT = _Kept()
 
 
 def normalise(text: str) -> str:
     """The text as far as a reader would call it the same: NFKC, case-folded, only letters, marks, digits, symbols."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = (" " if unicodedata.category(c)[0] in "ZC" else c for c in folded if unicodedata.category(c)[0] != "P")
-    bare = " ".join("".join(kept).split())
+    bare = " ".join(folded.translate(_KEPT).split())
     return bare or folded  # a text of nothing but punctuation is still a text of its own
 
 

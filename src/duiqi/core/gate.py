@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duiqi.core.errors import OptionError
-from duiqi.core.measure import Change, Interval, Measure, critical
+from duiqi.core.measure import FEWEST_ROWS, Change, Interval, Measure, critical
 
 MOST_ROWS = 1_000_000
 
@@ -84,7 +84,8 @@ class Held:
         if not math.isfinite(high - low) or distance < 1e-9:
             return None
         rows = max(self.measure.rows, 1) * ((high - low) / 2 / distance) ** 2
-        if not 1 <= rows <= MOST_ROWS:
+        rows = max(rows, self.measure.rows, FEWEST_ROWS)
+        if rows > MOST_ROWS:
             return None
         digit = 10 ** math.floor(math.log10(rows))
         return math.ceil(rows / digit) * digit
@@ -167,6 +168,12 @@ def gates_from(table: Mapping[str, Any]) -> tuple[Gate, ...]:
                 raise OptionError(
                     f"expected a gate like {{at_most = 0.05}} for {measure}, given {each!r}",
                     hint="The bounds are at_least, at_most and no_worse_by; slice is optional.",
+                )
+            bounds = [value for name, value in each.items() if name != "slice"]
+            if not all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in bounds):
+                raise OptionError(
+                    f"expected a number as the bound of the gate on {measure}, given {each!r}",
+                    hint="Write the number without quotation marks: {at_most = 0.05}.",
                 )
             gates.append(Gate(measure, **each))
     return tuple(gates)

@@ -23,7 +23,9 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95
 FEWEST_ROWS = 10
 SMALL_GROUP = 30
+MOST_LEANING = 2  # proportions that a mean may have before its draws are centred (docs/statistics.md)
 _BLOCK = 1024
+_MOST_KEPT = 2**24  # weights kept for the next pass: 64 MB
 # Row statistics are put on a grid of this step: sums of up to 2^33 rows are then exact in float64, and totals of
 # shards equal the total of the whole bit for bit, in any order.
 _GRID = 2.0**-20
@@ -50,13 +52,15 @@ class Across:
     """Several levels reduced to one number.
 
     `reduce`: "gap" (largest minus smallest), "worst" (in the metric's direction), or "difference" (first minus
-    second). `levels` names them, `rows` counts them, `by` says what they are levels of.
+    second). `levels` names them, `rows` counts them, `by` says what they are levels of. `distinct` counts the keys
+    among the rows of each level (empty: as many as rows).
     """
 
     reduce: str
     by: str
     levels: tuple[str, ...]
     rows: tuple[int, ...]
+    distinct: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,9 @@ class Measure:
     """A metric on a slice, as sums: `total` float[s] and `sums` float[b, s]; with `across` float[g, s], float[b, g, s].
 
     `a + b` merges measures of disjoint rows, `after - before` is the paired change on the same rows. `stated` replaces
-    the interval where a procedure outside the draws made it (a permutation test, a search).
+    the interval where a procedure outside the draws made it (a permutation test, a search). `distinct` counts the keys
+    among the rows (0: as many as rows): equal inputs, or rows of one cluster, are one observation. Merging adds it, so
+    a key that lies in two shards counts twice there.
     """
 
     metric: Part
@@ -78,6 +84,7 @@ class Measure:
     across: Across | None = None
     stated: Interval | None = None
     probe: str = ""
+    distinct: int = 0
 
     @property
     def base(self) -> str:
@@ -127,7 +134,7 @@ class Measure:
     @cached_property
     def debiased(self) -> float:
         """The estimate less the bias its draws show; for gaps, which are too large where groups are equal."""
-        return max(0.0, 2 * self.value - float(np.nanmean(self.draws)))
+        return max(0.0, 2 * self.value - _mean(self.draws))
 
     @cached_property
     def interval(self) -> Interval:
@@ -161,7 +168,11 @@ class Measure:
             )
         across = self.across
         if across and other.across:
-            across = replace(across, rows=tuple(map(sum, zip(across.rows, other.across.rows, strict=True))))
+            across = replace(
+                across,
+                rows=_added(across.rows, other.across.rows),
+                distinct=_added(across.distinct or across.rows, other.across.distinct or other.across.rows),
+            )
         return replace(
             self,
             total=self.total + other.total,
@@ -170,6 +181,7 @@ class Measure:
             digest=(self.digest + other.digest) % 2**64,
             across=across,
             stated=None,
+            distinct=(self.distinct or self.rows) + (other.distinct or other.rows),
         )
 
     def __sub__(self, before: Measure) -> Change:
@@ -210,9 +222,9 @@ class Measure:
         if self.across.reduce == "difference":
             return values[..., 0] - values[..., 1]
         if self.across.reduce == "gap":
-            return np.nanmax(values, axis=-1) - np.nanmin(values, axis=-1)
-        worst = np.nanmin if self.metric.facts["better"] == "higher" else np.nanmax
-        return np.asarray(worst(values, axis=-1))
+            return np.asarray(np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1))
+        worst = np.fmin if self.metric.facts["better"] == "higher" else np.fmax  # both leave out what is no number
+        return np.asarray(worst.reduce(values, axis=-1))
 
     def _shown(self, values: Floats) -> Floats:
         shown = self.metric.hooks.get("shown")
@@ -225,30 +237,63 @@ class Measure:
     @cached_property
     def _centred_draws(self) -> Floats:
         drawn = np.asarray(self._reduce(self.level_draws))
-        if self.metric.facts["interval"] != "centred":
+        if not self.centred:
             return drawn
-        return drawn - np.nanmean(drawn) + self._raw
+        return np.asarray(drawn - _mean(drawn) + self._raw)
+
+    @cached_property
+    def centred(self) -> bool:
+        """Whether draws are moved back onto the estimate: where the metric says so, and for means over many classes.
+
+        There each class has few rows, its draws lean the same way as all others', and the mean keeps the lean while
+        its spread shrinks.
+        """
+        pseudo = self.metric.hooks.get("pseudo")
+        if pseudo is None:
+            return bool(self.metric.facts["interval"] == "centred")
+        proportions = max(int(np.any(pseudo(total), axis=1).sum()) // 2 for total in np.atleast_2d(self.total))
+        return proportions > MOST_LEANING
 
     def _pseudo(self) -> Floats | float:
-        """What the pseudo-rows add to the sums, float[b, s] or float[b, g, s] (Jeffreys, see STATISTICS)."""
+        """What the pseudo-rows add to the sums, float[b, s] or float[b, g, s].
+
+        A pseudo-row stands for one more observation. Where several rows are one observation it weighs as many of
+        them, or copying rows would shorten intervals.
+        """
         pseudo = self.metric.hooks.get("pseudo")
         if pseudo is None:
             return 0.0
         levels = self.across.levels if self.across else (self.slice.rule,)
         added = []
-        for level, total in zip(levels, np.atleast_2d(self.total), strict=True):
-            rows = pseudo(total)
+        for level, total, copies in zip(levels, np.atleast_2d(self.total), self._copies, strict=True):
+            rows = pseudo(total) * copies
             added.append(jeffreys_weights(f"{self.metric.name}|{level}", len(rows), len(self.sums), self.seed) @ rows)
         return np.stack(added, axis=1) if self.across else added[0]
+
+    @property
+    def _observations(self) -> NDArray[np.int64]:
+        """Distinct keys among the rows of each level, int[g] (int[1] without levels)."""
+        if self.across:
+            return np.array(self.across.distinct or self.across.rows)
+        return np.array([self.distinct or self.rows])
+
+    @property
+    def _copies(self) -> Floats:
+        """Rows for each distinct key, by level: float[g] (float[1] without levels)."""
+        rows = np.array(self.across.rows if self.across else [self.rows])
+        return np.asarray(rows / np.maximum(self._observations, 1))
 
     def _family_interval(self, factor: float) -> tuple[float, float]:
         """Max-T over levels or pairs of levels: low and high that hold for all of them at once."""
         assert self.across is not None
-        values, draws = self.values, self.level_draws
+        there = np.isfinite(self.values)
+        values, draws = self.values[there], self.level_draws[:, there]
+        if len(values) < 2:
+            return float("nan"), float("nan")
         if self.across.reduce == "gap":
             first, second = np.triu_indices(len(values), 1)
             values, draws = values[first] - values[second], draws[:, first] - draws[:, second]
-        spread = draws.std(axis=0)
+        spread = np.nanstd(draws, axis=0)
         reach = _max_t(draws, spread) * spread * factor
         if self.across.reduce == "gap":
             return max(0.0, float((np.abs(values) - reach).max())), float((np.abs(values) + reach).max())
@@ -263,16 +308,25 @@ class Measure:
         return float(np.clip(value, low, high))
 
     def _unsettled(self) -> str:
-        rows = min(self.across.rows) if self.across else self.rows
         enough = self.metric.hooks.get("enough")
-        if rows < FEWEST_ROWS or (enough is not None and not np.all(enough(self.total))):
+        if self._observations.min() < FEWEST_ROWS or (enough is not None and not np.all(enough(self.total))):
             return "too_few_rows"
         return "" if np.isfinite(self.value) else "undefined"
 
 
 def replace_rows(across: Across | None, like: Across | None) -> Across | None:
     """`across` with the row counts of `like`: two families are of one kind whatever their sizes."""
-    return replace(across, rows=like.rows) if across and like else across
+    return replace(across, rows=like.rows, distinct=like.distinct) if across and like else across
+
+
+def _added(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip(first, second, strict=True))
+
+
+def _mean(draws: Floats) -> float:
+    """Mean of the draws that are numbers; NaN where none is."""
+    numbers = draws[np.isfinite(draws)]
+    return float(numbers.mean()) if len(numbers) else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +342,27 @@ class Change:
 
     @cached_property
     def draws(self) -> Floats:
-        return self.after.draws - self.before.draws
+        """The change in every draw, float[b]; for proportions with a pseudo-row each way, see `_pseudo`."""
+        return self.after.draws - self.before.draws + self._pseudo
+
+    @property
+    def _pseudo(self) -> Floats | float:
+        """What one row more that got better and one that got worse add, each with weight Gamma(1/2, 1) (Jeffreys).
+
+        The pseudo-rows of both sides cancel in the difference, and few rows that change are as uncertain as few rows
+        that are wrong. Turned by the first sum that differs, so that swapping the sides negates every draw.
+        """
+        measure = self.after
+        differs = (measure.sums != self.before.sums) if measure.sums.shape == self.before.sums.shape else np.ones(1)
+        if "pseudo" not in measure.metric.hooks or measure.across or not differs.any():
+            return 0.0
+        first = int(differs.argmax())
+        turned = 1.0 if measure.sums.flat[first] > self.before.sums.flat[first] else -1.0
+        moved = _moved(measure, measure.total + self.before.total, 2 * float(measure._copies[0]))
+        weights = jeffreys_weights(f"change|{measure.name}|{measure.slice.rule}", 2, len(measure.sums), measure.seed)
+        # The harmonic mean: for k classes of n_c rows each moves by 1 / (k n_c), a row of any class by 1 / n.
+        one_row = len(moved) / np.sum(1 / moved) if len(moved) else 0.0
+        return turned * one_row * (weights[:, 0] - weights[:, 1])
 
     @property
     def sign(self) -> float:
@@ -305,25 +379,25 @@ class Change:
         (the rule of three: 0 of n seen, so at most 3/n at 95 %) give the arms.
         """
         draws = self.draws
-        if self.after.metric.facts["interval"] == "centred" or self.after.across:
-            draws = draws - np.nanmean(draws) + self.value  # both sides' biases cancel only roughly
+        why = self.after._unsettled() or self.before._unsettled()
+        if np.ptp(draws) < 1e-12:
+            reach = self._three_rows() * factor
+            return Interval(self.value - reach, self.value + reach, why or ("zero_width" if reach == 0 else ""))
+        if self.after.centred or self.after.across:
+            draws = draws - _mean(draws) + self.value  # both sides' biases cancel only roughly
         low, high = _arms(draws, self.value, factor)
         low, high = min(low, self.value), max(high, self.value)
-        why = self.after._unsettled() or self.before._unsettled()
-        if high - low < 1e-12:
-            reach = self._three_rows() * factor
-            low, high = self.value - reach, self.value + reach
-            why = why or ("zero_width" if reach == 0 else "")
         return Interval(float(low), float(high), why)
 
     def _three_rows(self) -> float:
         measure = self.after
-        if "pseudo" not in measure.metric.hooks or measure.across:
+        if "pseudo" not in measure.metric.hooks:
             return 0.0
-        rows = measure.metric.hooks["pseudo"](measure.total)
-        moved = [abs(float(measure._finish(measure.total + 3 * (w - r))) - measure.value)
-                 for r, w in zip(rows[0::2], rows[1::2], strict=True)]  # fmt: skip
-        return max(moved)
+        totals = np.atleast_2d(measure.total)
+        levels = [_moved(measure, total, 3 * n) for total, n in zip(totals, measure._copies, strict=True)]
+        most = sorted((float(moved.max(initial=0.0)) for moved in levels), reverse=True)
+        both = measure.across is not None and measure.across.reduce != "worst"
+        return sum(most[:2]) if both else most[0]
 
     def verdict(self, margin: float = 0.0, factor: float = 1.0) -> str:
         """ "better", "worse", "not_worse" (by more than `margin`) or "unclear", at the stretched interval."""
@@ -341,9 +415,19 @@ class Change:
         return {"value": _plain(self.value), **self.interval.to_json()}
 
 
+def _moved(measure: Measure, total: Floats, rows: float) -> Floats:
+    """How far the value moves when that many rows of a class change from right to wrong, for each class it has."""
+    pseudo = measure.metric.hooks["pseudo"](total)
+    changes = (pseudo[1::2] - pseudo[0::2])[np.any(pseudo[0::2] != 0, axis=1)]
+    return np.abs(measure._finish(total + rows * changes) - measure._finish(total))
+
+
 def _arms(draws: Floats, value: float, factor: float) -> tuple[float, float]:
     """Percentiles of the draws at `LEVEL`, their distances from the value stretched by `factor`."""
-    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    numbers = draws[np.isfinite(draws)]  # a draw may hold no row of a small slice
+    if not len(numbers) or not np.isfinite(value):
+        return float("nan"), float("nan")
+    low, high = np.quantile(numbers, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return value + (low - value) * factor, value + (high - value) * factor
 
 
@@ -362,7 +446,7 @@ def critical(draws: Sequence[Floats]) -> float:
 
     The ratio of the 95 % quantile of the largest studentised draw over the family to that of a single one; at least 1.
     """
-    moving = [d for d in draws if np.nanstd(d) > 0]
+    moving = [d for d in draws if np.std(d[np.isfinite(d)]) > 0] if draws else []
     if len(moving) < 2:
         return 1.0
     drawn = np.stack(moving, axis=1)
@@ -380,32 +464,93 @@ def _max_t(draws: Floats, spread: Floats) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Bootstrap weights of a set of rows: blocks of float32[rows, b], made when asked for."""
+    """Bootstrap weights of a set of rows: blocks of float32[rows, b], made when asked for, kept where they are few."""
 
     keys: NDArray[np.uint64]
     draws: int = 1000
     seed: int = 0
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """The rows of each block and their weights."""
+        return iter(self._kept) if len(self.keys) * self.draws <= _MOST_KEPT else self._made()
+
+    @cached_property
+    def _kept(self) -> list[tuple[slice, NDArray[np.float32]]]:
+        return list(self._made())
+
+    def _made(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         for start in range(0, len(self.keys), _BLOCK):
             rows = slice(start, min(start + _BLOCK, len(self.keys)))
             yield rows, poisson_weights(self.keys[rows], self.draws, self.seed)
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.int64], int]:
+        """For every row the number of its key, and how many keys there are."""
+        known, places = np.unique(self.keys, return_inverse=True)
+        return places, len(known)
+
+    def distinct(self, mask: NDArray[np.bool_] | None = None) -> int:
+        """How many different keys the rows have: how many observations they are."""
+        places, many = self._places
+        if mask is None or many == len(self.keys):
+            return many if mask is None else int(mask.sum())
+        seen = np.zeros(many, dtype=bool)
+        seen[places[mask]] = True
+        return int(seen.sum())
 
 
 def accumulate(statistics: Any, masks: Sequence[NDArray[np.bool_] | None], weights: Weights) -> tuple[Floats, Floats]:
     """Sums of row statistics float[n, s] over each mask (`None`: all rows): totals float[m, s], draws float[m, b, s].
 
-    One pass over the rows: each block is one matrix product for all masks and draws, float32 inside and float64
-    across blocks. Wide and mostly empty statistics may be a scipy.sparse csr_array.
+    Wide and mostly empty statistics may be a scipy.sparse csr_array.
     """
-    on_grid = _to_grid(statistics)
-    held = [np.ones(len(weights.keys), dtype=bool) if mask is None else mask for mask in masks]
-    totals = np.stack([on_grid[mask].sum(axis=0) for mask in held])
-    single, columns = on_grid.astype(np.float32), np.stack(held, axis=1).astype(np.float32)
-    sums = np.zeros((weights.draws, totals.size))
+    return accumulate_all([statistics], masks, weights)[0]
+
+
+def accumulate_all(
+    statistics: Sequence[Any], masks: Sequence[NDArray[np.bool_] | None], weights: Weights
+) -> list[tuple[Floats, Floats]]:
+    """As `accumulate`, for several statistics of the same rows in one pass.
+
+    Weights are made once a block; all dense statistics share one matrix product with them, float32 inside and float64
+    across blocks. A column that several metrics count (hits of a class, say) is summed once.
+    """
+    held = np.ones((len(weights.keys), len(masks)), dtype=np.float32)
+    for at, mask in enumerate(masks):
+        if mask is not None:
+            held[:, at] = mask
+    stacks, places = _stacked([_to_grid(each) for each in statistics])
+    totals = [_totals(stack, masks) for stack in stacks]
+    single = [stack.astype(np.float32) for stack in stacks]
+    sums = [np.zeros((weights.draws, total.size)) for total in totals]
     for rows, block in weights.blocks():
-        sums += block.T @ _spread(single[rows], columns[rows])
-    return totals, sums.reshape(weights.draws, *totals.shape).swapaxes(0, 1)
+        for added, stack in zip(sums, single, strict=True):
+            added += block.T @ _spread(stack[rows], held[rows])
+    drawn = [each.reshape(weights.draws, *total.shape).swapaxes(0, 1) for each, total in zip(sums, totals, strict=True)]
+    return [(totals[stack][:, columns], drawn[stack][:, :, columns]) for stack, columns in places]
+
+
+def _stacked(statistics: Sequence[Any]) -> tuple[list[Any], list[tuple[int, Any]]]:
+    """The sparse statistics and one stack of all different dense columns; for each given one its stack and columns."""
+    stacks = [each for each in statistics if hasattr(each, "tocsr")]
+    known: dict[bytes, int] = {}
+    different: list[Floats] = []
+    places: list[tuple[int, Any]] = []
+    for each in statistics:
+        if hasattr(each, "tocsr"):
+            places.append((next(at for at, stack in enumerate(stacks) if stack is each), slice(None)))
+            continue
+        columns = []
+        for column in np.ascontiguousarray(each.T):
+            at = known.setdefault(column.tobytes(), len(different))
+            different += [column] if at == len(different) else []
+            columns.append(at)
+        places.append((len(stacks), columns))
+    return stacks + ([np.stack(different, axis=1)] if different else []), places
+
+
+def _totals(statistics: Any, masks: Sequence[NDArray[np.bool_] | None]) -> Floats:
+    return np.stack([(statistics if mask is None else statistics[mask]).sum(axis=0) for mask in masks])
 
 
 def _spread(statistics: Any, masks: NDArray[np.float32]) -> Any:
@@ -428,9 +573,18 @@ def _to_grid(statistics: Any) -> Any:
 
 def row_digest(row_ids: NDArray[np.str_], mask: NDArray[np.bool_] | None = None) -> int:
     """A number that says which rows were measured, whatever their order; those of disjoint sets add up."""
-    hashes = np.array([hash64(row) for row in (row_ids if mask is None else row_ids[mask])], dtype=np.uint64)
+    return digest_of(row_hashes(row_ids if mask is None else row_ids[mask]))
+
+
+def row_hashes(row_ids: NDArray[np.str_]) -> NDArray[np.uint64]:
+    """What each row adds to a digest, uint64[n]."""
+    return mix(np.array([hash64(row) for row in row_ids], dtype=np.uint64))
+
+
+def digest_of(hashes: NDArray[np.uint64], mask: NDArray[np.bool_] | None = None) -> int:
+    """The digest of rows from their hashes, over a mask."""
     with np.errstate(over="ignore"):
-        return int(mix(hashes).sum(dtype=np.uint64)) if len(hashes) else 0
+        return int((hashes if mask is None else hashes[mask]).sum(dtype=np.uint64))
 
 
 def _plain(value: float) -> float | None:

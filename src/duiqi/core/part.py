@@ -106,7 +106,7 @@ class Part:
         return function
 
     def pseudo(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Register a metric's pseudo-rows `(total float[s]) -> float[2p, s]`: right, wrong for each proportion in it."""
+        """Register a metric's pseudo-rows `(total float[s]) -> float[2p, s]`: right, wrong for each proportion."""
         self.hooks["pseudo"] = function
         return function
 
@@ -137,9 +137,17 @@ def _decorator(role: str, **declared: Any) -> Callable[[Callable[..., Any]], Par
     return decorate
 
 
-def metric(*, better: str = "higher", needs: Iterable[str] = (), interval: str = "percentile", source: str = "",
-           low: float = float("-inf"), high: float = float("inf"), **facts: Any) -> Callable[[Callable[..., Any]], Part]:  # fmt: skip
-    """Declare a metric: `rows(truth, guess, **options) -> float[n, s]`, with `@name.finish` and perhaps `@name.pseudo`.
+def metric(
+    *,
+    better: str = "higher",
+    needs: Iterable[str] = (),
+    interval: str = "percentile",
+    source: str = "",
+    low: float = float("-inf"),
+    high: float = float("inf"),
+    **facts: Any,
+) -> Callable[[Callable[..., Any]], Part]:
+    """Declare a metric: `rows(truth, guess, **options) -> float[n, s]` with `@name.finish`, perhaps `@name.pseudo`.
 
     `better` is "higher" or "lower"; `low` and `high` are the range of its values. `interval` is "percentile", or
     "centred" for a statistic whose draws are biased (they are moved back onto the estimate).

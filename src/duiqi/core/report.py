@@ -147,6 +147,7 @@ def save_measures(measures: Sequence[Measure], path: Path) -> None:
             measure.across.by,
             measure.across.levels,
             measure.across.rows,
+            measure.across.distinct,
         ]
         about.append(
             {
@@ -159,6 +160,7 @@ def save_measures(measures: Sequence[Measure], path: Path) -> None:
                 "across": across,
                 "stated": measure.stated and [measure.stated.low, measure.stated.high, measure.stated.why],
                 "probe": measure.probe,
+                "distinct": measure.distinct,
             }
         )
     arrays["about"] = np.array(json.dumps(about))
@@ -170,21 +172,22 @@ def load_measures(path: Path, catalogue: Catalogue) -> tuple[Measure, ...]:
     with np.load(path, allow_pickle=False) as arrays:
         return tuple(
             Measure(
-                metric=catalogue.find("metric", said["metric"]),
+                metric=(metric := catalogue.find("metric", said["metric"])),
                 total=arrays[f"total{number}"],
                 sums=arrays[f"sums{number}"].astype(np.float64),
                 rows=said["rows"],
                 digest=said["digest"],
                 seed=said["seed"],
                 slice=Slice.from_json(said["slice"]),
-                options=said["options"],
+                options=metric.check(said["options"]),
                 across=_across(said["across"]),
                 stated=Interval(*said["stated"]) if said["stated"] else None,
                 probe=said["probe"],
+                distinct=said["distinct"],
             )
             for number, said in enumerate(json.loads(str(arrays["about"])))
         )
 
 
 def _across(said: Sequence[Any] | None) -> Across | None:
-    return Across(said[0], said[1], tuple(said[2]), tuple(said[3])) if said else None
+    return Across(said[0], said[1], *map(tuple, said[2:])) if said else None

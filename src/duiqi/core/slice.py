@@ -68,9 +68,9 @@ def _contains(texts: Any, value: str) -> NDArray[np.bool_]:
 
 
 _OPS: Mapping[str, Callable[[Any, Any], NDArray[np.bool_]]] = {
-    "==": lambda values, value: np.asarray(values == (value if isinstance(value, bool) else type_as(values, value))),
-    ">=": lambda values, value: np.asarray(values >= value),
-    "<=": lambda values, value: np.asarray(values <= value),
+    "==": lambda values, value: np.asarray(values == type_as(values, value)),
+    ">=": lambda values, value: np.asarray(_numbers(values) >= float(value)),
+    "<=": lambda values, value: np.asarray(_numbers(values) <= float(value)),
     "contains": _contains,
 }
 
@@ -78,6 +78,21 @@ _OPS: Mapping[str, Callable[[Any, Any], NDArray[np.bool_]]] = {
 def type_as(values: Any, value: Any) -> Any:
     """`value` in the type of an array of strings or numbers."""
     return str(value) if getattr(values, "dtype", None) is not None and values.dtype.kind == "U" else value
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    """Values of a column as numbers; what is no number is NaN, which no comparison holds for."""
+
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return values.astype(np.float64)
+
+    def number(value: Any) -> float:
+        try:
+            return float(value)
+        except ValueError:
+            return float("nan")
+
+    return np.array([number(value) for value in values], dtype=np.float64)
 
 
 def lengths(data: Dataset) -> NDArray[np.int64]:

@@ -262,19 +262,24 @@ def _similar(signed: NDArray[np.uint32], divide: int, threshold: float) -> NDArr
     needed = int(np.ceil(threshold * lanes.shape[1] - 1e-9))
     found = [np.zeros((0, 2), dtype=np.int64)]
     for start in range(0, signed.shape[1] - BAND + 1, BAND):
-        for left, right in _candidates(signed[:, start : start + BAND]):
+        for left, right in _candidates(signed, start):
             crossing = (left < divide) != (right < divide) if divide else slice(None)
             found.append(_verified(lanes, left[crossing], right[crossing], needed))
     return np.concatenate(found)
 
 
-def _candidates(band: NDArray[np.uint32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of rows that agree in a whole band, at most `WINDOW` later neighbours a row."""
+def _candidates(signed: NDArray[np.uint32], start: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Pairs of rows that agree in the band from word `start` on, at most `WINDOW` later neighbours a row.
+
+    Rows of one band are ordered by the words after it, so that in a crowded band alike rows are neighbours and the
+    rows of two sets mix.
+    """
     with np.errstate(over="ignore"):
-        key = np.zeros(len(band), dtype=np.uint64)
-        for word in band.T:
+        key = np.zeros(len(signed), dtype=np.uint64)
+        for word in signed[:, start : start + BAND].T:
             key = mix(key + word.astype(np.uint64) + np.uint64(1))
-    order = np.argsort(key, kind="stable")
+    second, first = (signed[:, (start + BAND + further) % signed.shape[1]] for further in (1, 0))
+    order = np.lexsort((second, first, key))
     ordered = key[order]
     at = np.arange(len(order))
     for distance in range(1, WINDOW + 1):

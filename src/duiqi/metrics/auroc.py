@@ -10,8 +10,9 @@ REACH = 18.0  # log-odds; a float32 probability tells no more
 def auroc(truth, guess):
     """Chance that a row of a class gets a higher score for it than a row of another class: 0 to 1, higher is better.
 
-    Guessing gives .5.     For two classes the area under the curve of the second class; for more, all one-against-rest decisions are pooled
-    (micro average). Computed from a histogram of log-odds with 1,024 bins, so that sums add; off by less than .001.
+    Guessing gives .5. For two classes the area under the curve of the second class; for more, all one-against-rest
+    decisions are pooled (micro average). Computed from a histogram of log-odds with 1,024 bins, so that sums add; off
+    by less than .001.
     """
     from scipy.sparse import csr_array
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def _crossings(case: Case, crossings: bool) -> list[tuple[str, ...]]:
 
 
 def _levels(case: Case, columns: tuple[str, ...]) -> Levels:
-    """Rows of every group that has some, by its name; crossings are named "a × b". Rows without a value are left out."""
+    """Rows of every group by its name; crossings are named "a × b". Rows without a value are left out."""
     values = [case.data.group(column) for column in columns]
     given = np.logical_and.reduce([v != "" for v in values])
     names = np.array([JOIN.join(row) for row in zip(*values, strict=True)], dtype=np.str_)
@@ -69,7 +70,7 @@ def _by_group(case: Case, columns: tuple[str, ...], levels: Levels, metrics: tup
     ]
     measured = {metric: case.measures(metric, slices) for metric in metrics}
     overall = {metric: case.measure(metric).value for metric in metrics}
-    rows = []
+    rows: list[list[Any]] = []
     for at, (name, mask) in enumerate(levels.items()):
         count = int(mask.sum())
         cells = [_cell(measured[metric][at], overall[metric], count) for metric in metrics]

@@ -47,5 +47,5 @@ def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
         rare = np.array([label == "positive" for label in data.values("label")])
         return np.where(rare, 0.1 + 0.4 * strength, 0.08)
 
-    skewed = {"positive": 0.3, "train_positive": 0.12, "train_rows": 900}
-    return simulated_case(rng, error=0.1, train_rows=900), simulated_case(rng, error=worse, **skewed)
+    sick = simulated_case(rng, error=worse, positive=0.3, train_positive=0.12, train_rows=900)
+    return simulated_case(rng, error=0.1, positive=0.3, train_positive=0.12, train_rows=900), sick

@@ -73,7 +73,7 @@ def _floor_bars(case: Case, floors: dict[str, Any]) -> Exhibit:
 
 def _per_class(case: Case) -> Exhibit:
     """Precision, recall, F1 and support of every class, the weakest first where there are many."""
-    rows = []
+    rows: list[list[Any]] = []
     for number, label in enumerate(case.labels):
         support = int((case.truth == number).sum())
         if not support:

@@ -7,6 +7,7 @@ below, which the page's style sheet maps to the colours of the light or dark the
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -17,9 +18,13 @@ from duiqi.show.sentences import Sentences, is_number
 
 # Stand-ins that the style sheet replaces (Okabe-Ito blue and orange: told apart by the colour-blind).
 NOW, BEFORE, INK, LINE = "#0072b2", "#e69f00", "#444444", "#dddddd"
-WIDTH = 380
+WIDTH = 420
 MOST_BARS = 25
 
+_LABELS: dict[str, Any] = {
+    "grid": True, "ticks": False, "domain": False, "labelPadding": 8, "labelLimit": 400,
+    "labelExpr": "split(datum.label, '\\n')",
+}  # fmt: skip
 _CONFIG: dict[str, Any] = {
     "aria": False,
     "background": None,
@@ -58,7 +63,7 @@ def curve(data: Mapping[str, Any], words: Sentences) -> Markup | None:
     x = alt.X("x:Q", title=_axis(data.get("x"), words), scale=scale, axis=axis)
     y = alt.Y("y:Q", title=_axis(data.get("y"), words), scale=scale, axis=axis)
     names = list(dict.fromkeys(row["series"] for row in rows))
-    colour = _colour(alt, names, words)
+    colour = _colour(alt, "series", names, words)
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=colour)
     layers: list[Any] = []
     if data.get("diagonal"):
@@ -69,7 +74,7 @@ def curve(data: Mapping[str, Any], words: Sentences) -> Markup | None:
     layers.append(base.mark_line(strokeWidth=2).encode(y=y))
     size = alt.Size("weight:Q", legend=None, scale=alt.Scale(range=[20, 180])) if "weight" in rows[0] else alt.value(40)
     layers.append(base.mark_circle(opacity=1).encode(y=y, size=size))
-    return _svg(alt.layer(*layers).properties(width=WIDTH, height=round(WIDTH * 0.72)), data, words)
+    return _svg(alt.layer(*layers).properties(width=WIDTH - 60, height=round(WIDTH * 0.62)), data, words)
 
 
 def bars(data: Mapping[str, Any], words: Sentences, *, labels: Sequence[str] | None = None) -> Markup | None:
@@ -81,20 +86,40 @@ def bars(data: Mapping[str, Any], words: Sentences, *, labels: Sequence[str] | N
 
     sides = list(dict.fromkeys(row["side"] for row in rows))
     in_unit = all(0 <= row["value"] <= 1 for row in rows)
-    title = _axis(data.get("x"), words)
+    title = _measure_axis(data.get("x"), words)
     axis = alt.Axis(format="%" if in_unit else "~g", tickCount=5)
     x = alt.X("value:Q", title=title, axis=axis, scale=alt.Scale(zero=False, nice=True, padding=12))
     order = list(dict.fromkeys(row["label"] for row in rows))
-    y = alt.Y("label:N", title=None, sort=order, axis=alt.Axis(grid=True, ticks=False, domain=False, labelPadding=8))
+    # room for the labels is counted in characters: the fonts of the reader are not the fonts here
+    extent = 18 + round(7.4 * max(_width(line) for label in order for line in label.split("\n")))
+    y = alt.Y("label:N", title=None, sort=order, axis=alt.Axis(**_LABELS, minExtent=extent, maxExtent=extent))
     base = alt.Chart(alt.Data(values=rows)).encode(y=y)
     if len(sides) > 1:
         offset = alt.YOffset("side:N", sort=sides, scale=alt.Scale(paddingOuter=0.9))
         base = base.encode(yOffset=offset)
-    base = base.encode(color=_colour(alt, sides, words))
+    base = base.encode(color=_colour(alt, "side", sides, words))
     spans = base.mark_rule(strokeWidth=3, opacity=0.45).encode(x=alt.X("low:Q", title=title, axis=axis), x2="high:Q")
     dots = base.mark_circle(size=80, opacity=1).encode(x=x)
-    step = 34 if len(sides) > 1 else 26
-    return _svg(alt.layer(spans, dots).properties(width=WIDTH - 60, height=max(60, step * len(order))), data, words)
+    lines = max(label.count("\n") for label in order) + 1
+    step = max(34 if len(sides) > 1 else 28, 16 * lines + 8)
+    return _svg(alt.layer(spans, dots).properties(width=WIDTH - extent, height=max(60, step * len(order))), data, words)
+
+
+def wrapped(label: str, *, width: int = 24, lines: int = 3) -> str:
+    """A label broken into short lines; Chinese characters count twice, and what does not fit ends in "…"."""
+    broken, line = [], ""
+    for piece in re.findall(r"[^\s\u3000-\u9fff]+\s*|[\s\S]", label):
+        for part in [piece[i : i + width] for i in range(0, len(piece), width)]:
+            if _width(line + part.rstrip()) > width:
+                broken.append(line.rstrip())
+                line = ""
+            line += part
+    broken.append(line.rstrip())
+    return "\n".join(broken) if len(broken) <= lines else "\n".join([*broken[: lines - 1], broken[lines - 1] + "…"])
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def _shown(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -102,7 +127,7 @@ def _shown(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _bar(bar: Mapping[str, Any], label: str | None) -> list[dict[str, Any]]:
-    name = label if label is not None else str(bar.get("label", ""))
+    name = wrapped(label if label is not None else str(bar.get("label", "")))
     sides = [("before", bar.get("before")), ("after", bar)] if bar.get("before") else [("value", bar)]
     return [{"label": name, "side": side, **_ends(found)} for side, found in sides if is_number(found.get("value"))]
 
@@ -123,10 +148,16 @@ def _points(series: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _axis(code: object, words: Sentences) -> str | None:
     if not code:
         return None
-    return words.name("axis", code) if words.knows("axis", code) else words.metric(str(code))
+    return words.title(words.name("axis", code) if words.knows("axis", code) else words.metric(str(code)))
 
 
-def _colour(alt: Any, names: Sequence[str], words: Sentences) -> Any:
+def _measure_axis(code: object, words: Sentences) -> str | None:
+    """The axis of bars is named after the measure."""
+    known = code and words.knows("metric", code)
+    return words.title(words.metric(str(code))) if known else _axis(code, words)
+
+
+def _colour(alt: Any, field: str, names: Sequence[str], words: Sentences) -> Any:
     if len(names) < 2:
         return alt.value(NOW)
     palette = {"before": BEFORE, "after": NOW}
@@ -136,7 +167,6 @@ def _colour(alt: Any, names: Sequence[str], words: Sentences) -> Any:
         f"datum.value === '{code}' ? '{words.name('axis', code)}' : " for code in names if words.knows("axis", code)
     )
     legend = alt.Legend(labelExpr=f"{spoken}datum.label")
-    field = "side" if set(names) <= {"before", "after"} else "series"
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(names), range=colours), legend=legend)
 
 

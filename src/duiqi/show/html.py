@@ -74,7 +74,7 @@ class Panel:
     @property
     def wide(self) -> bool:
         """Whether it needs the whole width of the page."""
-        return any(len(table.columns) > 5 for table in self.tables)
+        return any(len(table.columns) > 6 for table in self.tables)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,9 @@ def render(report: Mapping[str, Any], *, lang: str) -> str:
         problems_left=max(0, len(outline.problems) - PROBLEMS_SHOWN),
         strips=lambda problem: strips(problem, outline.words),
         planted=planted[0] if planted else None,
-        panels=[panel for key, panel in all_panels if key != "planted"],
+        panels=[panel for key, panel in all_panels if key != "planted" and not panel.wide],
+        wide=[panel for key, panel in all_panels if key != "planted" and panel.wide],
+        chart=_changes(outline),
         measures=_measures(outline),
         version=outline.table("versions").get("duiqi", ""),
         seconds=outline.words.duration(report.get("seconds")),
@@ -138,7 +140,8 @@ def strips(problem: Problem, words: Sentences) -> tuple[Strip, ...]:
     pad = 0.15 * (most - least) or 0.05
     start, end = least - pad, most + pad
     if is_share(beside[0][1]) and least >= 0:
-        start, end = 0.0, min(1.0, end)
+        # dots, not bars: where all values are high the scale may start above zero
+        start, end = (0.0 if least < most / 2 else max(0.0, start)), min(1.0, end)
 
     def at(value: float) -> float:
         return round(6 + 188 * (value - start) / (end - start), 1)
@@ -147,6 +150,17 @@ def strips(problem: Problem, words: Sentences) -> tuple[Strip, ...]:
         Strip(side, words.say(f"finding.{side}"), words.value(metric, measure), *(at(each) for each in span))
         for (side, metric, measure), span in zip(beside, spans, strict=True)
     )
+
+
+def _changes(outline: Outline) -> Markup | None:
+    """Before and after of all gates on shares that compare two models, as bars."""
+    compared = [each for each in outline.checks if each.compares and is_share(each.metric)]
+    if len(compared) < 2 or not figure.available():
+        return None
+    words = outline.words
+    labels = [words.title(each.name) if each.slice == words.say("slice.all") else each.slice for each in compared]
+    found = [{**each.gate["after"], "label": each.slice, "before": each.gate["before"]} for each in compared]
+    return figure.bars({"title": "before_after", "bars": found}, words, labels=labels)
 
 
 # ---- exhibits

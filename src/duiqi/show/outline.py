@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from duiqi.show.sentences import Sentences, is_chinese, is_number, is_share, plain
+from duiqi.show.sentences import Sentences, is_chinese, is_number, is_share, plain, tight
 
 Json = Mapping[str, Any]
 
@@ -96,8 +96,8 @@ class Check:
     verdict_name: str
     note: str
     value: str
-    before: str
-    after: str
+    before_short: str
+    after_short: str
     change: str
     state: str
     gate: Json = field(repr=False)
@@ -190,7 +190,7 @@ class Outline:
     @property
     def subject(self) -> str:
         """Which model on which data, and how many rows."""
-        said = self.words.say("page.on", model=self.model_name, data=self.data_name)
+        said = tight(self.words.say("page.on", model=self.model_name, data=self.data_name))
         rows, split = self.table("data").get("rows"), self.table("data").get("split")
         parts = [said]
         if is_number(rows):
@@ -234,7 +234,7 @@ class Outline:
         found = _RULE.match(rule)
         if found:
             value = self.words.quote(found["value"])
-            return self.words.say("slice.group", column=found["column"].strip(), value=value)
+            return tight(self.words.say("slice.group", column=found["column"].strip(), value=value))
         return rule
 
     # ---- findings
@@ -300,8 +300,7 @@ class Outline:
         )
 
     def _title(self, name: str, slice_words: str) -> str:
-        colon = "：" if self.words.lang == "zh" else ": "
-        return f"{name}{colon}{slice_words}" if slice_words else name
+        return f"{name}{self.words.say('list.colon')}{slice_words}" if slice_words else name
 
     def _measured(self, finding: Json, rule: str) -> tuple[str, Json | None, Json | None]:
         """The measure a finding is about, and the same measure over all rows."""
@@ -411,6 +410,7 @@ class Outline:
         shown = self.words.share(float(value)) if is_share(metric) else self.words.decimal(float(value))
         if kind == "no_worse_by" and is_share(metric):
             shown = self.words.points(float(value)).lstrip("+")
+        shown = re.sub(r"\.0+(?!\d)", "", shown)
         return self.words.say(f"gate.{kind}", value=shown)
 
     @cached_property
@@ -433,8 +433,8 @@ class Outline:
             verdict_name=words.name("verdict", verdict),
             note=self._gate_note(gate),
             value=words.value(metric, measured),
-            before=words.value(metric, gate.get("before")),
-            after=words.value(metric, gate.get("after")),
+            before_short=words.value(metric, gate.get("before"), low=False),
+            after_short=words.value(metric, gate.get("after"), low=False),
             change=words.value(metric, gate.get("change"), change=True),
             state=self.change_state(metric, gate.get("change"), verdict),
             gate=gate,

@@ -174,7 +174,7 @@ class Sentences:
         low, high = measure.get("low"), measure.get("high")
         if not (is_number(low) and is_number(high)):
             return ""
-        places = 1 if scale == 100 else 3
+        places = 1 if scale == 100 or max(abs(low), abs(high)) >= 10 else 3  # type: ignore[arg-type, type-var]
         ends = [self._signed(float(end) * scale, places, signed) for end in (low, high)]  # type: ignore[arg-type]
         between = self.say("number.to") if min(low, high) < 0 or signed else "–"  # type: ignore[type-var]
         return self.say("number.interval", low=ends[0], between=between, high=ends[1])
@@ -224,7 +224,7 @@ class Sentences:
                 f"condition.{column}.{_OPS.get(str(op), 'other')}.{str(value).lower()}",
                 f"condition.{column}.{_OPS.get(str(op), 'other')}", f"condition.column.{_OPS.get(str(op), 'other')}"]  # fmt: skip
         said = self.say_first(keys, column=column, op=op, value=shown)
-        return _tight(said or self.say("condition.unknown", column=column, op=op, value=shown))
+        return tight(said or self.say("condition.unknown", column=column, op=op, value=shown))
 
     def plain_value(self, value: object) -> str:
         """A value from the data or from options, as short text."""
@@ -246,7 +246,7 @@ def _is_column(condition: Mapping[str, Any]) -> bool:
     return condition.get("column") not in _TEXT_COLUMNS
 
 
-def _tight(text: str) -> str:
+def tight(text: str) -> str:
     """No space between two Chinese characters, as where a Chinese column name is put into a sentence."""
     return re.sub(rf"(?<={_CJK.pattern}) (?={_CJK.pattern})", "", text)
 

@@ -1,0 +1,144 @@
+"""`align`: prepare, diagnose, repair and prove in one call. The main job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+from duiqi.core.bundle import Bundle
+from duiqi.core.errors import ModelError
+from duiqi.core.folder import check_writable
+from duiqi.core.plan import Plan
+from duiqi.core.report import Report
+from duiqi.prove import prove_models, untouched
+from duiqi.repair import BUDGET, Repaired, repair_case
+from duiqi.run.carry import PLAIN, Bench
+from duiqi.run.table import Settings, Source, Table, lay
+from duiqi.run.workshop import Workshop
+from duiqi.show.publish import publish
+
+PROOF_SHARE = 0.15  # of the budget, kept back for the proof
+PLAIN_SHARE = 0.6  # of the budget, that plain training may take before its epochs are cut
+
+
+def align(
+    model: str | Path,
+    data: Source,
+    *,
+    with_: Sequence[str] = (),
+    budget: float = BUDGET,
+    out: str | Path = "duiqi-out",
+    lang: str = "en",
+    rows: bool = True,
+    **settings: Unpack[Settings],
+) -> Report:
+    """Find where a model is misaligned with the data, repair it, and prove the repair on rows put aside.
+
+    Parts that the data lacks are split off. A model without a head for the task is first trained plainly on train: that
+    is the model *before*. It is diagnosed on dev; remedies for what is found are tried on dev; the best model and the
+    one before are compared on test. `out` receives report.json, report.html, draws.npz and model/. `budget` is in
+    minutes, counted from the start of training; what no longer fits is skipped and the report says so.
+
+    A run that was killed goes on where it stopped when called again with the same arguments.
+    """
+    out = Path(out)
+    table = lay(data, settings, complete=True)
+    check_writable(out)
+    report, repaired, shop = align_table(table, str(model), out, with_=with_, budget=budget)
+    publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
+    shop.close()
+    return report
+
+
+def align_table(
+    table: Table,
+    model: str,
+    out: Path,
+    *,
+    with_: Sequence[str] = (),
+    budget: float = BUDGET,
+    most_trials: int | None = None,
+) -> tuple[Report, Repaired, Workshop]:
+    """The loop on rows that were read and divided; the caller publishes the report and closes the workshop."""
+    from duiqi.model.open import find
+
+    bundle = find(model)
+    labels = _labels(table, bundle)
+    train, dev, test = table.part("train"), table.part("dev"), table.part("test")
+    pins = {
+        "verb": "align",
+        "model": bundle.fingerprint,
+        "rows": {name: part.fingerprint for name, part in (("train", train), ("dev", dev), ("test", test))},
+        "seed": table.seed,
+        "with": list(with_),
+        "budget": budget,
+        "options": {name: dict(values) for name, values in table.options.items()},
+        "threads": _threads(),
+    }
+    shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)
+    bench = Bench(table, shop, table.task_for(labels), train, dev)
+    before, notes = plainly_fitted(bench, bundle, budget)
+    opened = table.open(before)
+    untouched(test, [before.rows()])  # refuse before hours are spent, not after
+    reserve = budget * 60 * PROOF_SHARE
+    repaired = repair_case(bench, before, opened, with_=with_, budget=budget, reserve=reserve, most_trials=most_trials)
+    proof = prove_models(table, opened, repaired.model, test)
+    return joined(repaired, proof, notes), repaired, shop
+
+
+def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle, tuple[Mapping[str, Any], ...]]:
+    """The model before: as it came where it has a head, else after plain training that fits the budget."""
+    from duiqi.model.open import labels_of
+
+    if labels_of(bundle):
+        return bundle, ()
+    forecast = bench.shop.decide("forecast:plain", lambda: bench.forecast(PLAIN, bundle))
+    epochs = int(PLAIN.training["epochs"])
+    affordable = max(1, min(epochs, int(budget * 60 * PLAIN_SHARE / max(forecast / epochs, 1e-9))))
+    settings = {"epochs": affordable}
+    plan = Plan(training=settings, remedies=(("finetune", settings),))
+    fitted = bench.carry_out(plan, bundle, "plain")
+    bench.shop.mark("plain")
+    cut = ({"code": "epochs_cut", "epochs": affordable, "of": epochs},) if affordable < epochs else ()
+    return fitted, cut
+
+
+def joined(repaired: Repaired, proof: Report, notes: tuple[Mapping[str, Any], ...]) -> Report:
+    """One report: verdict, measures and gates of the proof; findings on dev with their status; the trials."""
+    found = repaired.to_report()
+    facts = {**proof.facts, "trials": found.facts["trials"], "chosen_among": found.facts["chosen_among"]}
+    dev = {"rows": found.measures[0].rows if found.measures else 0, "notes": [dict(note) for note in found.notes]}
+    return replace(
+        proof,
+        verb="align",
+        findings=found.findings,
+        notes=(*notes, *proof.notes, *(note for note in found.notes if note not in proof.notes)),
+        facts={**facts, "dev": dev, "found_again": [finding.title for finding in proof.findings]},
+    )
+
+
+def _labels(table: Table, bundle: Bundle) -> tuple[str, ...]:
+    """The labels of the model's head, else those of train; `ModelError` where the data has others than the head."""
+    from duiqi.data.read import check_labels, require_labels
+    from duiqi.model.open import labels_of
+
+    train = table.part("train")
+    require_labels(train)
+    check_labels(train, [part for name, part in table.parts.items() if name != "train"])
+    given = sorted(set(map(str, train.values("label"))))
+    known = labels_of(bundle)
+    if known and not set(given) <= set(known):
+        extra = sorted(set(given) - set(known))
+        raise ModelError(
+            f"expected labels that the model's head knows ({', '.join(known[:10])}), given {', '.join(extra[:10])}",
+            hint="Rename the labels in the data, or start from a model without a head (default).",
+        )
+    return tuple(known or given)
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()

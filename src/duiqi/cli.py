@@ -1,0 +1,331 @@
+"""The command line: words into one call of one verb, and its result onto the screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from duiqi.config import FILE, read_config, read_gates
+from duiqi.core.errors import DuiqiError, OptionError
+
+app = typer.Typer(
+    name="duiqi",
+    help="Find where a language model is misaligned with your data, repair it, and prove the repair. (对齐)",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, or default.")]
+Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl or parquet file, a folder with "
+                                     "train/dev/test files, or hub:NAME.")]  # fmt: skip
+Task = Annotated[str | None, typer.Option("--task", help="What is asked of the model. [default: classify]")]
+Text = Annotated[str | None, typer.Option("--text", help="Column with the text.")]
+TextPair = Annotated[str | None, typer.Option("--text-pair", help="Column with a second text.")]
+Label = Annotated[str | None, typer.Option("--label", help="Column with the label.")]
+Group = Annotated[list[str] | None, typer.Option("--group", help="Column to be fair to; may be given again.")]
+Id = Annotated[str | None, typer.Option("--id", help="Column with your own row ids.")]
+Split = Annotated[str | None, typer.Option("--split", help="Column that says train, dev or test.")]
+Cluster = Annotated[str | None, typer.Option("--cluster", help="Column of what belongs together (author, document).")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="Run just this probe; may be given again.")]
+With = Annotated[list[str] | None, typer.Option("--with", help="Try this remedy; a+b tries two at once.")]
+Budget = Annotated[float | None, typer.Option("--budget", min=0.0, help="Minutes. [default: 12]")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for report and model.")]
+Part = Annotated[str | None, typer.Option("--part", help="Which part of the data: train, dev, test or all.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="One seed for everything. [default: 0]")]
+Threads = Annotated[int | None, typer.Option("--threads", help="Processor cores to use.")]
+Device = Annotated[str | None, typer.Option("--device", help="cpu or cuda. [default: cpu]")]
+Gates = Annotated[Path | None, typer.Option("--gates", help="Toml file with bounds on measures.")]
+Parts = Annotated[list[Path] | None, typer.Option("--parts", help="Python file with parts of your own.")]
+Lang = Annotated[str | None, typer.Option("--lang", help="Language of report and screen: en or zh. [default: en]")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+NoRows = Annotated[bool, typer.Option("--no-rows", help="Write a report without the text of any row.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")]
+
+
+@app.command()
+def align(
+    model: Model, data: Data, task: Task = None, text: Text = None, text_pair: TextPair = None, label: Label = None,
+    group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None, with_: With = None,
+    budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
+    gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
+    no_rows: NoRows = False, dry_run: DryRun = False,
+) -> None:  # fmt: skip
+    """Find, repair and prove in one go: the main job. Writes report and model to --out (default duiqi-out)."""
+    _report("align", locals(), ("with_", "budget"), out="duiqi-out")
+
+
+@app.command()
+def diagnose(
+    model: Model, data: Data,
+    before: Annotated[str | None, typer.Option("--before", help="An earlier model to compare with.")] = None,
+    reference: Annotated[list[str] | None, typer.Option("--reference", help="NAME=DATA: other rows.")] = None,
+    only: Only = None, part: Part = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
+    label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None, gates: Gates = None,
+    parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
+    dry_run: DryRun = False,
+) -> None:  # fmt: skip
+    """Say where a model is misaligned, and what treats it."""
+    _report("diagnose", locals(), ("before", "reference", "only", "part"))
+
+
+@app.command()
+def repair(
+    model: Model, data: Data, with_: With = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
+    label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
+    gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
+    no_rows: NoRows = False, dry_run: DryRun = False,
+) -> None:  # fmt: skip
+    """Try remedies on a model and keep what is proven to help on dev."""
+    _report("repair", locals(), ("with_", "budget"), out="duiqi-out")
+
+
+@app.command()
+def prove(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="The model before.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="The model after.")],
+    data: Data, only: Only = None, part: Part = None,
+    margin: Annotated[float, typer.Option("--margin", help="By how much the main metric may be worse.")] = 0.01,
+    task: Task = None, text: Text = None, text_pair: TextPair = None, label: Label = None, group: Group = None,
+    id: Id = None, split: Split = None, cluster: Cluster = None, out: Out = None, seed: Seed = None,
+    threads: Threads = None, device: Device = None, gates: Gates = None, parts: Parts = None, lang: Lang = None,
+    json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
+) -> None:  # fmt: skip
+    """Compare two models on rows that neither has seen, row by row."""
+    _report("prove", locals(), ("only", "part", "margin"))
+
+
+@app.command()
+def parts(
+    what: Annotated[str | None, typer.Argument(metavar="[ROLE|NAME]", help="A role or the name of a part.")] = None,
+    parts: Parts = None,
+    json_: Json = False,
+) -> None:
+    """List parts, or show the page of one: metrics, edits, tasks, probes, remedies."""
+    from duiqi.catalogue import list_parts, page
+
+    with_errors(lambda: _print_parts(list_parts(what, parts or ()), page(what, parts or ()), json_))
+
+
+@app.command()
+def demo(
+    lang: Lang = None, seed: Seed = None, out: Out = None, threads: Threads = None,
+    clean: Annotated[bool, typer.Option("--clean", help="The same rows without planted misalignments.")] = False,
+    json_: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Plant misalignments in made-up reviews, find them, repair them, and say what came of it."""
+
+    def call() -> int:
+        from duiqi.demo import demo as run
+
+        with Screen(quiet or json_, lang or "en") as screen:
+            report = run(
+                seed=seed or 0, lang=_language(lang or "en"), out=out or Path("duiqi-out-demo"), clean=clean,
+                threads=threads, progress=screen.progress,
+            )  # fmt: skip
+        _show(report, lang or "en", json_, quiet, out or Path("duiqi-out-demo"))
+        return report.exit_code
+
+    with_errors(call)
+
+
+@app.command()
+def doctor(json_: Json = False) -> None:
+    """Check this machine: versions, the default model, speed, memory, optional packages."""
+
+    def call() -> int:
+        from duiqi.doctor import doctor as examine_machine
+
+        said = examine_machine()
+        if json_:
+            sys.stdout.write(json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+        else:
+            for check in said["checks"]:
+                mark = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}[check["state"]]
+                typer.echo(f"{mark}  {check['name']}: {check['said']}")
+        return 0 if all(check["state"] != "fail" for check in said["checks"]) else 1
+
+    with_errors(call)
+
+
+def main() -> None:
+    """The entry point: one clear message and an exit code, never a traceback."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        raise SystemExit(stop.exit_code) from None
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not a usage error of the command line itself
+            raise
+        _complain(f"{error.format_message()}", "See duiqi --help.")
+        raise SystemExit(2) from None
+
+
+def with_errors(call: Callable[[], int | None]) -> None:
+    """Run a call; turn what it raises into a message and an exit code."""
+    try:
+        code = call() or 0
+    except DuiqiError as error:
+        _complain(str(error), error.hint)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        _complain("Interrupted.", "Call it again with the same arguments to go on where it stopped.")
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise typer.Exit(0) from None
+    raise typer.Exit(code)
+
+
+def _complain(message: str, hint: str) -> None:
+    sys.stderr.write(f"duiqi: {message}\n" + (f"  hint: {hint}\n" if hint else ""))
+
+
+def _report(verb: str, said: dict[str, Any], own: tuple[str, ...], *, out: str | None = None) -> None:
+    """Settle arguments, call the verb, show the report, leave with its exit code."""
+    with_errors(lambda: _call(verb, said, own, out))
+
+
+def _call(verb: str, said: dict[str, Any], own: tuple[str, ...], out: str | None) -> int:
+    import importlib
+
+    config = read_config(Path.cwd())
+    arguments = {"model": said.get("model"), "data": said["data"]}
+    if verb == "prove":
+        arguments = {"before": said["before"], "after": said["after"], "data": said["data"]}
+    settled = settle(said, config, own)
+    lang = _language(settled.pop("lang", None) or "en")
+    target = settled.pop("out", None) or out
+    if said["dry_run"]:
+        return _dry_run(verb, {**arguments, **settled}, target)
+    function = getattr(importlib.import_module(f"duiqi.{verb}"), verb)
+    with Screen(said["quiet"] or said["json_"], lang) as screen:
+        report = function(
+            **arguments, **settled, out=target, lang=lang, rows=not said["no_rows"], progress=screen.progress
+        )
+    _show(report, lang, said["json_"], said["quiet"], target)
+    return int(report.exit_code)
+
+
+def settle(said: Mapping[str, Any], config: Mapping[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
+    """Arguments of the verb: what the command line says, else what `duiqi.toml` says, else left to the verb."""
+    columns = ("text", "text_pair", "label", "id", "split", "cluster", "task", "seed", "threads", "device", "parts")
+    plain = (*own, *columns, "lang", "out")
+    settled = {}
+    for name in plain:
+        key = name.rstrip("_")
+        value = said.get(name) if said.get(name) is not None else config.get(key)
+        if value is not None:
+            settled[name] = value
+    groups = said.get("group") or config.get("group")
+    if groups:
+        settled["groups"] = [groups] if isinstance(groups, str) else list(groups)
+    if "reference" in settled:
+        settled["reference"] = dict(_named(each) for each in settled["reference"])
+    if isinstance(settled.get("parts"), str):
+        settled["parts"] = [settled["parts"]]
+    settled["gates"] = read_gates(said["gates"]) if said.get("gates") else config.get("gates", {})
+    settled["options"] = config.get("options", {})
+    return settled
+
+
+def _named(said: str) -> tuple[str, str]:
+    name, equals, value = said.partition("=")
+    if not equals or not name or not value:
+        raise OptionError(
+            f"expected --reference NAME=DATA, given '{said}'", hint="For example --reference may=may.csv."
+        )
+    return name, value
+
+
+def _language(lang: str) -> str:
+    if lang not in ("en", "zh"):
+        raise OptionError(f"expected --lang en or zh, given '{lang}'", hint="These two are written.")
+    return lang
+
+
+def _dry_run(verb: str, arguments: Mapping[str, Any], out: Any) -> int:
+    """What the command would do: the data as it was understood, the model, the place of the result."""
+    from duiqi.run.plan_ahead import plan_ahead
+
+    sys.stdout.write(json.dumps(plan_ahead(verb, arguments, out), ensure_ascii=False, indent=1) + "\n")
+    return 0
+
+
+def _show(report: Any, lang: str, as_json: bool, quiet: bool, out: Any) -> None:
+    said = report.to_json()
+    if as_json:
+        sys.stdout.write(json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+        return
+    if quiet:
+        return
+    from rich.console import Console
+
+    from duiqi.show.terminal import print_report
+
+    print_report(said, lang=lang, console=Console(highlight=False))
+    if out is not None:
+        sys.stderr.write(f"\n{Path(out) / 'report.html'}\n")
+
+
+def _print_parts(listed: list[dict[str, Any]], shown: str | None, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps(listed, ensure_ascii=False, indent=1) + "\n")
+    elif shown is not None:
+        sys.stdout.write(shown + "\n")
+    else:
+        width = max((len(part["name"]) for part in listed), default=0)
+        for part in listed:
+            sys.stdout.write(f"{part['role']:<7} {part['name']:<{width}}  {part['summary']}\n")
+    return 0
+
+
+class Screen:
+    """A progress bar on stderr for what takes more than a moment; silent when asked, plain when no terminal."""
+
+    def __init__(self, quiet: bool, lang: str) -> None:
+        self.quiet = quiet
+        self.lang = lang
+        self._bar: Any = None
+        self._stages: dict[str, Any] = {}
+
+    def __enter__(self) -> Screen:
+        if not self.quiet:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+            count = TextColumn("{task.completed:.0f}/{task.total:.0f}")
+            columns = (TextColumn("{task.description}"), BarColumn(), count, TimeElapsedColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def progress(self, stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
+        """Show how far a stage is."""
+        if self._bar is None:
+            return
+        if stage not in self._stages:
+            self._stages[stage] = self._bar.add_task(stage, total=max(total, 1))
+        what = f"{stage} {facts['name']}" if "name" in facts else stage
+        self._bar.update(self._stages[stage], completed=done, total=max(total, 1), description=what)
+
+
+__all__ = ["FILE", "main"]

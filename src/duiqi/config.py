@@ -1,0 +1,58 @@
+"""`duiqi.toml`: options written down. Read at the edge; nothing below the command line sees it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from duiqi.core.errors import OptionError, nearest
+
+FILE = "duiqi.toml"
+TABLES = ("gates", "options", "choose")
+PLAIN = (
+    "task", "text", "text_pair", "label", "group", "id", "split", "time", "cluster", "seed", "threads", "device",
+    "parts", "budget", "out", "lang", "with", "only",
+)  # fmt: skip
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What `duiqi.toml` in that folder says, checked; empty where there is none."""
+    path = folder / FILE
+    if not path.is_file():
+        return {}
+    return check_config(_load(path), path)
+
+
+def read_gates(path: Path) -> Mapping[str, Any]:
+    """Gates from a toml file of their own: its `[gates]` table, or the whole file."""
+    if not path.is_file():
+        raise OptionError(f"expected a toml file with gates, given {path}, which is no file", hint="Check --gates.")
+    said = _load(path)
+    gates = said.get("gates", said)
+    assert isinstance(gates, dict)
+    return gates
+
+
+def check_config(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The same, or an `OptionError` that names what is unknown."""
+    known = (*TABLES, *PLAIN)
+    for name in said:
+        if name not in known:
+            raise OptionError(f"expected an option of duiqi in {path}, given '{name}'", hint=nearest(name, known))
+    for name in TABLES:
+        if not isinstance(said.get(name, {}), dict):
+            raise OptionError(
+                f"expected [{name}] in {path} to be a table, given {said[name]!r}", hint=f"Write [{name}]."
+            )
+    return dict(said)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(
+            f"expected toml in {path}, given what cannot be read: {error}", hint="Mend that line."
+        ) from error

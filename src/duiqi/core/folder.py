@@ -1,0 +1,92 @@
+"""Run folders: written aside, then swapped in at once. A killed run leaves the old folder or the new one."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from duiqi.core.errors import OutputError
+
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+@contextmanager
+def swapped_in(out: Path) -> Iterator[Path]:
+    """A fresh folder to write into; when the block ends well it takes the place of `out`, else it is removed.
+
+    `OutputError` where nothing can be written or the disk is full; then `out` is as it was.
+    """
+    aside = out.with_name(f".{out.name}.{os.getpid()}.new")
+    try:
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        _clear(aside)
+        aside.mkdir()
+        yield aside
+        _sync(aside)
+        _take_place(aside, out)
+    except OSError as error:
+        raise OutputError(
+            f"expected a place where {out} can be written, given {error.strerror or error}",
+            hint="Choose another folder with --out, or make room there. What was there before is untouched.",
+        ) from error
+    finally:
+        _clear(aside)
+
+
+def check_writable(out: Path) -> None:
+    """`OutputError` at once, not after an hour, where `out` could not be written."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"expected a folder for the output, given the file {out}", hint="Choose another --out.")
+    if out.is_dir() and any(out.iterdir()) and not (out / "report.json").exists():
+        raise OutputError(
+            f"expected an empty folder or one of an earlier run, given {out}, which holds other files",
+            hint="Choose another --out: the folder would be replaced as a whole.",
+        )
+    with swapped_in(out.with_name(f".{out.name}.{os.getpid()}.probe")) as aside:
+        (aside / "probe").write_bytes(b"0" * 65536)
+    _clear(out.with_name(f".{out.name}.{os.getpid()}.probe"))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """JSON for people and programs: UTF-8, indented by one, no NaN."""
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _take_place(aside: Path, out: Path) -> None:
+    if not out.exists():
+        aside.rename(out)
+    elif not _exchange(aside, out):  # no such call on this system: the moment between two renames remains
+        old = out.with_name(f".{out.name}.{os.getpid()}.old")
+        out.rename(old)
+        aside.rename(out)
+        _clear(old)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step (renameat2 on Linux); whether that worked."""
+    if not sys.platform.startswith("linux"):
+        return False
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    return call(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _clear(folder: Path) -> None:
+    if folder.is_dir():
+        shutil.rmtree(folder)

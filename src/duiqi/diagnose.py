@@ -1,0 +1,69 @@
+"""`diagnose`: where is this model misaligned?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Unpack
+
+from duiqi.core.case import Case
+from duiqi.core.examine import examine
+from duiqi.core.report import Report
+from duiqi.run.looks import look
+from duiqi.run.table import Settings, Source, Table, lay, provenance
+from duiqi.show.publish import publish
+
+
+def diagnose(
+    model: str | Path,
+    data: Source,
+    *,
+    before: str | Path | None = None,
+    reference: Mapping[str, Source] | None = None,
+    only: Sequence[str] = (),
+    part: str | None = None,
+    out: str | Path | None = None,
+    lang: str = "en",
+    rows: bool = True,
+    **settings: Unpack[Settings],
+) -> Report:
+    """Run every probe that applies to a model on data, and say what was found.
+
+    The rows examined are those of `part`, else dev, else all, else test; training rows, where there are some, serve
+    as floors and to tell what is rare. With `before`, every gate also carries the paired change from that model.
+    `only` names the probes to run. With `out`, the report is written there; `rows=False` leaves row texts out of it.
+    """
+    from duiqi.model.open import find
+
+    table = lay(data, settings)
+    opened = table.open(find(str(model)))
+    chosen = table.part(part) if part else table.part("dev", "all", "test", "train")
+    references = {name: lay(source, settings).part("all", "dev", "test") for name, source in (reference or {}).items()}
+    earlier = table.open(find(str(before))) if before else None
+    case = table.case(opened, chosen, references=references, before=earlier)
+    report = diagnose_case(table, case, only)
+    report = provenance(report, table, data=chosen, model=opened, before=earlier)
+    publish(report, out, lang=lang, rows=rows)
+    return report
+
+
+def diagnose_case(table: Table, case: Case, only: Sequence[str] = ()) -> Report:
+    """Examine a case, compared with the model before where there is one."""
+    probes = table.orders(case, only)
+
+    def progress(name: str, done: int, total: int) -> None:
+        table.progress("probe", done, total, {"name": name})
+
+    against = None
+    if case.before is not None:
+        against = examine(case.with_predictor(case.before, before=None), probes, gates=table.gates)
+    report = examine(case, probes, gates=table.gates, against=against, progress=progress)
+    times = look(case.data, run=f"{case.predictor.fingerprint}")
+    notes = (*table.notes(case.data), *model_notes(case), {"code": "looks", "split": case.data.name, "times": times})
+    return replace(report, notes=notes)
+
+
+def model_notes(case: Case) -> tuple[Mapping[str, object], ...]:
+    """What the engine has to say about these rows: windows, unknown characters, the number type."""
+    return tuple(getattr(case.predictor, "notes", ()))

@@ -1,0 +1,1 @@
+"""The engine: opens, runs, trains and saves models. The only library folder that needs torch."""

@@ -1,0 +1,126 @@
+"""Saving models: a plain Hugging Face checkpoint with `duiqi.json` and `lineage.parquet` beside it, all or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from duiqi.core.bundle import CARD, LINEAGE, Bundle, Step, write_card
+from duiqi.core.errors import OptionError, OutputError
+from duiqi.model import folder as on_disk
+
+if TYPE_CHECKING:
+    from duiqi.model.open import Model
+
+
+def save(
+    model: Model, folder: Path | str, *, step: Step | None = None, card: Mapping[str, Any] | None = None
+) -> Bundle:
+    """The model as a folder that `AutoModel.from_pretrained` opens; the step is added to its lineage.
+
+    The folder appears whole or not at all; one that was there is replaced. `OutputError` where nothing can be written
+    or the disk is full.
+    """
+    from duiqi.model.quiet import quiet
+
+    made = replace(
+        model.bundle,
+        task=model.task.to_json(),
+        lineage=model.bundle.lineage + ((step,) if step else ()),
+        card={**model.bundle.card, **(card or {}), "base": {"name": model.name, "fingerprint": model.fingerprint}},
+        layout="full",
+    )
+    with filled(Path(folder)) as place:
+        with quiet():
+            model.net.save_pretrained(place, safe_serialization=True)
+            model.tokenizer.save_pretrained(place)
+        return _sealed(made, place, Path(folder))
+
+
+def recalibrated(bundle: Bundle, temperature: float, out: Path | str, step: Step | None = None) -> Bundle:
+    """A copy of a bundle whose scores are divided by another temperature; the weights are shared where possible."""
+    if not 0 < temperature < float("inf"):
+        raise OptionError(f"expected a temperature above 0, given {temperature}", hint="1.0 leaves scores alone.")
+    made = replace(
+        bundle,
+        calibration={**bundle.calibration, "temperature": float(temperature)},
+        lineage=bundle.lineage + ((step,) if step else ()),
+    )
+    with filled(Path(out)) as place:
+        for path in sorted(bundle.path.iterdir()):
+            if path.is_file() and path.name not in (CARD, LINEAGE):
+                _link(path, place / path.name)
+        return _sealed(made, place, Path(out))
+
+
+def _sealed(bundle: Bundle, place: Path, final: Path) -> Bundle:
+    fingerprint = on_disk.fingerprint(place, bundle.task, bundle.calibration)
+    sealed = replace(bundle, path=final, fingerprint=fingerprint, name=final.name)
+    write_card(sealed, place)
+    return sealed
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+
+
+@contextmanager
+def filled(final: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes the place of `final` when the block ends well and vanishes otherwise."""
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
+    except OSError as error:
+        raise unwritable(final, error) from error
+    try:
+        yield place
+        flush(place)
+        _swap(place, final)
+    except Exception as error:
+        if isinstance(error, OSError) or _is_full(error):
+            raise unwritable(final, error) from error
+        raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether safetensors' own error speaks of the disk."""
+    return type(error).__name__ == "SafetensorError" and ("I/O" in str(error) or "os error" in str(error))
+
+
+def unwritable(place: Path, error: Exception) -> OutputError:
+    """The error for a place where nothing can be written, or no more."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return OutputError(
+        f"expected a place to write {place}, given one that cannot be written ({reason})",
+        hint="Free some space or give another folder: --out DIR.",
+    )
+
+
+def flush(folder: Path) -> None:
+    """Have the disk hold every file of the folder before its name changes."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    os.chmod(folder, 0o755)
+
+
+def _swap(place: Path, final: Path) -> None:
+    """Rename over a folder; the old one steps aside first and goes when the new one stands."""
+    if not final.exists():
+        os.rename(place, final)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{final.name}.old.", dir=final.parent))
+    os.rename(final, aside / final.name)
+    os.rename(place, final)
+    shutil.rmtree(aside, ignore_errors=True)

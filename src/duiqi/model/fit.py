@@ -1,0 +1,552 @@
+"""Training: one loop for every objective, scope and place, and a forecast of what it will take."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from duiqi.core.bundle import Bundle, Step
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError, OptionError, TrainingError
+from duiqi.core.seed import derive, generator, hash64
+from duiqi.core.task import Task
+from duiqi.model import checkpoint as disk
+from duiqi.model import kernels
+from duiqi.model.export import save
+from duiqi.model.numbers import TYPES, agree, check_type, fast_type
+from duiqi.model.objective import Batch, Objective, likelihood
+from duiqi.model.open import Model, find, open_model
+from duiqi.model.predict import forward
+from duiqi.model.quiet import quiet
+from duiqi.model.scope import Scope, full, set_modes
+from duiqi.model.tokens import Encoded, collate, encode, grouped
+
+Progress = Callable[[int, int, Mapping[str, Any]], None]
+CHECK_ROWS = 16
+PADDED_TO = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the loop runs; the defaults suit encoders of 20 to 200 million parameters and a few thousand rows.
+
+    `learning_rate`: the peak; `None` takes 2e-5 at width 768 and more for narrower bodies (`default_rate`).
+    `warmup`: share of the steps in which the rate rises; it falls linearly to 0 after. `weight_decay` holds for
+    matrices, not for biases, norms and embeddings. `accumulation`: batches per step. `patience`: with dev rows, stop
+    after so many epochs without a lower dev loss.
+    """
+
+    epochs: int = 3
+    learning_rate: float | None = None
+    batch_rows: int = 32
+    max_tokens: int = 256
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    accumulation: int = 1
+    patience: int = 2
+    number_type: str = "auto"
+    checkpoint_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        positive = {
+            name: getattr(self, name) for name in ("epochs", "batch_rows", "max_tokens", "accumulation", "clip")
+        }
+        for name, value in positive.items():
+            if not value > 0:
+                raise OptionError(f"expected {name} above 0, given {value}", hint="Leave it out for the default.")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise OptionError(f"expected a learning rate above 0, given {self.learning_rate}", hint="Try 5e-5.")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a fit will take: seconds of wall time and bytes of memory on top of an idle process."""
+
+    seconds: float
+    bytes: int
+
+
+def fit(
+    bundle: Bundle,
+    data: Dataset,
+    *,
+    task: Task,
+    out: Path | str,
+    step: Step,
+    objective: Objective | None = None,
+    scope: Scope | None = None,
+    seed: int = 0,
+    dev: Dataset | None = None,
+    where: Any = None,
+    work: Path | str | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Bundle:
+    """Train a bundle on rows and save the result as a new bundle at `out`; `settings` are those of `Settings`.
+
+    With `dev`, the weights of the epoch with the lowest dev loss are kept. With `work`, the state is put on disk every
+    `checkpoint_seconds`, and a later call with the same arguments goes on from there: on a CPU with as many threads
+    the result is the same bit for bit. Raises `TrainingError` with row ids for a loss that is no number, `ResumeError`
+    for work of another run, `OutputError` where nothing can be written.
+    """
+    plan = _plan(bundle, data, task, objective, scope, seed, dev, device, settings)
+    place = None if work is None else Path(work)
+    done = _made_before(place, plan, Path(out))
+    if done is not None:
+        return done
+    gang = (lambda job, _workers: job(0, 1)) if where is None else where.gang
+    return gang(partial(_fit, plan, Path(out), step, place, progress), 1)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that decides the result of a fit."""
+
+    bundle: Bundle
+    data: Dataset
+    task: Task
+    objective: Objective
+    scope: Scope
+    seed: int
+    dev: Dataset | None
+    device: str
+    settings: Settings
+
+    def manifest(self) -> dict[str, Any]:
+        """What must be equal for a fit to go on exactly where it was."""
+        import transformers
+
+        return {
+            "base": self.bundle.fingerprint,
+            "data": _rows_in_order(self.data),
+            "dev": None if self.dev is None else _rows_in_order(self.dev),
+            "task": self.task.to_json(),
+            "objective": self.objective.to_json(),
+            "scope": self.scope.to_json(),
+            "seed": self.seed,
+            "device": self.device,
+            "settings": {k: v for k, v in asdict(self.settings).items() if k != "checkpoint_seconds"},
+            "number_type": _number_type(self),
+            "threads": torch.get_num_threads(),
+            "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "numpy": np.__version__},
+        }
+
+
+def _plan(
+    bundle: Bundle,
+    data: Dataset,
+    task: Task,
+    objective: Objective | None,
+    scope: Scope | None,
+    seed: int,
+    dev: Dataset | None,
+    device: str,
+    settings: Mapping[str, Any],
+) -> Plan:
+    if not len(data):
+        raise DataError("expected rows to train on, given none", hint="Check the split and the filters.")
+    unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
+    if unknown:
+        known = ", ".join(Settings.__dataclass_fields__)
+        raise OptionError(f"expected settings among {known}, given '{unknown[0]}'", hint="Leave it out.")
+    chosen = Settings(**settings)
+    check_type(chosen.number_type, torch.device(device))
+    return Plan(bundle, data, task, objective or likelihood(), scope or full(), seed, dev, device, chosen)
+
+
+def _number_type(plan: Plan) -> str:
+    if plan.settings.number_type != "auto":
+        return plan.settings.number_type
+    fast = fast_type(torch.device(plan.device))
+    return "float32" if fast == "float16" else fast  # float16 would need a scaled loss
+
+
+def _rows_in_order(data: Dataset) -> str:
+    """Hash of rows, roles, weights and their order: batches depend on it."""
+    weights = data.values("weight") if data.has("weight") else []
+    return f"{hash64('|'.join([data.fingerprint, *data.row_ids, *map(str, weights)])):016x}"
+
+
+def _made_before(work: Path | None, plan: Plan, out: Path) -> Bundle | None:
+    """The bundle at `out`, if this very run made it and then was asked again."""
+    if work is None or not (work / disk.DONE).is_file():
+        return None
+    made = disk.finished(work, plan.manifest())
+    if made is None or not (out / "config.json").is_file():
+        return None
+    bundle = find(out)
+    return bundle if bundle.fingerprint == made else None
+
+
+def _fit(
+    plan: Plan, out: Path, step: Step, work: Path | None, progress: Progress | None, rank: int, workers: int
+) -> Bundle:
+    with _private_state(derive(plan.seed, "fit", rank)):
+        run = Run.start(plan)
+        notes = run.notes()
+        if work is not None:
+            saved = disk.read(work, plan.manifest())
+            if saved is not None:
+                run.resume(saved)
+        run.train(work, progress)
+        model = run.finish()
+    card = {"training": {"rows": len(plan.data), "number_type": run.number_type, "notes": notes}}
+    made = save(model, out, step=step, card=card)
+    if work is not None:
+        disk.finish(work, plan.manifest(), made.fingerprint)
+    return made
+
+
+@contextmanager
+def _private_state(seed: int) -> Iterator[None]:
+    """torch's generator seeded for the block, tiny numbers flushed to zero (they are slow), all put back after it."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            torch.set_flush_denormal(False)
+
+
+@dataclass(eq=False)
+class Run:
+    """A fit under way: the network, the optimiser, the rows as tokens, and the position."""
+
+    plan: Plan
+    model: Model
+    net: Any
+    optimizer: Any
+    accelerator: Any
+    encoded: Encoded
+    targets: Tensor
+    weights: Tensor
+    dev: tuple[Encoded, Tensor] | None
+    number_type: str
+    done: int = 0
+    trail: list[float] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, plan: Plan) -> Run:
+        """Open the model, turn the rows into tokens, and choose kernels and number type."""
+        from accelerate import Accelerator
+
+        model = open_model(plan.bundle, plan.task, device=plan.device, seed=plan.seed)
+        head, limit = model.head, min(plan.settings.max_tokens, model.max_tokens)
+        with quiet():
+            encoded = encode(model.tokenizer, head.inputs(plan.data), limit, windows=False)
+            dev = None
+            if plan.dev is not None:
+                targets = torch.from_numpy(head.targets(plan.task, plan.dev))
+                dev = (encode(model.tokenizer, head.inputs(plan.dev), limit, windows=False), targets)
+        number_type = _prepare(plan, model, encoded, dev)
+        accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision="no")
+        optimizer = torch.optim.AdamW(_parameter_groups(model.net, plan.settings), lr=0.0, fused=_can_fuse(plan))
+        net, optimizer = accelerator.prepare(model.net, optimizer)
+        return cls(
+            plan, model, net, optimizer, accelerator, encoded, torch.from_numpy(head.targets(plan.task, plan.data)),
+            _row_weights(plan.data), dev, number_type,
+        )  # fmt: skip
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole fit."""
+        return self.plan.settings.epochs * self.steps_per_epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        settings = self.plan.settings
+        return math.ceil(math.ceil(len(self.encoded) / settings.batch_rows) / settings.accumulation)
+
+    def notes(self) -> list[dict[str, Any]]:
+        """What the user should know about the rows: how many were cut."""
+        cut = int(self.encoded.cut.sum())
+        limit = min(self.plan.settings.max_tokens, self.model.max_tokens)
+        return [{"code": "training_cut", "rows": cut, "tokens": limit}] if cut else []
+
+    def train(self, work: Path | None, progress: Progress | None) -> None:
+        """Run to the end, or until dev has not improved for `patience` epochs."""
+        kept = time.monotonic()
+        while self.done < self.total and not self._is_over():
+            for batches in self._rest_of_epoch():
+                loss = self._step(batches)
+                self.done += 1
+                self._end_of_epoch()
+                if work is not None and self._is_due(kept):
+                    disk.write(work, self.plan.manifest(), self.state())
+                    kept = time.monotonic()
+                if progress is not None:
+                    progress(self.done, self.total, {"loss": loss, "epoch": self.done / self.steps_per_epoch})
+
+    def _is_due(self, kept: float) -> bool:
+        return time.monotonic() - kept >= self.plan.settings.checkpoint_seconds and self.done < self.total
+
+    def _rest_of_epoch(self) -> Iterator[list[NDArray[np.int64]]]:
+        """Batches of the current epoch that are still to do, one list per step. A function of seed and epoch alone."""
+        settings = self.plan.settings
+        epoch, within = divmod(self.done, self.steps_per_epoch)
+        rng = generator(self.plan.seed, "order", epoch)
+        batches = grouped(self.encoded.lengths, settings.batch_rows, rng)
+        steps = [batches[i : i + settings.accumulation] for i in range(0, len(batches), settings.accumulation)]
+        yield from steps[within:]
+
+    def _step(self, batches: list[NDArray[np.int64]]) -> float:
+        """One step of the optimiser over some batches; their mean loss."""
+        rows = sum(len(which) for which in batches)
+        total = 0.0
+        for which in batches:
+            total += self.backward(which, rows)
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = float(self.accelerator.clip_grad_norm_(parameters, self.plan.settings.clip))
+        if not math.isfinite(norm):
+            raise self._no_number(np.concatenate(batches), "gradient")
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.done, self.total, self.plan.settings, self._peak)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total
+
+    @property
+    def _peak(self) -> float:
+        return self.plan.settings.learning_rate or default_rate(self.model.net.config.hidden_size)
+
+    def backward(self, which: NDArray[np.int64], rows: int) -> float:
+        """Add the gradient of some rows' losses over `rows`; gives their share of the mean loss."""
+        batch = self.batch(which)
+        with autocast(self.plan.device, self.number_type):
+            losses = self.plan.objective(self.net, batch).float()
+        value = losses.detach()
+        finite = torch.isfinite(value)
+        if not bool(finite.all()):
+            raise self._no_number(which[~finite.cpu().numpy()], "loss")
+        self.accelerator.backward((losses * batch.weights).sum() / rows)
+        return float((value * batch.weights).sum()) / rows
+
+    def batch(self, which: NDArray[np.int64]) -> Batch:
+        """Rows as tensors."""
+        device = torch.device(self.plan.device)
+        inputs = collate(self.encoded, which, self.model.tokenizer.pad_token_id, device, multiple=PADDED_TO)
+        at = torch.from_numpy(which)
+        return Batch(inputs, self.targets[at].to(device), self.weights[at].to(device), which, self.model.head)
+
+    def _no_number(self, rows: NDArray[np.int64], what: str) -> TrainingError:
+        ids = [str(self.plan.data.row_ids[i]) for i in rows]
+        shown = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
+        return TrainingError(
+            f"expected a {what} that is a number at step {self.done + 1} of {self.total}, given none for rows {shown}",
+            hint="Look at these rows and their weights, or lower the learning rate.",
+        )
+
+    def _end_of_epoch(self) -> None:
+        """Where an epoch ends and there are dev rows: measure, and keep the weights if they are the best so far."""
+        if self.dev is None or self.done % self.steps_per_epoch:
+            return
+        self.trail.append(self._dev_loss())
+        if self.trail[-1] == min(self.trail):
+            self.best = {name: p.detach().clone() for p, name in self._named().items()}
+
+    def _dev_loss(self) -> float:
+        assert self.dev is not None
+        encoded, targets = self.dev
+        net = self.model.net
+        net.eval()
+        with autocast(self.plan.device, self.number_type):
+            raw = forward(net, self.model.head, encoded, self.model.tokenizer.pad_token_id)["raw"]
+        set_modes(net)
+        return float(self.model.head.losses(torch.from_numpy(raw), targets).mean())
+
+    def _is_over(self) -> bool:
+        since = len(self.trail) - 1 - int(np.argmin(self.trail)) if self.trail else 0
+        return since >= self.plan.settings.patience
+
+    def _named(self) -> dict[Tensor, str]:
+        return {p: name for name, p in self.model.net.named_parameters() if p.requires_grad}
+
+    def state(self) -> disk.Checkpoint:
+        """Everything that decides how the fit goes on."""
+        names = self._named()
+        tensors = {f"net/{name}": p.detach() for p, name in names.items()}
+        tensors |= {f"best/{name}": each for name, each in self.best.items()}
+        tensors |= disk.optimizer_tensors(self.optimizer.optimizer, names)
+        tensors["random"] = torch.get_rng_state()
+        if self.plan.device != "cpu" and torch.cuda.is_available():
+            tensors["random_cuda"] = torch.cuda.get_rng_state()
+        return disk.Checkpoint(tensors, {"done": self.done, "trail": self.trail})
+
+    def resume(self, saved: disk.Checkpoint) -> None:
+        """Go on where a checkpoint was made."""
+        names = self._named()
+        with torch.no_grad():
+            for parameter, name in names.items():
+                parameter.copy_(saved.tensors[f"net/{name}"])
+        device = torch.device(self.plan.device)
+        best = {k.removeprefix("best/"): v.to(device) for k, v in saved.tensors.items() if k.startswith("best/")}
+        disk.restore_optimizer(self.optimizer.optimizer, names, saved.tensors)
+        torch.set_rng_state(saved.tensors["random"])
+        if "random_cuda" in saved.tensors:
+            torch.cuda.set_rng_state(saved.tensors["random_cuda"])
+        self.best, self.done, self.trail = best, int(saved.facts["done"]), list(saved.facts["trail"])
+
+    def finish(self) -> Model:
+        """The trained model, with the best weights and its word table whole again."""
+        net = self.model.net
+        with torch.no_grad():
+            for parameter, name in self._named().items():
+                if name in self.best:
+                    parameter.copy_(self.best[name])
+        kernels.expand(net)
+        net.eval().requires_grad_(False)
+        self.accelerator.free_memory()
+        return self.model
+
+
+def _prepare(plan: Plan, model: Model, encoded: Encoded, dev: tuple[Encoded, Tensor] | None) -> str:
+    """Set what moves, swap in fast kernels on a CPU, and settle the number type: the fast one, if it agrees."""
+    net = model.net
+    plan.scope.apply(net)
+    sample = collate(encoded, np.arange(min(CHECK_ROWS, len(encoded))), model.tokenizer.pad_token_id, _device(plan))
+    if plan.device == "cpu":
+        ids = encoded.ids if dev is None else np.concatenate([encoded.ids, dev[0].ids])
+        if int(encoded.lengths.max()) <= kernels.LONGEST_PLAIN:
+            kernels.quicken(net, sample)
+        kernels.compact(net, ids)
+    number_type = _number_type(plan)
+    net.eval()
+    if number_type != "float32" and not _same_answers(plan, model, sample, number_type):
+        number_type = "float32"
+    set_modes(net)
+    return number_type
+
+
+def _device(plan: Plan) -> torch.device:
+    return torch.device(plan.device)
+
+
+def _same_answers(plan: Plan, model: Model, sample: dict[str, Tensor], number_type: str) -> bool:
+    answers = []
+    with torch.inference_mode():
+        for kind in ("float32", number_type):
+            with autocast(plan.device, kind):
+                raw = model.head.raw(model.net, sample)
+            answers.append(raw.softmax(dim=-1).double().cpu().numpy())
+    return agree(*answers)
+
+
+def autocast(device: str, number_type: str) -> torch.autocast:
+    """Products in the number type, sums and norms in float32."""
+    kind = torch.device(device).type
+    enabled = number_type != "float32"
+    return torch.autocast(kind, dtype=TYPES[number_type] if enabled else torch.bfloat16, enabled=enabled)
+
+
+def _can_fuse(plan: Plan) -> bool:
+    return torch.device(plan.device).type in ("cpu", "cuda")
+
+
+def _parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
+    """Matrices decay; biases, norms and embeddings do not."""
+    embeddings = {
+        id(p) for m in net.modules() if isinstance(m, torch.nn.Embedding | kernels.CompactEmbedding)
+        for p in m.parameters()
+    }  # fmt: skip
+    moving = [p for p in net.parameters() if p.requires_grad]
+    decays = [p for p in moving if p.ndim > 1 and id(p) not in embeddings]
+    keeps = [p for p in moving if p.ndim <= 1 or id(p) in embeddings]
+    groups = [{"params": decays, "weight_decay": settings.weight_decay}, {"params": keeps, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _row_weights(data: Dataset) -> Tensor:
+    """How much every row counts, float32[n] with mean 1."""
+    if not data.has("weight"):
+        return torch.ones(len(data))
+    given = np.array([math.nan if value is None else float(value) for value in data.values("weight")])
+    wrong = ~np.isfinite(given) | (given < 0)
+    if wrong.any() or not given.sum() > 0:
+        rows = ", ".join(map(str, data.row_ids[wrong][:10])) or "all, which are 0"
+        raise DataError(
+            f"expected weights of at least 0 in column '{data.schema.weight}', given others in rows {rows}",
+            hint="Fill them in, or leave the weight column out.",
+        )
+    return torch.from_numpy((given / given.mean()).astype(np.float32))
+
+
+def default_rate(width: int) -> float:
+    """Peak learning rate by the width of the body: 2e-5 at 768 as in BERT's paper, 8e-5 at 384, at most 2e-4.
+
+    Narrower bodies take larger steps: the rate goes with the inverse square of the width.
+    """
+    return float(min(2e-4, 2e-5 * (768 / width) ** 2))
+
+
+def rate(step: int, total: int, settings: Settings, peak: float) -> float:
+    """Learning rate of a step (from 0): a linear rise over the warm-up, then a linear fall to 0."""
+    warmup = max(1, round(total * settings.warmup))
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (total - step) / max(1, total - warmup + 1)
+
+
+def forecast(
+    bundle: Bundle,
+    data: Dataset,
+    *,
+    task: Task,
+    objective: Objective | None = None,
+    scope: Scope | None = None,
+    seed: int = 0,
+    dev: Dataset | None = None,
+    device: str = "cpu",
+    **settings: Any,
+) -> Forecast:
+    """What `fit` with the same arguments will take, from a few measured steps on batches of middling length.
+
+    Opens the model and trains a throw-away copy for three steps, about two seconds for a small encoder.
+    """
+    plan = _plan(bundle, data, task, objective, scope, seed, dev, device, settings)
+    begun = time.perf_counter()
+    with _private_state(derive(seed, "forecast")):
+        run = Run.start(plan)
+        opening = time.perf_counter() - begun
+        order = np.argsort(run.encoded.lengths, kind="stable")
+        rows = min(plan.settings.batch_rows, len(order))
+        middle = order[max(0, (len(order) - rows) // 2) :][:rows]
+        seconds = min(_timed(run, middle) for _ in range(3))
+    per_token = seconds / int(run.encoded.lengths[middle].sum())
+    per_step = per_token * run.encoded.lengths.sum() / max(1, math.ceil(len(order) / rows))
+    return Forecast(float(opening + 1.0 + per_step * math.ceil(len(order) / rows) * plan.settings.epochs), _bytes(run))
+
+
+def _timed(run: Run, which: NDArray[np.int64]) -> float:
+    begun = time.perf_counter()
+    run._step([which])
+    run.done = min(run.done + 1, run.total - 1)
+    return time.perf_counter() - begun
+
+
+def _bytes(run: Run) -> int:
+    """Weights, gradients and two moments in float32, and the activations that the largest batch keeps for backward."""
+    parameters = list(run.model.net.parameters())
+    held = sum(p.numel() * 4 for p in parameters)
+    moved = sum(p.numel() * 12 for p in parameters if p.requires_grad)
+    config = run.model.net.config
+    width, layers = config.hidden_size, config.num_hidden_layers
+    longest = int(run.encoded.lengths.max())
+    tokens = run.plan.settings.batch_rows * longest
+    # about 34 numbers of the body's width a token and layer, and three attention maps a head (Korthikanti et al. 2022)
+    activations = layers * tokens * (34 * width + 5 * config.num_attention_heads * longest) * 2
+    return int(held + moved + activations)

@@ -1,0 +1,141 @@
+"""Heads: what a task puts on a body. One class each, found by the name in `Task.head`; nothing else asks for kinds.
+
+A head knows how rows become inputs and targets, how the network is opened, and how its raw answer becomes losses
+(training) and outputs (prediction). Raw answers are float[n, k] per sequence for the head that stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError, ModelError
+from duiqi.core.task import Task
+from duiqi.model.tokens import Input
+
+
+class Head(Protocol):
+    """What the engine asks of a head."""
+
+    name: str
+    offers: frozenset[str]
+
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        """The network on disk with this head; parameters the disk has not are drawn from torch's generator."""
+
+    def arrange(self, net: nn.Module, task: Task) -> None:
+        """Bring the outputs of a saved head into the order of the task's labels."""
+
+    def inputs(self, data: Dataset) -> list[Input]:
+        """What the tokenizer reads, one tuple of texts per row."""
+
+    def targets(self, task: Task, data: Dataset) -> NDArray[Any]:
+        """What the loss reads, one entry per row."""
+
+    def raw(self, net: Callable[..., Any], inputs: Mapping[str, Tensor]) -> Tensor:
+        """The raw answer, float[n, k]."""
+
+    def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
+        """Negative log-likelihood of the targets, float[n], in nats."""
+
+    def merge(self, raw: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """One raw answer per input from those of its windows, which lie together and begin at `starts`."""
+
+    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, float]) -> dict[str, NDArray[Any]]:
+        """Finished outputs of raw answers."""
+
+
+class SequenceClassification:
+    """One class for every input: transformers' own sequence classification models."""
+
+    name = "sequence_classification"
+    offers = frozenset({"probs"})
+
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        from transformers import AutoModelForSequenceClassification
+
+        labels = {"id2label": dict(enumerate(task.labels)), "label2id": {name: i for i, name in enumerate(task.labels)}}
+        if not options.pop("fresh"):
+            labels = {}
+        net: nn.Module = AutoModelForSequenceClassification.from_pretrained(path, **labels, **options)
+        net.config.problem_type = "single_label_classification"  # type: ignore[union-attr]
+        return net
+
+    def arrange(self, net: Any, task: Task) -> None:
+        saved = [net.config.id2label[i] for i in range(len(net.config.id2label))]
+        if saved == list(task.labels):
+            return
+        if sorted(saved) != sorted(task.labels):
+            raise misfit(saved, task.labels)
+        last = [module for name, module in net.named_modules() if isinstance(module, nn.Linear)][-1]
+        order = torch.tensor([saved.index(label) for label in task.labels])
+        for parameter in last.parameters():
+            parameter.data = parameter.data[order]
+        net.config.id2label = dict(enumerate(task.labels))
+        net.config.label2id = {label: i for i, label in enumerate(task.labels)}
+
+    def inputs(self, data: Dataset) -> list[Input]:
+        if not data.has("text_pair"):
+            return [(text,) for text in data.texts]
+        return [(text, pair or "") for text, pair in zip(data.texts, data.values("text_pair"), strict=True)]
+
+    def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
+        return np.asarray(task.read_truth(data), dtype=np.int64)
+
+    def raw(self, net: Callable[..., Any], inputs: Mapping[str, Tensor]) -> Tensor:
+        logits: Tensor = net(**inputs).logits
+        return logits.float()
+
+    def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(raw, targets, reduction="none")
+
+    def merge(self, raw: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The mean of the windows' log-probabilities: their geometric mean, so that one sure window can outvote."""
+        counts = np.diff(np.append(starts, len(raw)))
+        merged: NDArray[np.float32] = np.add.reduceat(log_softmax(raw), starts, axis=0) / counts[:, None]
+        alone = counts == 1  # an input in one piece keeps its raw answer, bit for bit
+        merged[alone] = raw[starts[alone]]
+        return merged
+
+    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, float]) -> dict[str, NDArray[Any]]:
+        scaled = raw.astype(np.float64) / calibration.get("temperature", 1.0)
+        return {"probs": np.exp(log_softmax(scaled))}
+
+
+HEADS: dict[str, Head] = {head.name: head for head in (SequenceClassification(),)}
+
+
+def head_of(task: Task) -> Head:
+    """The head a task asks for."""
+    if task.head not in HEADS:
+        raise ModelError(
+            f"expected a task with a head among {', '.join(HEADS)}, given {task.name} with {task.head}",
+            hint="This version cannot train or run this head yet.",
+        )
+    return HEADS[task.head]
+
+
+def misfit(saved: Sequence[str], given: Sequence[str]) -> ModelError:
+    """The error for labels that do not fit the model's head."""
+    return ModelError(
+        f"expected the labels of the model's head ({len(saved)}: {_few(saved)}), given {len(given)}: {_few(given)}",
+        hint="Rename the labels in the data, or start from a model without a head, such as `default`.",
+    )
+
+
+def _few(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:8]) + (" …" if len(labels) > 8 else "")
+
+
+def log_softmax(raw: NDArray[Any]) -> NDArray[Any]:
+    """Log-probabilities, row by row."""
+    if raw.ndim != 2:
+        raise DataError(f"expected raw answers float[n, k], given shape {raw.shape}")
+    shifted = raw - raw.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

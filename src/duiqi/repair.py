@@ -1,0 +1,292 @@
+"""`repair`: try remedies one after the other and keep those that are proven to help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Unpack
+
+from duiqi.core.bundle import Bundle
+from duiqi.core.case import Case
+from duiqi.core.errors import OptionError
+from duiqi.core.examine import examine
+from duiqi.core.measure import Change, Floats, Measure, critical
+from duiqi.core.part import Part
+from duiqi.core.plan import Plan
+from duiqi.core.report import Finding, Report
+from duiqi.diagnose import diagnose_case
+from duiqi.run.carry import Bench
+from duiqi.run.table import Settings, Source, Table, lay, provenance
+from duiqi.run.workshop import Workshop
+from duiqi.show.publish import publish
+
+BUDGET = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Remedies to try together, the findings they treat, and the plan they make."""
+
+    remedies: tuple[Part, ...]
+    findings: tuple[Finding, ...]
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        return "+".join(part.name for part in self.remedies)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of a proposal: `decision` is "kept", "dropped", "unclear" or "skipped", `why` a code."""
+
+    proposal: Proposal
+    decision: str
+    why: str
+    targets: tuple[Change, ...] = ()
+    guards: tuple[Change, ...] = ()
+    factor: float = 1.0
+    forecast: float = 0.0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        changes = [_change(each, self.factor, "target") for each in self.targets]
+        changes += [_change(each, 1.0, "guard") for each in self.guards if each.verdict() in ("better", "worse")]
+        return {
+            "remedies": [{"name": name, "options": dict(options)} for name, options in self.proposal.plan.remedies],
+            "decision": self.decision,
+            "why": self.why,
+            "targets": [finding.title for finding in self.proposal.findings],
+            "changes": changes,
+            "forecast_seconds": round(self.forecast, 1),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Repaired:
+    """The model after all trials: `found` is the diagnosis on dev, `first` and `last` measure the same slices before
+    any trial and now."""
+
+    bundle: Bundle
+    model: Any
+    found: Report
+    first: Report
+    last: Report
+    trials: tuple[Trial, ...] = ()
+
+    def to_report(self) -> Report:
+        """The diagnosis with the status of each finding and the trials."""
+        report = with_statuses(self.found, self.first, self.last)
+        run = [trial for trial in self.trials if trial.decision != "skipped"]
+        return report.with_facts(trials=[trial.to_json() for trial in self.trials], chosen_among=len(run))
+
+
+def repair(
+    model: str | Path,
+    data: Source,
+    *,
+    with_: Sequence[str] = (),
+    budget: float = BUDGET,
+    out: str | Path = "duiqi-out",
+    lang: str = "en",
+    rows: bool = True,
+    **settings: Unpack[Settings],
+) -> Report:
+    """Diagnose a model on dev, try remedies for what was found, and write the repaired model to `out`/model.
+
+    A remedy is kept only if something it treats is proven better on dev and nothing is proven worse, corrected for all
+    remedies tried on these rows. `with_` names the remedies to try ("a+b" tries two at once), else all that treat a
+    finding are tried, the most harmful finding first. `budget` is in minutes; each trial is forecast before it starts.
+    What is shown is chosen on dev: only `prove` on rows put aside gives the numbers to quote.
+    """
+    from duiqi.core.folder import check_writable
+    from duiqi.model.open import find
+
+    out = Path(out)
+    table = lay(data, settings, complete=True)
+    check_writable(out)
+    bundle = find(str(model))
+    opened = table.open(bundle)
+    dev, train = table.part("dev"), table.part("train")
+    pins = {"verb": "repair", "model": bundle.fingerprint, "train": train.fingerprint, "dev": dev.fingerprint,
+            "seed": table.seed, "with": list(with_), "budget": budget, "options": dict(table.options)}  # fmt: skip
+    shop = Workshop.open(out.with_name(out.name + ".work"), pins)
+    bench = Bench(table, shop, opened.task, train, dev)
+    repaired = repair_case(bench, bundle, opened, with_=with_, budget=budget)
+    report = replace(repaired.to_report(), verb="repair")
+    report = provenance(report, table, data=dev, model=repaired.model, before=opened)
+    publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
+    shop.close()
+    return report
+
+
+def repair_case(
+    bench: Bench,
+    bundle: Bundle,
+    opened: Any,
+    *,
+    with_: Sequence[str] = (),
+    budget: float = BUDGET,
+    reserve: float = 0.0,
+    most_trials: int | None = None,
+) -> Repaired:
+    """The loop on opened values; `reserve` seconds of the budget are left for what comes after.
+
+    At most `most_trials` remedies that train are tried; those that only finish do not count.
+    """
+    table, shop = bench.table, bench.shop
+    case = table.case(opened, bench.dev)
+    found = diagnose_case(table, case)
+    case = replace(case, slices=tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values()))
+    first = _examine(table, case)
+    state = Repaired(bundle, opened, found, first, first)
+    for number, proposal in enumerate(proposals(case, found, with_, table.options)):
+        why, forecast = _reason_to_skip(bench, state, proposal, number, budget * 60 - reserve)
+        if not why and most_trials is not None and proposal.plan.trains and _trained(state) >= most_trials:
+            why = "most_trials"
+        if why:
+            skipped = Trial(proposal, "skipped", why, forecast=forecast)
+            state = replace(state, trials=(*state.trials, skipped))
+            continue
+        begun = shop.seconds()
+        bundle = bench.carry_out(proposal.plan, state.bundle, f"{number}-{proposal.name}", proposal.findings)
+        model = table.open(bundle)
+        report = _examine(table, case.with_predictor(model))
+        trial = judge_trial(proposal, state.last, report, state.trials)
+        trial = replace(trial, forecast=forecast, seconds=shop.say(f"took:{number}", round(shop.seconds() - begun, 1)))
+        shop.mark(f"trial {number}")
+        shop.say(f"decision:{number}", trial.decision)
+        state = replace(state, trials=(*state.trials, trial))
+        if trial.decision == "kept":
+            state = replace(state, bundle=bundle, model=model, last=report)
+    return state
+
+
+def _trained(state: Repaired) -> int:
+    return sum(trial.decision != "skipped" and trial.proposal.plan.trains for trial in state.trials)
+
+
+def _reason_to_skip(bench: Bench, state: Repaired, proposal: Proposal, number: int, budget: float) -> tuple[str, float]:
+    """Why a proposal is not worth its time, or "", and the forecast in seconds. Decisions on time are journalled."""
+    still = {finding.title for finding in state.last.findings}
+    if proposal.findings and not any(finding.title in still for finding in proposal.findings):
+        return "already_repaired", 0.0
+    forecast = bench.shop.decide(f"forecast:{number}", lambda: bench.forecast(proposal.plan, state.bundle))
+    left = budget - bench.shop.seconds()
+    return bench.shop.decide(f"skip:{number}", lambda: "budget" if forecast > left else ""), forecast
+
+
+def proposals(
+    case: Case, report: Report, with_: Sequence[str], options: Mapping[str, Mapping[str, Any]]
+) -> list[Proposal]:
+    """What to try: training remedies for the most harmful findings first, then those that only finish.
+
+    Remedies that treat nothing found are left out, unless they are asked for.
+    """
+    named = [[case.catalogue.find("remedy", name) for name in each.split("+")] for each in with_]
+    groups = named or [[part] for part in case.catalogue.all("remedy") if _wanted(part, report)]
+    groups = [parts for parts in groups if all(case.has(need) for part in parts for need in part.needs)]
+    made = [_proposal(case, tuple(parts), report, options) for parts in groups]
+
+    def order(proposal: Proposal) -> tuple[bool, float, int]:
+        return (not proposal.plan.trains, -_harm(proposal), len(proposal.plan.training))
+
+    return made if named else sorted(made, key=order)
+
+
+def _wanted(part: Part, report: Report) -> bool:
+    return any(finding.kind in part.treats for finding in report.findings)
+
+
+def _proposal(
+    case: Case, parts: tuple[Part, ...], report: Report, options: Mapping[str, Mapping[str, Any]]
+) -> Proposal:
+    plan = Plan()
+    treated: list[Finding] = []
+    for part in parts:
+        findings = tuple(f for f in report.findings if f.kind in part.treats)
+        treated += [f for f in findings if f not in treated]
+        given = options.get(part.name, {})
+        made = part(case, findings, **given)
+        if not isinstance(made, Plan):
+            raise OptionError(
+                f"expected a Plan from the remedy {part.name}, given {type(made).__name__}", hint="Mend it."
+            )
+        plan = plan | replace(made, remedies=((part.name, {**made.training, **given}),))
+    return Proposal(parts, tuple(treated), plan)
+
+
+def _harm(proposal: Proposal) -> float:
+    return max((finding.severity for finding in proposal.findings), default=0.0)
+
+
+def _examine(table: Table, case: Case) -> Report:
+    return examine(case, table.orders(case), gates=table.gates)
+
+
+def judge_trial(proposal: Proposal, before: Report, after: Report, earlier: Sequence[Trial]) -> Trial:
+    """Kept: a target proven better, nothing proven worse. Dropped: something worse. Unclear: neither can be told.
+
+    Targets are corrected by max-T over the targets of all trials so far on these rows (STATISTICS, section 5), guards
+    among themselves.
+    """
+    targets = tuple(change for finding in proposal.findings if (change := _target(finding, before, after)))
+    if not targets:
+        targets = tuple(_pairs(before, after, lambda m: m.name == "accuracy" and m.slice.rule == "all"))
+    tried: list[Floats] = [change.draws for trial in earlier for change in trial.targets]
+    factor = critical(tried + [change.draws for change in targets])
+    guards = tuple(_pairs(before, after, lambda m: not m.metric.facts.get("shape")))
+    guarding = critical([change.draws for change in guards])
+    verdicts = [change.verdict(factor=factor) for change in targets]
+    worse = [change for change in guards if change.verdict(factor=guarding) == "worse"]
+    if worse:
+        decision, why = "dropped", f"worse:{worse[0].after.name}"
+    elif "better" in verdicts:
+        decision, why = "kept", "better"
+    else:
+        decision, why = "unclear", "not_proven"
+    return Trial(proposal, decision, why, targets, guards, factor)
+
+
+def _target(finding: Finding, before: Report, after: Report) -> Change | None:
+    """The change a finding asks for: accuracy on its slice, or its own measure where it is about all rows."""
+
+    def meant(measure: Measure) -> bool:
+        if finding.slice.where:
+            return measure.name == "accuracy" and measure.slice.rule == finding.slice.rule
+        wanted = finding.ruling.measure
+        return (measure.name, measure.slice.rule) == (wanted.name, wanted.slice.rule)
+
+    return next(iter(_pairs(before, after, meant)), None)
+
+
+def _pairs(before: Report, after: Report, meant: Any) -> list[Change]:
+    pairs = [(measure, before.find(measure)) for measure in after.measures if meant(measure)]
+    return [now - then for now, then in pairs if then is not None]
+
+
+def with_statuses(found: Report, first: Report, last: Report) -> Report:
+    """The diagnosis with the status of each finding: "repaired" (its gate no longer fails and the change is proven),
+    "improved" (proven, but the gate still fails), "remaining" or "unclear"."""
+    still = {finding.title for finding in last.findings}
+
+    def status(finding: Finding) -> str:
+        change = _target(finding, first, last)
+        better = change is not None and change.verdict() == "better"
+        if finding.title in still:
+            return "improved" if better else "remaining"
+        return "repaired" if better else "unclear"
+
+    return replace(found, findings=tuple(replace(each, status=status(each)) for each in found.findings))
+
+
+def _change(change: Change, factor: float, role: str) -> dict[str, Any]:
+    measure, interval = change.after, change.stretched(factor)
+    said = {"probe": measure.probe, "measure": measure.name, "slice": measure.slice.rule, "role": role}
+    for name, side in (("before", change.before), ("after", change.after)):
+        said[name] = {"value": side.to_json()["value"], **side.interval.to_json()}  # type: ignore[assignment]
+    value = change.value if math.isfinite(change.value) else None
+    return {**said, "change": {"value": value, **interval.to_json()}, "verdict": change.verdict(factor=factor)}

@@ -1,0 +1,111 @@
+"""Carrying out a plan: from a bundle and a plan to a new bundle, each finished once and kept in the workshop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from duiqi.core.bundle import Bundle, RowKeys, Step
+from duiqi.core.dataset import Dataset
+from duiqi.core.plan import Plan
+from duiqi.core.report import Finding
+from duiqi.core.seed import derive
+from duiqi.core.task import Task
+from duiqi.run.table import Table
+from duiqi.run.workshop import Workshop
+
+PLAIN = Plan(training={"epochs": 3}, remedies=(("finetune", {"epochs": 3}),))
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every trial works with: rows to train on, rows that choose, the task, where work is kept."""
+
+    table: Table
+    shop: Workshop
+    task: Task
+    train: Dataset
+    dev: Dataset
+
+    def forecast(self, plan: Plan, bundle: Bundle) -> float:
+        """About how many seconds carrying the plan out will take."""
+        if not plan.trains:
+            return 1.0
+        from duiqi.model.fit import forecast
+
+        train = plan.data(self.train) if plan.data else self.train
+        return float(forecast(bundle, train, task=self.task, **_settings(plan)).seconds)
+
+    def carry_out(self, plan: Plan, bundle: Bundle, name: str, findings: tuple[Finding, ...] = ()) -> Bundle:
+        """The bundle that the plan makes of another one; a finished one is taken from the workshop."""
+        from duiqi.model.open import find
+
+        place = self.shop.place(name)
+        if (place / "duiqi.json").is_file():
+            return find(str(place))
+        trained = self._trained(
+            plan, bundle, name, place if not plan.finish else self.shop.place(f"{name}.raw"), findings
+        )
+        return self._finished(plan, trained, place, findings) if plan.finish else trained
+
+    def _trained(self, plan: Plan, bundle: Bundle, name: str, place: Path, findings: tuple[Finding, ...]) -> Bundle:
+        from duiqi.model.fit import fit
+        from duiqi.model.open import find
+
+        if not plan.trains:
+            return bundle
+        if (place / "duiqi.json").is_file():
+            return find(str(place))
+        train = plan.data(self.train) if plan.data else self.train
+
+        def progress(done: int, total: int, facts: Mapping[str, Any]) -> None:
+            self.table.progress(f"fit {name}", done, total, facts)
+
+        return fit(
+            bundle,
+            train,
+            task=self.task,
+            out=place,
+            step=self._step(plan, findings, {"trained": self._keys(self.train, "train")}),
+            seed=derive(self.table.seed, "fit", name) % 2**31,
+            work=self.shop.folder / "fits" / name,
+            progress=progress,
+            **_settings(plan),
+        )
+
+    def _finished(self, plan: Plan, bundle: Bundle, place: Path, findings: tuple[Finding, ...]) -> Bundle:
+        from duiqi.model.export import recalibrated
+
+        said: dict[str, float] = {}
+        for finish in plan.finish:
+            said |= finish(self.table.open(bundle), self.dev)
+        step = self._step(plan, findings, {"calibrated": self._keys(self.dev, "dev")})
+        return recalibrated(bundle, said["temperature"], place, step)
+
+    def _step(self, plan: Plan, findings: tuple[Finding, ...], rows: Mapping[str, RowKeys]) -> Step:
+        names = "+".join(name for name, _ in plan.remedies)
+        options = {name: dict(options) for name, options in plan.remedies}
+        treated = [f.to_json() for f in findings]
+        kept = ("kind", "title", "measure", "slice")
+        short = tuple({key: said[key] for key in kept} | {"slice": _rule(said)} for said in treated)
+        used = {**rows, "selected": self._keys(self.dev, "dev")}
+        return Step(names, options, self.table.seed, short, used)
+
+    def _keys(self, data: Dataset, name: str) -> RowKeys:
+        from duiqi.data.dedupe import row_keys
+
+        if name not in self.table.memory:
+            self.table.memory[name] = row_keys(data)
+        return self.table.memory[name]
+
+
+def _rule(said: Mapping[str, Any]) -> dict[str, Any]:
+    """A slice without the ids of its rows."""
+    return {"rule": said["slice"]["rule"], "where": said["slice"]["where"]}
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    given = {"objective": plan.objective, "scope": plan.scope}
+    return {**plan.training, **{name: value for name, value in given.items() if value is not None}}

@@ -1,0 +1,29 @@
+"""What a command would do, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from duiqi.run.table import Settings, lay
+
+
+def plan_ahead(verb: str, arguments: Mapping[str, Any], out: Any) -> dict[str, Any]:
+    """The data as understood, the models, the probes that would run or be skipped, and where the result would go."""
+    from duiqi.model.open import find, labels_of
+
+    settings = {name: value for name, value in arguments.items() if name in Settings.__annotations__}
+    table = lay(arguments["data"], cast(Settings, settings), complete=verb in ("align", "repair"))
+    names = [str(arguments[name]) for name in ("model", "before", "after") if arguments.get(name)]
+    bundles = {name: find(name) for name in names}
+    first = next(iter(table.parts.values()))
+    schema = {role: value for role, value in vars(first.schema).items() if value}
+    return {
+        "verb": verb,
+        "rows": {name: len(part) for name, part in table.parts.items()},
+        "columns": schema,
+        "notes": [dict(note) for note in table.notes(*table.parts.values())],
+        "models": {name: {"path": str(b.path), "labels": list(labels_of(b) or ())} for name, b in bundles.items()},
+        "probes": list(table.catalogue.names("probe")),
+        "out": str(out) if out else None,
+    }

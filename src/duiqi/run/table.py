@@ -1,0 +1,209 @@
+"""Laying the table: from what the user named (a model, data, columns, options) to values that verbs work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+from duiqi.core.bundle import Bundle
+from duiqi.core.case import Case
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError, ModelError, OptionError, nearest
+from duiqi.core.examine import Order, orders
+from duiqi.core.gate import Gate, gates_from
+from duiqi.core.part import Catalogue
+from duiqi.core.report import Report
+from duiqi.core.task import Task
+from duiqi.run.workshop import versions
+
+Progress = Callable[[str, int, int, Mapping[str, Any]], None]
+Source = str | Path | Dataset | Mapping[str, Dataset]
+
+
+class Settings(TypedDict, total=False):
+    """What every verb takes: columns by role, and how to run.
+
+    `groups` are columns to be fair to. `gates` maps measures to bounds (`{"calibration_error": {"at_most": 0.03}}`),
+    `options` maps probes and remedies to their options, `parts` are Python files with parts of your own. `threads`
+    bounds the processor cores in use, `progress(stage, done, total, facts)` is called while something takes long.
+    """
+
+    task: str
+    text: str | None
+    text_pair: str | None
+    label: str | None
+    groups: Sequence[str]
+    id: str | None
+    split: str | None
+    time: str | None
+    cluster: str | None
+    seed: int
+    threads: int | None
+    device: str
+    gates: Mapping[str, Any]
+    options: Mapping[str, Mapping[str, Any]]
+    parts: Sequence[str | Path]
+    progress: Progress | None
+
+
+COLUMNS = ("text", "text_pair", "label", "groups", "id", "split", "time", "cluster")
+
+
+def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Everything but the model: rows by part, the catalogue, gates, options, seed."""
+
+    parts: Mapping[str, Dataset]
+    catalogue: Catalogue
+    task: str = "classify"
+    gates: tuple[Gate, ...] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "cpu"
+    progress: Progress = _silent
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, *wanted: str) -> Dataset:
+        """The first of the wanted parts that is there."""
+        for name in wanted:
+            if name in self.parts:
+                return self.parts[name]
+        raise DataError(
+            f"expected rows for {' or '.join(wanted)}, given only {', '.join(self.parts)}",
+            hint="Give a folder with train, dev and test files, or one file with a column that says the split.",
+        )
+
+    def task_for(self, labels: Sequence[str]) -> Task:
+        """The task with these labels."""
+        return self.catalogue.task(self.task, labels=tuple(labels))
+
+    def open(self, bundle: Bundle) -> Any:
+        """The model of a bundle that has a head for the task; `ModelError` where it has none."""
+        from duiqi.model.open import labels_of, open_model
+
+        labels = labels_of(bundle)
+        if not labels:
+            raise ModelError(
+                f"expected a model with a head for {self.task}, given {bundle.name or bundle.path}, which has none",
+                hint=f"Train one first: duiqi align {bundle.name or bundle.path} DATA",
+            )
+        return open_model(bundle, self.task_for(labels), device=self.device)
+
+    def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
+        """A case on some of the rows, with the training rows beside it."""
+        return Case(predictor, data, train=self.parts.get("train"), catalogue=self.catalogue, seed=self.seed, **more)
+
+    def orders(self, case: Case, only: Sequence[str] = ()) -> list[Order]:
+        """The probes to run, with the user's options."""
+        return orders(case, only=only, options=self.options)
+
+    def notes(self, *data: Dataset) -> tuple[Mapping[str, Any], ...]:
+        """What was guessed or made while reading, each once."""
+        notes = [note for each in data for note in each.notes]
+        return tuple({str(sorted(note.items())): note for note in notes}.values())
+
+
+def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
+    """Read the data and settle the options. With `complete`, missing parts are split off (train, dev, test)."""
+    unknown = set(settings) - set(Settings.__annotations__)
+    if unknown:
+        name = min(unknown)
+        raise OptionError(
+            f"expected an option of this command, given '{name}'", hint=nearest(name, Settings.__annotations__)
+        )
+    catalogue = Catalogue.installed(settings.get("parts") or ())
+    options = settings.get("options") or {}
+    check_options(catalogue, options)
+    set_threads(settings.get("threads"))
+    parts = _parts(data, settings)
+    if complete:
+        from duiqi.data.split import complete as completed
+
+        parts = completed(parts, seed=settings.get("seed", 0))
+    return Table(
+        parts=parts,
+        catalogue=catalogue,
+        task=settings.get("task", "classify"),
+        gates=gates_from(settings.get("gates") or {}),
+        options=options,
+        seed=settings.get("seed", 0),
+        device=settings.get("device", "cpu"),
+        progress=settings.get("progress") or _silent,
+    )
+
+
+def check_options(catalogue: Catalogue, options: Mapping[str, Mapping[str, Any]]) -> None:
+    """`OptionError` at once where an option belongs to no part or does not fit it."""
+    known = {name: role for role in ("probe", "remedy") for name in catalogue.names(role)}
+    for name, values in options.items():
+        if name not in known:
+            raise OptionError(f"expected options of a probe or remedy, given '{name}'", hint=nearest(name, known))
+        catalogue.find(known[name], name).check(values)
+
+
+def set_threads(threads: int | None) -> None:
+    """Bound the cores torch uses, where a bound is asked for."""
+    if threads is None:
+        return
+    if threads < 1:
+        raise OptionError(
+            f"expected at least one thread, given {threads}", hint="Leave --threads out to use all cores."
+        )
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _parts(data: Source, settings: Settings) -> Mapping[str, Dataset]:
+    from duiqi.data.read import read
+
+    if isinstance(data, Dataset):
+        return {"all": data}
+    if isinstance(data, Mapping):
+        return data
+    columns: dict[str, Any] = {name: settings[name] for name in COLUMNS if settings.get(name)}  # type: ignore[literal-required]
+    return read(data, **columns)
+
+
+def provenance(report: Report, table: Table, *, data: Dataset, model: Any, before: Any = None, **more: Any) -> Report:
+    """The report with who, what and with which versions."""
+    task = model.task
+    facts = {
+        "task": task.to_json(),
+        "model": describe(model),
+        "before": describe(before) if before is not None else None,
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "rows": len(data),
+            "split": _split_of(table, data),
+        },
+        "versions": versions(),
+        **more,
+    }
+    return report.with_facts(**facts)
+
+
+def describe(model: Any) -> dict[str, Any]:
+    """What a report says of a model."""
+    bundle = getattr(model, "bundle", None)
+    return {
+        "name": model.name,
+        "fingerprint": model.fingerprint,
+        "parameters": getattr(model, "parameters", None),
+        "lineage": [step.to_json() for step in bundle.lineage] if bundle else [],
+        "calibration": dict(bundle.calibration) if bundle else {},
+    }
+
+
+def _split_of(table: Table, data: Dataset) -> str:
+    for name, part in table.parts.items():
+        if part is data or part.name == data.name:
+            return name
+    return "all"

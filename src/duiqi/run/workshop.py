@@ -1,0 +1,134 @@
+"""`Workshop`: the folder `OUT.work/` where a run keeps what it must not lose, and a journal of its decisions.
+
+A run that was killed begins again from the top and finds here what it had decided and which models were finished, so
+it goes the same way and ends with the same model. What would make that untrue is pinned in the journal's first line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from duiqi.core.errors import OutputError, ResumeError
+
+JOURNAL = "journal.jsonl"
+PINNED = ("duiqi", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scikit-learn")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result hangs on."""
+    found = {"python": platform.python_version()}
+    for name in PINNED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(eq=False)
+class Workshop:
+    """Work in progress: decisions by name, and folders for models by name."""
+
+    folder: Path
+    decisions: dict[str, Any] = field(default_factory=dict)
+    resumed: bool = False
+    _begun: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def open(cls, folder: Path, pins: Mapping[str, Any]) -> Workshop:
+        """Begin, or go on where an earlier run with equal pins stopped; `ResumeError` where the pins differ."""
+        pins = json.loads(json.dumps({**pins, "versions": versions()}))
+        journal = folder / JOURNAL
+        lines = _read(journal)
+        if not lines:
+            _write_first(journal, pins)
+            return cls(folder)
+        differing = [name for name in pins if lines[0].get(name) != pins[name]]
+        if differing:
+            name = differing[0]
+            raise ResumeError(
+                f"expected to go on with the work in {folder}, given another {name}: begun with "
+                f"{_brief(lines[0].get(name))}, now {_brief(pins[name])}",
+                hint=f"Run it as it was begun, or delete {folder} to begin anew.",
+            )
+        _rewrite(journal, lines)
+        return cls(folder, {line["name"]: line["said"] for line in lines[1:]}, resumed=len(lines) > 1)
+
+    def decide(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was decided under this name; `make()` where nothing was yet. Values are plain JSON."""
+        if name not in self.decisions:
+            said = json.loads(json.dumps(make()))
+            self._append({"name": name, "said": said})
+            self.decisions[name] = said
+        return self.decisions[name]
+
+    def say(self, name: str, value: Any) -> Any:
+        """Write a value down under this name; what was written first stays."""
+        return self.decide(name, lambda: value)
+
+    def seconds(self) -> float:
+        """Working time so far, that of killed runs included as far as they wrote it down."""
+        spent = max((v for k, v in self.decisions.items() if k.startswith("clock:")), default=0.0)
+        return float(spent) + time.monotonic() - self._begun
+
+    def mark(self, name: str) -> None:
+        """Write the working time down, so that a budget also counts what a killed run spent."""
+        self.say(f"clock:{name}", round(self.seconds(), 1))
+
+    def place(self, name: str) -> Path:
+        """Where the model of that name is kept."""
+        return self.folder / "models" / name
+
+    def close(self) -> None:
+        """Remove everything: the result stands elsewhere."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        with (self.folder / JOURNAL).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _read(journal: Path) -> list[dict[str, Any]]:
+    """The whole lines of a journal; a last line that a kill cut short does not count."""
+    if not journal.is_file():
+        return []
+    lines = []
+    for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break
+    return lines
+
+
+def _write_first(journal: Path, pins: Mapping[str, Any]) -> None:
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        _rewrite(journal, [pins])
+    except OSError as error:
+        raise OutputError(
+            f"expected a place where {journal.parent} can be written, given {error.strerror or error}",
+            hint="Choose another folder with --out.",
+        ) from error
+
+
+def _rewrite(journal: Path, lines: list[Any] | list[dict[str, Any]]) -> None:
+    aside = journal.with_suffix(".new")
+    aside.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    aside.replace(journal)
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 160 else text[:157] + "…"

@@ -1,0 +1,26 @@
+"""The run folder: report.json, report.html, draws.npz and, where one was made, model/."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from duiqi.core.folder import swapped_in, write_json
+from duiqi.core.report import Report, save_measures, without_rows
+
+
+def publish(
+    report: Report, out: str | Path | None, *, lang: str = "en", rows: bool = True, model: Path | None = None
+) -> None:
+    """Write a run folder, swapped in at once; nothing where `out` is None. `rows=False` leaves all row texts out."""
+    if out is None:
+        return
+    from duiqi.show.html import render
+
+    said = report.to_json() if rows else without_rows(report.to_json())
+    with swapped_in(Path(out)) as aside:
+        write_json(aside / "report.json", said)
+        (aside / "report.html").write_text(render(said, lang=lang), encoding="utf-8")
+        save_measures(report.measures, aside / "draws.npz")
+        if model is not None:
+            shutil.copytree(model, aside / "model")

@@ -1,0 +1,135 @@
+"""The report in a terminal: verdict first, then what is wrong by harm, before and after, and what to type next.
+
+Readable without colour (every state is a word or a sign) and at 80 columns; Chinese characters count as two cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from duiqi.show.outline import Outline, Problem
+
+PROBLEMS_SHOWN = 8
+CHECKS_SHOWN = 12
+STYLES = {"pass": "green", "fail": "bold red", "unclear": "yellow", "better": "green", "worse": "red", "repaired": "green",
+          "remaining": "red", "kept": "green", "dropped": "dim", "skipped": "dim"}  # fmt: skip
+
+
+def render(report: Mapping[str, Any], *, lang: str) -> RenderableType:
+    """The report as one rich renderable in the language "en" or "zh"."""
+    outline = Outline(report, lang=lang)
+    parts = [_verdict(outline), _problems(outline), _trials(outline), _changes(outline), _remarks(outline), _next(outline)]
+    return Group(*(piece for part in parts for piece in part))
+
+
+def print_report(report: Mapping[str, Any], *, lang: str, console: Console | None = None) -> None:
+    """Print the report to a console (default: standard output)."""
+    console = console or Console()
+    console.print(render(report, lang=lang), highlight=False, markup=False, emoji=False)
+
+
+def _heading(text: str) -> Iterable[RenderableType]:
+    yield Text()
+    yield Text(text, style="bold")
+
+
+def _indented(text: str, *, style: str = "", by: int = 2) -> Padding:
+    return Padding(Text(text, style=style), (0, 0, 0, by), expand=False)
+
+
+def _verdict(outline: Outline) -> Iterable[RenderableType]:
+    style = STYLES[outline.verdict]
+    yield Text.assemble((f"{outline.mark} {outline.verdict_name}", style), "  ", (outline.subject, "dim"))
+    yield Text()
+    for sentence in outline.headline:
+        yield Text(sentence, style="bold" if sentence is outline.headline[0] else "")
+
+
+def _problems(outline: Outline) -> Iterable[RenderableType]:
+    say, problems = outline.words.say, outline.problems
+    if not problems:
+        return
+    yield from _heading(say("section.findings_align" if outline.verb in ("align", "repair") else "section.findings"))
+    for number, problem in enumerate(problems[:PROBLEMS_SHOWN], 1):
+        yield _problem(number, problem, outline)
+    if len(problems) > PROBLEMS_SHOWN:
+        yield _indented(say("finding.more", n=len(problems) - PROBLEMS_SHOWN), style="dim")
+
+
+def _problem(number: int, problem: Problem, outline: Outline) -> RenderableType:
+    words = outline.words
+    title = Text.assemble((problem.title, "bold"))
+    if problem.status:
+        title.append(f"  [{words.name('status', problem.status)}]", STYLES.get(problem.status, "yellow"))
+    elif problem.verdict != "fail":
+        title.append(f"  [{words.name('verdict', problem.verdict)}]", "yellow")
+    lines: list[RenderableType] = [title, Text(problem.sentence)]
+    harm = problem.harm if problem.status != "repaired" else ""
+    facts = [each for each in (harm, problem.note) if each]
+    if facts:
+        lines.append(Text(" · ".join(facts), style="dim"))
+    if problem.treatments and problem.status != "repaired":
+        helps = words.say("list.comma").join(each.name
+                                             for each in problem.treatments)  # fmt: skip
+        lines.append(Text(f"{words.say('finding.treatment')}{words.say('list.colon')}{helps}"))
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=3, justify="right")
+    grid.add_column()
+    grid.add_row(f"{number}.", Group(*lines))
+    return grid
+
+
+def _trials(outline: Outline) -> Iterable[RenderableType]:
+    if not outline.trials:
+        return
+    yield from _heading(outline.words.say("section.trials"))
+    for trial in outline.trials:
+        line = Text()
+        line.append(trial.decision_name, STYLES.get(trial.decision, "yellow"))
+        line.append(f"  {trial.name}", "bold")
+        line.append(f"{outline.words.say('list.colon')}{trial.why}" if trial.why else "")
+        line.append(outline.words.say("list.aside", text=trial.seconds) if trial.seconds else "", "dim")
+        yield Padding(line, (0, 0, 0, 2), expand=False)
+
+
+def _changes(outline: Outline) -> Iterable[RenderableType]:
+    words, compared = outline.words, [each for each in outline.checks if each.compares]
+    checks = compared or list(outline.checks)
+    if not checks:
+        return
+    yield from _heading(words.say("section.changes" if compared else "section.gates"))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column(words.say("gate.check"), ratio=1)
+    names = ("before", "after", "change") if compared else ("value", "bound")
+    for name in names:
+        table.add_column(words.say(f"gate.{name}"), justify="right")
+    table.add_column(words.say("gate.verdict"))
+    for check in checks[:CHECKS_SHOWN]:
+        numbers = (check.before_short, check.after_short, check.change) if compared else (check.value, check.bound)
+        verdict = Text(f"{words.say(f'mark.{check.verdict}')} {check.verdict_name}", style=STYLES[check.verdict])
+        table.add_row(Text(f"{words.title(check.name)} · {check.slice}"), *map(Text, numbers), verdict)
+    yield Padding(table, (0, 0, 0, 2), expand=False)
+    if len(checks) > CHECKS_SHOWN:
+        yield _indented(words.say("finding.more", n=len(checks) - CHECKS_SHOWN), style="dim")
+
+
+def _remarks(outline: Outline) -> Iterable[RenderableType]:
+    skipped = [f"{said}{outline.words.say('list.sentence') if hint else ''}{hint}" for said, hint in outline.skipped]
+    for key, lines in (("notes", list(outline.notes)), ("skipped", skipped)):
+        if lines:
+            yield from _heading(outline.words.say(f"section.{key}"))
+            yield from (_indented(line, style="dim") for line in lines)
+
+
+def _next(outline: Outline) -> Iterable[RenderableType]:
+    yield from _heading(outline.words.say("section.next"))
+    for step in outline.steps:
+        yield _indented(step.sentence)
+        if step.command:
+            yield _indented(step.command, style="cyan", by=4)

@@ -1,0 +1,226 @@
+"""The three renderers: snapshots, escaping, nothing from the network, and codes nobody has sentences for."""
+
+import io
+import os
+import re
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import samples
+from rich.cells import cell_len
+from rich.console import Console
+
+from duiqi.show import figure, html, markdown, terminal
+from duiqi.show.sentences import is_chinese
+
+SNAPSHOTS = Path(__file__).parent / "__snapshots__"
+REPORTS = samples.everything()
+EACH = pytest.mark.parametrize("lang", ["en", "zh"])
+ALL = pytest.mark.parametrize("name", sorted(REPORTS))
+
+
+@pytest.fixture
+def no_charts(monkeypatch):
+    monkeypatch.setattr(figure, "available", lambda: False)
+
+
+@cache
+def page_of(name: str, lang: str) -> str:
+    return html.render(REPORTS[name], lang=lang)
+
+
+def typed(report: dict, lang: str, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    terminal.print_report(report, lang=lang, console=console)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+
+
+class Words(HTMLParser):
+    """The text of a page, and every tag and attribute in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.inside = tag
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside != "style" and data.strip():
+            self.text.append(" ".join(data.split()))
+
+
+def compare(name: str, shown: str) -> None:
+    """Equal to the snapshot; DUIQI_WRITE_SNAPSHOTS=1 writes it anew, to be read before it is committed."""
+    path = SNAPSHOTS / name
+    if os.environ.get("DUIQI_WRITE_SNAPSHOTS"):
+        SNAPSHOTS.mkdir(exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    assert shown == path.read_text(encoding="utf-8")
+
+
+SHOWN = pytest.mark.parametrize(("name", "lang"), [("diagnose_en", "en"), ("align_zh", "zh")])
+
+
+@SHOWN
+def test_terminal_looks_as_before(name, lang):
+    compare(f"{name}.terminal.txt", typed(REPORTS[name], lang))
+
+
+@SHOWN
+def test_markdown_looks_as_before(name, lang):
+    compare(f"{name}.md", markdown.render(REPORTS[name], lang=lang))
+
+
+@SHOWN
+def test_html_says_what_it_said_before(name, lang, no_charts):
+    compare(f"{name}.html.txt", "\n".join(Words(html.render(REPORTS[name], lang=lang)).text) + "\n")
+
+
+@ALL
+@EACH
+def test_every_report_can_be_shown(name, lang):
+    page = page_of(name, lang)
+    assert Words(page).tags.count("h1") == 1
+    assert len(page.encode()) < 5_000_000
+    assert markdown.render(REPORTS[name], lang=lang).startswith("### ")
+    assert typed(REPORTS[name], lang).strip()
+
+
+@ALL
+@EACH
+def test_the_page_has_no_script_and_asks_the_network_for_nothing(name, lang):
+    page = Words(page_of(name, lang))
+    assert not {"script", "link", "iframe", "img", "object", "embed", "form"} & set(page.tags)
+    assert [a for a in page.attributes if a[0].startswith("on") or a[0] in ("src", "href", "xlink:href", "style")] == []
+    assert "http" not in page_of(name, lang).replace("http-equiv", "")
+    assert ("lang", "zh-Hans" if lang == "zh" else "en") in page.attributes
+
+
+@EACH
+def test_whatever_stands_in_the_data_shows_as_text(lang):
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}"
+
+    def poisoned(value, key=""):
+        if isinstance(value, dict):
+            kept = {"verb", "verdict", "form", "kind", "op", "code", "decision", "status", "format", "column", "measure", "title"}
+            return {k: v if k in kept else poisoned(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [poisoned(each, key) for each in value]
+        return evil if isinstance(value, str) else value
+
+    for name in ("diagnose_en", "align_zh", "foreign"):
+        report = poisoned(REPORTS[name])
+        for exhibit in report["exhibits"]:
+            exhibit["data"] = {**exhibit["data"], "title": evil}
+        source = html.render(report, lang=lang)
+        page = Words(source)
+        assert "<script" not in source
+        assert "<img" not in source
+        assert not {"script", "img"} & set(page.tags)
+        assert any("alert(1)" in text for text in page.text)
+        assert [a for a in page.attributes if a[0].startswith("on")] == []
+
+
+def test_a_row_with_a_script_shows_as_text():
+    page = Words(html.render(REPORTS["diagnose_en"], lang="en"))
+    assert any("<script>alert('x')</script>" in text for text in page.text)
+
+
+@SHOWN
+def test_no_english_sentence_in_a_chinese_report_and_no_chinese_in_an_english_one(name, lang):
+    report = samples.diagnose(lang) if name.startswith("diagnose") else samples.align(lang)
+    page = Words(html.render(report, lang=lang))
+    aloud = [*page.text, *(value for key, value in page.attributes if key in ("aria-label", "data-name"))]
+    if lang == "en":
+        assert [text for text in aloud if is_chinese(text)] == ["duiqi 对齐"]
+    else:
+        spoken = [text for text in aloud if not text.startswith("duiqi ")]
+        assert [text for text in spoken if re.search(r"(?:\b[A-Za-z]{2,}\b[ ,]+){3}", text)] == []
+
+
+@ALL
+@EACH
+def test_no_line_in_the_terminal_is_wider_than_80_cells(name, lang):
+    commands = ("duiqi ",)
+    wide = [line for line in typed(REPORTS[name], lang).splitlines() if cell_len(line) > 80]
+    assert [line for line in wide if not line.strip().startswith(commands)] == []
+
+
+def test_the_terminal_shows_few_findings_and_says_how_many_more():
+    report = samples.diagnose()
+    report["findings"] = [{**report["findings"][1], "severity": float(i)} for i in range(20)]
+    shown = typed(report, "en")
+    assert shown.count("Blind spot:") == terminal.PROBLEMS_SHOWN
+    assert "and 12 more" in shown.replace("\u00a0", " ")
+
+
+def test_the_page_caps_findings_rows_and_tables():
+    report = samples.many_classes(400)
+    long = "battery " + "word " * 5000
+    evidence = [{"row_id": str(i), "text": long, "label": "a", "answer": "b", "confidence": 0.5} for i in range(200)]
+    report["findings"] = [{**report["findings"][1], "evidence": evidence} for _ in range(200)]
+    page = html.render(report, lang="en")
+    assert len(page.encode()) < 1_000_000
+    assert f"and {200 - html.PROBLEMS_SHOWN}\u00a0more" in page
+    assert "250\u00a0more lines in report.json" in page  # 400 classes, 150 kept
+
+
+def test_a_matrix_of_many_classes_becomes_the_most_confused_pairs():
+    (_, panel), *_ = [each for each in html.panels(html.Outline(samples.many_classes(), lang="en")) if each[0] == "confusion"]
+    assert "77 classes" in panel.note.replace("\u00a0", " ")
+    first = panel.tables[0].rows[0]
+    assert [cell.text for cell in first[2:]] == ["7", "14.9\u00a0%"]  # 7 of 47 rows
+    assert first[0].text.endswith("_0")
+    assert first[1].text.endswith("_1")
+
+
+def test_a_small_matrix_stays_a_matrix_and_its_diagonal_is_right():
+    (_, panel), *_ = [each for each in html.panels(html.Outline(samples.diagnose(), lang="en")) if each[0] == "confusion"]
+    cells = [[(cell.text, cell.right) for cell in row[1:]] for row in panel.tables[0].rows]
+    assert cells == [[("660", True), ("116", False)], [("97", False), ("1,127", True)]]
+
+
+def test_without_the_chart_libraries_the_numbers_stand_in_tables(no_charts):
+    page = html.render(REPORTS["align_en"], lang="en")
+    assert 'class="chart"' not in page
+    assert "altair" in page
+    panels = dict(html.panels(html.Outline(REPORTS["diagnose_en"], lang="en")))
+    assert [cell.text for cell in panels["floors"].tables[0].rows[0]] == ["this model", "89.4\u00a0%"]
+    assert [cell.text for cell in panels["reliability"].tables[0].rows[0]] == ["55.0\u00a0%", "51.0\u00a0%"]
+
+
+@pytest.mark.skipif(not figure.available(), reason="charts need the extra 'report' (altair, vl-convert-python)")
+def test_charts_scale_with_the_page_and_speak_the_language():
+    for lang, now in (("en", "after"), ("zh", "修复后")):
+        page = html.render(samples.align(lang), lang=lang)
+        charts = re.findall(r'<svg viewBox="[^"]+" class="chart".*?</svg>', page, re.DOTALL)
+        assert len(charts) == 4  # changes, floors, reliability, by group
+        assert sum(now in chart for chart in charts) == 3
+        assert not any(re.match(r"<svg[^>]*\s(?:width|height)=", chart) for chart in charts)
+        assert not any("aria-roledescription" in chart for chart in charts)
+
+
+def test_markdown_cannot_be_broken_by_the_data():
+    text = markdown.safe("a|b\n# <b>@team</b> `x` [l](u)")
+    assert text == "a\\|b \\# &lt;b&gt;&#64;team&lt;/b&gt; \\`x\\` \\[l\\](u)"
+
+
+def test_a_report_without_rows_shows_none():
+    report = samples.diagnose()
+    for finding in report["findings"]:
+        finding["evidence"] = [{"row_id": row["row_id"]} for row in finding["evidence"]]
+    page = html.render(report, lang="en")
+    assert "The rows are left out of this report." in page
+    assert "dead after two days" not in page
