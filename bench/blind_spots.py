@@ -197,7 +197,8 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="print what was missed")
     parser.add_argument("--only", choices=("null", "single", "pair"))
     said = parser.parse_args()
-    print(f"python {sys.version.split()[0]}, numpy {np.__version__}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}; "
+    threads = os.environ.get("OMP_NUM_THREADS", "unset")
+    print(f"python {sys.version.split()[0]}, numpy {np.__version__}, OMP_NUM_THREADS={threads}; "
           f"{said.runs} runs, error {said.base}, gap {said.gap}, slice {said.share:.0%}")  # fmt: skip
     for folder in said.data or map(Path, DATA):
         data = read(folder, said.rows)

@@ -4,7 +4,8 @@
 
 A cell is a population whose truth is known. For every set new rows and new keys are drawn, the weights are made once
 and shared by all cells of that size (cells are judged one by one, so what they share does no harm). `promise` is the
-figure that docs/statistics.md speaks of, or a floor (written ≥). With `--write` the table in that page is replaced.
+figure that docs/statistics.md speaks of, or a floor (written ≥). With `--write` the table in that page is replaced,
+also on the way.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from duiqi.core.gate import Gate, judge
-from duiqi.core.measure import Across, Change, Measure, Weights, accumulate
+from duiqi.core.measure import Across, Change, Interval, Measure, Weights, accumulate
 from duiqi.core.part import Catalogue, Part
 from duiqi.core.predictions import Predictions
 
@@ -199,30 +200,30 @@ def cells() -> list[Cell]:
 
 @dataclass
 class Score:
+    """How often an interval held the truth, how often the truth lay below it, and the sum of widths."""
+
     held: int = 0
-    low: int = 0  # the truth lies below the interval
+    below: int = 0
     width: float = 0.0
 
+    def add(self, interval: Interval, truth: float) -> None:
+        self.held += interval.low - 1e-12 <= truth <= interval.high + 1e-12
+        self.below += truth < interval.low - 1e-12
+        self.width += interval.high - interval.low
 
-def simulate(chosen: list[Cell], sets: int, draws: int, say: Callable[[str], None]) -> dict[int, Score]:
-    """For each cell how often the interval held the truth, over `sets` simulated sets."""
-    scores = {number: Score() for number in range(len(chosen))}
-    started = time.monotonic()
+
+def simulate(chosen: list[Cell], sets: int, draws: int) -> Iterator[tuple[int, list[Score]]]:
+    """For each cell how often the interval held the truth; said twenty times on the way, with the sets done."""
+    scores = [Score() for _ in chosen]
     for number in range(sets):
         for n in sorted({cell.n for cell in chosen}):
             rng = np.random.default_rng([number, n])
             table = Table.of(rng, n, draws, seed=number)
-            for at, cell in enumerate(chosen):
-                if cell.n != n:
-                    continue
-                interval = cell.ask(rng, table, n).interval
-                score = scores[at]
-                score.held += interval.low - 1e-12 <= cell.truth <= interval.high + 1e-12
-                score.low += cell.truth < interval.low - 1e-12
-                score.width += interval.high - interval.low
-        if (number + 1) % max(1, sets // 20) == 0:
-            say(f"{number + 1} of {sets} sets, {time.monotonic() - started:.0f} s")
-    return scores
+            for cell, score in zip(chosen, scores, strict=True):
+                if cell.n == n:
+                    score.add(cell.ask(rng, table, n).interval, cell.truth)
+        if (number + 1) % max(1, sets // 20) == 0 or number + 1 == sets:
+            yield number + 1, scores
 
 
 def five_of_five(draws: int) -> int:
@@ -236,20 +237,20 @@ def five_of_five(draws: int) -> int:
     return passed
 
 
-def lines_of(chosen: list[Cell], scores: dict[int, Score], sets: int) -> list[str]:
+def lines_of(chosen: list[Cell], scores: list[Score], sets: int, draws: int) -> list[str]:
     lines = [
         "| what | n | promised | held | ± | truth below / above | mean width |",
         "|---|---|---|---|---|---|---|",
     ]
-    for number, cell in enumerate(chosen):
-        score = scores[number]
+    for cell, score in zip(chosen, scores, strict=True):
         held = score.held / sets
         error = math.sqrt(max(held * (1 - held), 0.25 / sets) / sets)
-        below, above = score.low / sets, (sets - score.held - score.low) / sets
+        below, above = score.below / sets, (sets - score.held - score.below) / sets
         columns = [cell.title, f"{cell.n:,}", cell.promise, f"{held:.3f}", f"{error:.3f}"]
         columns += [f"{below:.3f} / {above:.3f}", f"{score.width / sets:.3f}"]
         lines.append(f"| {' | '.join(columns)} |")
-    return lines
+    return [*lines, "", f"{sets:,} sets a cell, {draws:,} draws each; ± is the Monte-Carlo standard error. "
+            f"Five rows, all right, gate at .5: {five_of_five(draws)} of 200 passed."]  # fmt: skip
 
 
 def write(page: Path, lines: list[str]) -> None:
@@ -269,13 +270,14 @@ def main() -> None:
     parser.add_argument("--write", type=Path, default=None, help="a page with the two marks")
     chosen_by = parser.parse_args()
     chosen = [cell for cell in cells() if chosen_by.only in cell.title and chosen_by.rows in (0, cell.n)]
-    scores = simulate(chosen, chosen_by.sets, chosen_by.draws, lambda line: print(line, file=sys.stderr))
-    lines = lines_of(chosen, scores, chosen_by.sets)
-    lines += ["", f"{chosen_by.sets:,} sets a cell, {chosen_by.draws:,} draws each. Five rows, all right, gate at .5: "
-              f"{five_of_five(chosen_by.draws)} of 200 passed."]  # fmt: skip
+    started = time.monotonic()
+    lines: list[str] = []
+    for done, scores in simulate(chosen, chosen_by.sets, chosen_by.draws):
+        print(f"{done} of {chosen_by.sets} sets, {time.monotonic() - started:.0f} s", file=sys.stderr)
+        lines = lines_of(chosen, scores, done, chosen_by.draws)
+        if chosen_by.write:
+            write(chosen_by.write, lines)
     print("\n".join(lines))
-    if chosen_by.write:
-        write(chosen_by.write, lines)
 
 
 if __name__ == "__main__":

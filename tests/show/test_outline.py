@@ -105,4 +105,22 @@ def test_the_words_of_a_slice_are_marked_and_long_rows_are_cut_around_them():
     assert sum(len(text) for text, _ in pieces) <= 104
     assert marked("电池不行，没电池盖", [{"column": "text", "op": "contains", "value": "电池"}])[0] == ("电池", True)
     assert marked("电池不行", [{"column": "negation", "op": "==", "value": True}])[1] == ("不", True)
-    assert "".join(text for text, _ in marked("It's 3.5 stars", [{"column": "number", "op": "==", "value": True}])) == "It's 3.5 stars"
+    assert (
+        "".join(text for text, _ in marked("It's 3.5 stars", [{"column": "number", "op": "==", "value": True}]))
+        == "It's 3.5 stars"
+    )
+
+
+def test_what_is_better_but_not_good_enough_still_remains():
+    report = samples.align()
+    report["findings"][1]["status"] = "improved"
+    sentence = Outline(report, lang="en").headline[1]
+    assert sentence.replace(NBSP, " ").startswith("Repaired 1 of 4 misalignments.")
+
+
+def test_all_repaired_but_a_check_fails_is_not_called_done():
+    report = samples.align()
+    for finding in report["findings"]:
+        finding["status"] = "repaired"
+    assert "All that was found is repaired." not in Outline(report, lang="en").headline
+    assert Outline({**report, "verdict": "pass"}, lang="en").headline[1] == "All that was found is repaired."

@@ -42,7 +42,9 @@ def test_chinese_uses_full_width_punctuation():
 
 @pytest.mark.parametrize("words", [EN, ZH], ids=["en", "zh"])
 def test_every_kind_of_misalignment_has_a_name_and_a_sentence(words):
-    assert [kind for kind in KINDS if f"kind.{kind}.name" not in words.texts or f"kind.{kind}.what" not in words.texts] == []
+    assert [
+        kind for kind in KINDS if f"kind.{kind}.name" not in words.texts or f"kind.{kind}.what" not in words.texts
+    ] == []
 
 
 def test_an_unknown_language_names_the_known_ones():
@@ -54,7 +56,7 @@ def test_an_unknown_language_names_the_known_ones():
     ("metric", "measure", "en", "zh"),
     [
         ("accuracy", {"value": 0.8123, "low": 0.794, "high": 0.83}, f"81.2{NBSP}% (79.4–83.0)", "81.2%（79.4–83.0）"),
-        ("accuracy", {"value": 1.0, "low": 0.99951, "high": 1.0}, f"100.0{NBSP}% (100.0–100.0)", "100.0%（100.0–100.0）"),
+        ("recall", {"value": 1.0, "low": 0.9995, "high": 1.0}, f"100.0{NBSP}% (100.0–100.0)", "100.0%（100.0–100.0）"),
         ("auroc", {"value": 0.91249, "low": None, "high": None}, "0.912", "0.912"),
         ("log_loss", {"value": 12.345, "low": 11.0, "high": 13.0}, "12.3 (11.0–13.0)", "12.3（11.0–13.0）"),
         ("accuracy", {"value": None}, "–", "–"),
@@ -79,7 +81,10 @@ def test_a_change_that_rounds_to_nothing_has_no_sign():
 
 
 def test_counts_choose_singular_and_plural():
-    assert f"{Count(1):row|rows}, {Count(0):row|rows}, {Count(1204):row|rows}" == f"1{NBSP}row, 0{NBSP}rows, 1,204{NBSP}rows"
+    assert (
+        f"{Count(1):row|rows}, {Count(0):row|rows}, {Count(1204):row|rows}"
+        == f"1{NBSP}row, 0{NBSP}rows, 1,204{NBSP}rows"
+    )
 
 
 def test_metrics_quoted_as_decimals_stay_so_in_compound_names():
@@ -109,7 +114,7 @@ def condition(column: str, op: str, value: object) -> dict:
         ([condition("length", ">=", 20)], False, "rows that are at least 20 words long", "不少于 20 个词的行"),
         ([condition("length", "<=", 8), condition("number", "==", True)], True,
          "rows that are at most 8 characters long and contain a number", "不超过 8 字且含数字的行"),
-        ([condition("stars", ">=", 4)], False, "rows with stars of at least 4", "stars 不小于 4的行"),
+        ([condition("stars", ">=", 4)], False, "rows with stars of at least 4", "stars 不小于 4 的行"),
         ([condition("moon", "~", "full")], False, "rows with moon ~ “full”", "moon ~ “full”的行"),
     ],
 )  # fmt: skip

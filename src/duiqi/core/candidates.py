@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.slice import CJK, Condition, Slice, is_cjk, lengths, words
 
-# Runs of two and three characters hold nearly all Chinese words that a reader would name.
-GRAMS = (2, 3)
+# Runs of two to four characters hold nearly all Chinese words that a reader would name.
+GRAMS = (2, 3, 4)
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # Of two slices that share this much of the larger one, only the one that is easier to read is kept.
 NEARLY = 0.95
 # At most so many words or character runs, the most common first: with long texts there are thousands.
 MOST_WORDS = 800
+# Rows in one dense product.
+BLOCK = 8192
 
 _RUN = re.compile(f"[{CJK}]+")
 
@@ -64,20 +66,26 @@ def candidates(
     largest: float = 0.8,
     most: int = 3000,
     function_words: Collection[str] = (),
-    edges: Collection[str] = (),
+    edges: frozenset[str] = frozenset(),
 ) -> Candidates:
     """All slices that hold at least `fewest_rows` rows and between `smallest` and `largest` of the data.
 
     Slices with exactly the same rows are one, and the simplest name stands for it; a pair that is nearly the same as
     one of its halves is left out, and so is a run of characters that hardly ever stands outside a longer one.
-    `function_words` are told only where nothing else holds the same rows, and never in pairs; runs of characters that
-    begin or end with one of `edges` are left out. Pairs are cut at `most` candidates in all: those of columns, length,
-    negation and numbers go first, then those with one word, then two words; larger ones first.
+    `function_words` are told only where nothing else holds the same rows, and never in pairs (a run of characters that
+    holds one merely gives way to a run without); runs that begin or end with one of `edges` are left out. Pairs are
+    cut at `most` candidates in all: those of columns, length, negation and numbers go first, then those with one word,
+    then two words; larger ones first.
     """
     from scipy.sparse import csr_array
 
     low, high = max(fewest_rows, math.ceil(smallest * len(data))), largest * len(data)
-    found = [*_columns(data), *_shapes(data), *_words(data, low, function_words), *_grams(data, low, edges)]
+    found = [
+        *_columns(data),
+        *_shapes(data),
+        *_words(data, low, function_words),
+        *_grams(data, low, function_words, edges),
+    ]
     singles = _distinct(each for each in found if low <= len(each.rows) <= high)
     chosen = [(each.slice, each.rows) for each in singles]
     chosen += _pairs([each for each in singles if each.rank < _LAST], len(data), low, max(most - len(singles), 0))
@@ -89,7 +97,7 @@ def candidates(
     return Candidates(tuple(slice for slice, _ in chosen), matrix)
 
 
-_GROUP, _WORD, _SHAPE, _LAST = range(4)
+_GROUP, _WORD, _JOINED, _SHAPE, _LAST = range(5)
 
 
 def _columns(data: Dataset) -> Iterator[_Single]:
@@ -101,12 +109,14 @@ def _columns(data: Dataset) -> Iterator[_Single]:
 
 
 def _shapes(data: Dataset) -> Iterator[_Single]:
-    """Length bands, negation and numbers."""
-    for column, value in (("negation", True), ("number", True), ("negation", False), ("number", False)):
-        slice = Slice.of(column, value)
-        yield _Single(slice, np.flatnonzero(slice.mask(data)), _SHAPE, column)
+    """Length bands, negation and numbers; a given column of such a name goes before."""
+    given = data.schema.groups
+    for column in (each for each in ("negation", "number") if each not in given):
+        inside = Slice.of(column, True).mask(data)
+        yield _Single(Slice.of(column, True), np.flatnonzero(inside), _SHAPE, column)
+        yield _Single(Slice.of(column, False), np.flatnonzero(~inside), _SHAPE, column)
     length = lengths(data)
-    cuts = sorted({int(cut) for cut in np.quantile(length, QUANTILES)}) if len(data) else []
+    cuts = sorted({int(cut) for cut in np.quantile(length, QUANTILES)}) if len(data) and "length" not in given else []
     bands: list[tuple[int | None, int | None]] = [(None, cut) for cut in cuts] + [(cut + 1, None) for cut in cuts]
     bands += [(low + 1, high) for low, high in pairwise(cuts)]
     for low, high in bands:
@@ -123,18 +133,19 @@ def _words(data: Dataset, low: int, function_words: Collection[str]) -> Iterator
         yield _Single(Slice.of("text", word, "contains"), np.array(common[word]), rank, "word")
 
 
-def _grams(data: Dataset, low: int, edges: Collection[str]) -> Iterator[_Single]:
-    """Runs of two or three Chinese characters, without those that are but part of a longer one."""
+def _grams(data: Dataset, low: int, function_words: Collection[str], edges: frozenset[str]) -> Iterator[_Single]:
+    """Runs of two to four Chinese characters, without those that are but part of a longer one."""
     rows = _where({gram for run in _RUN.findall(text) for gram in _cut(run)} for text in data.texts)
     common = {gram: at for gram, at in rows.items() if len(at) >= low and words(gram) == list(gram)}
+    readable = {gram: at for gram, at in common.items() if gram[0] not in edges and gram[-1] not in edges}
     parts: dict[str, int] = {}
-    for gram, at in common.items():
+    for gram, at in readable.items():
         for part in (gram[:-1], gram[1:]) if len(gram) > min(GRAMS) else ():
             parts[part] = max(parts.get(part, 0), len(at))
-    whole = {gram: at for gram, at in common.items() if parts.get(gram, 0) < NEARLY * len(at)}
-    readable = {gram: at for gram, at in whole.items() if gram[0] not in edges and gram[-1] not in edges}
-    for gram in _most_common(readable):
-        yield _Single(Slice.of("text", gram, "contains"), np.array(readable[gram]), _WORD, "word")
+    whole = {gram: at for gram, at in readable.items() if parts.get(gram, 0) < NEARLY * len(at)}
+    for gram in _most_common(whole):
+        rank = _WORD if edges.union(function_words).isdisjoint(gram) else _JOINED
+        yield _Single(Slice.of("text", gram, "contains"), np.array(whole[gram]), rank, "word")
 
 
 def _cut(run: str) -> Iterator[str]:
@@ -157,7 +168,7 @@ def _most_common(rows: dict[str, list[int]]) -> list[str]:
 
 
 def _distinct(singles: Iterable[_Single]) -> list[_Single]:
-    """The best to read of those with the same rows, in the order of reading: columns, words, shapes, function words."""
+    """The best to read of those with the same rows: columns first, then words, shapes and function words."""
     ordered = sorted(
         singles, key=lambda each: (each.rank, len(each.slice.where), -len(str(each.slice)), str(each.slice))
     )
@@ -169,11 +180,8 @@ def _distinct(singles: Iterable[_Single]) -> list[_Single]:
 
 def _pairs(singles: Sequence[_Single], n: int, low: int, most: int) -> list[tuple[Slice, NDArray[np.int64]]]:
     """Pairs of slices about different things (two words are), not nearly the same as either half."""
-    held = np.zeros((len(singles), n), dtype=np.float32)
-    for at, each in enumerate(singles):
-        held[at, each.rows] = 1
-    sizes = held.sum(axis=1)
-    shared = held @ held.T
+    sizes = np.array([len(each.rows) for each in singles])
+    shared = _shared([each.rows for each in singles], n)
     first, second = np.triu_indices(len(singles), 1)
     both = shared[first, second]
     about = np.array([each.about for each in singles], dtype=np.str_)
@@ -189,6 +197,20 @@ def _pairs(singles: Sequence[_Single], n: int, low: int, most: int) -> list[tupl
         )
         for i, j in zip(first[order], second[order], strict=True)
     ]
+
+
+def _shared(sets: Sequence[NDArray[np.int64]], n: int) -> NDArray[np.float64]:
+    """How many rows every two sets share, float[m, m]: dense products over blocks of rows, to bound the memory."""
+    from scipy.sparse import csr_array
+
+    columns = np.repeat(np.arange(len(sets)), [len(each) for each in sets])
+    rows = np.concatenate(sets) if sets else columns
+    held = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(n, len(sets)))
+    shared = np.zeros((len(sets), len(sets)))
+    for start in range(0, n, BLOCK):
+        block = held[start : start + BLOCK].toarray()
+        shared += block.T @ block
+    return shared
 
 
 def _first_of_equals(

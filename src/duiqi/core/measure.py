@@ -25,6 +25,7 @@ FEWEST_ROWS = 10
 SMALL_GROUP = 30
 MOST_LEANING = 2  # proportions that a mean may have before its draws are centred (docs/statistics.md)
 _BLOCK = 1024
+_ROUNDING = 1e-6  # of draws, which are summed in float32
 _MOST_KEPT = 2**24  # weights kept for the next pass: 64 MB
 # Row statistics are put on a grid of this step: sums of up to 2^33 rows are then exact in float64, and totals of
 # shards equal the total of the whole bit for bit, in any order.
@@ -155,7 +156,8 @@ class Measure:
             low, high = _arms(self._centred_draws, float(self._raw), factor)
             low, high = (float(self._shown(np.asarray(end))) for end in (low, high))
         low, high = self._clip(min(low, self.value)), self._clip(max(high, self.value))
-        return Interval(low, high, why or ("zero_width" if not high > low else ""))
+        narrow = not high - low > _ROUNDING * max(1.0, abs(self.value))
+        return Interval(low, high, why or ("zero_width" if narrow else ""))
 
     def __add__(self, other: Measure) -> Measure:
         if (self.name, self.slice, self.seed) != (other.name, other.slice, other.seed) or self.across != replace_rows(
@@ -347,9 +349,9 @@ class Change:
 
     @property
     def _pseudo(self) -> Floats | float:
-        """What one row more that got better and one that got worse add, each with weight Gamma(1/2, 1) (Jeffreys).
+        """What one row more that got better and one that got worse add, each with weight Gamma(1, 1).
 
-        The pseudo-rows of both sides cancel in the difference, and few rows that change are as uncertain as few rows
+        As Bonett & Price (2012, Journal of Educational and Behavioral Statistics) add one to either count. The pseudo-rows of both sides cancel in the difference, and few rows that change are as uncertain as few rows
         that are wrong. Turned by the first sum that differs, so that swapping the sides negates every draw.
         """
         measure = self.after
@@ -359,10 +361,10 @@ class Change:
         first = int(differs.argmax())
         turned = 1.0 if measure.sums.flat[first] > self.before.sums.flat[first] else -1.0
         moved = _moved(measure, measure.total + self.before.total, 2 * float(measure._copies[0]))
-        weights = jeffreys_weights(f"change|{measure.name}|{measure.slice.rule}", 2, len(measure.sums), measure.seed)
+        weights = jeffreys_weights(f"change|{measure.name}|{measure.slice.rule}", 4, len(measure.sums), measure.seed)
         # The harmonic mean: for k classes of n_c rows each moves by 1 / (k n_c), a row of any class by 1 / n.
         one_row = len(moved) / np.sum(1 / moved) if len(moved) else 0.0
-        return turned * one_row * (weights[:, 0] - weights[:, 1])
+        return turned * one_row * (weights @ [1.0, 1.0, -1.0, -1.0])  # two of Gamma(1/2, 1) make one of Gamma(1, 1)
 
     @property
     def sign(self) -> float:
@@ -380,7 +382,7 @@ class Change:
         """
         draws = self.draws
         why = self.after._unsettled() or self.before._unsettled()
-        if np.ptp(draws) < 1e-12:
+        if np.ptp(draws) < _ROUNDING:
             reach = self._three_rows() * factor
             return Interval(self.value - reach, self.value + reach, why or ("zero_width" if reach == 0 else ""))
         if self.after.centred or self.after.across:
@@ -446,7 +448,7 @@ def critical(draws: Sequence[Floats]) -> float:
 
     The ratio of the 95 % quantile of the largest studentised draw over the family to that of a single one; at least 1.
     """
-    moving = [d for d in draws if np.std(d[np.isfinite(d)]) > 0] if draws else []
+    moving = [d for d in draws if len(set(d[np.isfinite(d)].tolist())) > 1]
     if len(moving) < 2:
         return 1.0
     drawn = np.stack(moving, axis=1)

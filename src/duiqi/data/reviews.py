@@ -33,8 +33,8 @@ TRADE_MIX = {"jargon": 0.75, **{body: 0.25 * share for body, share in MIX.items(
 SLANG_MIX = {"slang": 0.8, **{body: 0.2 * share for body, share in MIX.items()}}
 
 SLIPS = 0.015  # labels that are wrong anywhere, as in any data that people label
-TYPO_ROWS = 0.25  # rows that carry typing errors, where rows carry them
-TYPO_RATE = 0.25  # and the share of their words that do
+TYPO_ROWS = 0.2  # rows that carry typing errors, where rows carry them
+TYPO_RATE = 0.2  # and the share of their words that do
 WRONG = 0.3  # labels that are wrong in the group with careless labels
 STARVED = 1 / 9  # share of the starved class in train: one to eight
 RARE = 0.15  # how often the group with a dialect is in train, against its share elsewhere
@@ -65,7 +65,7 @@ class Plant:
 
 @dataclass(frozen=True, eq=False)
 class Demo:
-    """The demo's data: `parts` are train, dev and test; `plants` says what is wrong with them, empty for the control."""
+    """The demo's data: `parts` are train, dev and test; `plants` says what is wrong, empty for the control."""
 
     parts: Mapping[str, Dataset]
     plants: tuple[Plant, ...] = ()
@@ -110,7 +110,7 @@ class _Writer:
         noun = self.one(self.bank["topics"][row.topic]["nouns"])
         opener = self.one(self.bank["openers"]).replace("{noun}", noun)
         sentences = [opener, _sentence(body, self.bank["stop"])]
-        if self.rng.random() < 0.4:
+        if self.rng.random() < 0.25:
             sentences.append(self.one(self.bank["tails"]))
         return self.filled(self.bank["space"].join(sentences))
 
@@ -128,16 +128,18 @@ class _Writer:
 
     def topic(self, row: _Row) -> str:
         phrases = self.bank["topics"][row.topic][row.truth]
-        if self.rng.random() < 0.6:
-            return str(self.one(phrases))
-        first, second = self.rng.choice(len(phrases), 2, replace=False)
-        return f"{phrases[first]}{self.bank['glue']}{phrases[second]}"
+        first, second = (str(phrases[at]) for at in self.rng.choice(len(phrases), 2, replace=False))
+        return self.one((first, self.both(first, second), self.both(first, self.general(row))), (0.15, 0.25, 0.6))
+
+    def both(self, first: str, second: str) -> str:
+        return f"{first}{self.bank['glue']}{second}"
 
     def general(self, row: _Row) -> str:
         return str(self.one(self.bank[row.truth]))
 
     def negated(self, row: _Row) -> str:
-        return str(self.one(self.bank["negated"][row.truth]))
+        said = str(self.one(self.bank["negated"][row.truth]))
+        return self.both(said, self.one(self.bank["topics"][row.topic][row.truth]))
 
     def contrast(self, row: _Row) -> str:
         other = LABELS[1 - LABELS.index(row.truth)]
@@ -145,7 +147,7 @@ class _Writer:
         return str(self.one(self.bank["contrast"]["forms"])).format(minor=minor, major=self.general(row))
 
     def explained(self, row: _Row) -> str:
-        return f"{self.jargon(row)}{self.bank['glue']}{self.general(row)}"
+        return self.both(self.jargon(row), self.general(row))
 
     def mixed(self, row: _Row) -> str:
         return str(self.one(self.bank["mixed"]["phrases"]))

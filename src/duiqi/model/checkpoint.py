@@ -59,7 +59,7 @@ def read(work: Path, manifest: Mapping[str, Any]) -> Checkpoint | None:
     try:
         with safe_open(path, framework="pt") as file:
             said = json.loads(file.metadata()["duiqi"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise ResumeError(
             f"expected a readable checkpoint at {path}, given one that is not ({error})",

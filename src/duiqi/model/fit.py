@@ -108,7 +108,7 @@ def fit(
     if done is not None:
         return done
     gang = (lambda job, _workers: job(0, 1)) if where is None else where.gang
-    return gang(partial(_fit, plan, Path(out), step, place, progress), 1)  # type: ignore[no-any-return]
+    return gang(partial(_fit, plan, Path(out), step, place, progress), 1)
 
 
 @dataclass(frozen=True, eq=False)

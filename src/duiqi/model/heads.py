@@ -98,7 +98,7 @@ class SequenceClassification:
     def merge(self, raw: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """The mean of the windows' log-probabilities: their geometric mean, so that one sure window can outvote."""
         counts = np.diff(np.append(starts, len(raw)))
-        merged: NDArray[np.float32] = np.add.reduceat(log_softmax(raw), starts, axis=0) / counts[:, None]
+        merged = (np.add.reduceat(log_softmax(raw), starts, axis=0) / counts[:, None]).astype(np.float32)
         alone = counts == 1  # an input in one piece keeps its raw answer, bit for bit
         merged[alone] = raw[starts[alone]]
         return merged

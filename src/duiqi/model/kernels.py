@@ -39,7 +39,7 @@ class _Drop(torch.autograd.Function):
 def drop(x: Tensor, p: float) -> Tensor:
     """Dropout with `p` rounded to a multiple of 1/256 and the exact scale for it, so that the mean is kept."""
     threshold = min(255, round(p * 256))
-    return _Drop.apply(x, threshold) if threshold else x  # type: ignore[no-any-return]
+    return _Drop.apply(x, threshold) if threshold else x
 
 
 class Dropout(nn.Dropout):

@@ -130,7 +130,7 @@ class Adversarial(Objective):
 def word_vectors(net: Any, ids: Tensor) -> Tensor:
     """Word vectors float[n, t, d] of token ids, as the body reads them."""
     inner = getattr(net, "module", net)
-    return inner.get_input_embeddings()(ids)  # type: ignore[no-any-return]
+    return inner.get_input_embeddings()(ids)
 
 
 def unit(slope: Tensor) -> Tensor:

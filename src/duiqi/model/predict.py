@@ -190,8 +190,7 @@ def _run(
 
 def _mean_of_windows(vectors: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
     counts = np.diff(np.append(starts, len(vectors)))
-    means: NDArray[np.float32] = np.add.reduceat(vectors, starts, axis=0) / counts[:, None].astype(np.float32)
-    return means
+    return (np.add.reduceat(vectors, starts, axis=0) / counts[:, None]).astype(np.float32)
 
 
 def _facts(tokenizer: Any, encoded: Encoded, starts: NDArray[np.int64]) -> list[tuple[int, int, int, bool]]:
@@ -214,8 +213,8 @@ def _engine(model: Model, number_type: str) -> torch.nn.Module:
         return net
     if number_type not in model.engines:
         model.engines[number_type] = copy.deepcopy(model.net).to(TYPES[number_type]).eval()
-    net = model.engines[number_type]
-    return net
+    made: torch.nn.Module = model.engines[number_type]
+    return made
 
 
 @torch.inference_mode()

@@ -94,12 +94,13 @@ def _room_for_the_second(tokenizer: Any, inputs: list[Input], limit: int) -> tup
     if len(inputs[0]) == 1:
         return inputs, np.zeros(len(inputs), dtype=bool)
     given = tokenizer([first for first, _ in inputs], add_special_tokens=False, return_offsets_mapping=True)
-    fitted, cut = [], []
+    fitted: list[Input] = []
+    cut = []
     for (first, second), offsets in zip(inputs, given["offset_mapping"], strict=True):
         long = len(offsets) > limit // 2
         fitted.append((first[: offsets[limit // 2 - 1][1]] if long else first, second))
         cut.append(long)
-    return fitted, np.array(cut)
+    return fitted, np.array(cut, dtype=bool)
 
 
 def _cut(
@@ -180,7 +181,7 @@ def grouped(
     """
     order = rng.permutation(len(lengths))
     size = rows * chunk
-    batches = []
+    batches: list[NDArray[np.int64]] = []
     for at in range(0, len(order), size):
         part = order[at : at + size]
         part = part[np.argsort(lengths[part], kind="stable")]

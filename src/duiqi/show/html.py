@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from duiqi.show import figure
 from duiqi.show.outline import Json, Outline, Problem
-from duiqi.show.sentences import Sentences, is_number, is_share
+from duiqi.show.sentences import Named, Sentences, is_number, is_share
 
 LANG_TAGS = {"en": "en", "zh": "zh-Hans"}
 PROBLEMS_SHOWN = 25
@@ -27,9 +27,22 @@ ROWS_KEPT = 150
 READABLE_CLASSES = 12
 PAIRS_SHOWN = 12
 # What people ask first stands first; anything else follows in the order it was reported.
-ORDER = ("before_after", "floors", "reliability", "by_group", "per_class", "confusion", "slices", "fragility", "class_balance")
-# Tables whose text cells are codes of ours; elsewhere a text cell is the user's own word.
-CODED = ("floors", "planted", "fragility", "before_after", "slices")
+ORDER = (
+    "before_after",
+    "floors",
+    "reliability",
+    "by_group",
+    "per_class",
+    "confusion",
+    "slices",
+    "fragility",
+    "class_balance",
+)
+# Exhibits whose labels are codes of ours, and columns whose text is; any other text is the user's own.
+CODED = ("floors", "fragility", "before_after")
+CODED_COLUMNS = ("plant", "kind", "edit", "status", "found", "planted", "repaired", "remedy", "verdict", "model")
+SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance")
+RULE_COLUMNS = ("slice", "where", "rule")
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ def render(report: Mapping[str, Any], *, lang: str) -> str:
         say=outline.words.say,
         word=outline.words,
         lang=LANG_TAGS[lang],
-        style=Markup(style),  # noqa: S704 our own file
+        style=Markup(style),
         digest=digest,
         problems=outline.problems[:PROBLEMS_SHOWN],
         problems_left=max(0, len(outline.problems) - PROBLEMS_SHOWN),
@@ -114,7 +127,8 @@ def render(report: Mapping[str, Any], *, lang: str) -> str:
         version=outline.table("versions").get("duiqi", ""),
         seconds=outline.words.duration(report.get("seconds")),
         seed=outline.words.plain_value(report.get("seed")),
-        no_charts=not figure.available() and any(each.get("form") in ("curve", "bars") for each in outline.listed("exhibits")),
+        no_charts=not figure.available()
+        and any(each.get("form") in ("curve", "bars") for each in outline.listed("exhibits")),
     )
 
 
@@ -134,8 +148,7 @@ def strips(problem: Problem, words: Sentences) -> tuple[Strip, ...]:
     beside = [each for each in problem.beside if is_number(each[2].get("value"))]
     if len(beside) < 2:
         return ()
-    spans = [(each.get("low", each["value"]), each["value"], each.get("high", each["value"])) for _, _, each in beside]
-    spans = [tuple(end if is_number(end) else value for end in (low, value, high)) for low, value, high in spans]
+    spans = [_ends(each) for _, _, each in beside]
     least, most = min(low for low, _, _ in spans), max(high for _, _, high in spans)
     pad = 0.15 * (most - least) or 0.05
     start, end = least - pad, most + pad
@@ -154,13 +167,21 @@ def strips(problem: Problem, words: Sentences) -> tuple[Strip, ...]:
 
 def _changes(outline: Outline) -> Markup | None:
     """Before and after of all gates on shares that compare two models, as bars."""
-    compared = [each for each in outline.checks if each.compares and is_share(each.metric)]
+    shares = [each for each in outline.checks if each.compares and is_share(each.metric)]
+    # one scale, one direction: differences and errors would not stand well beside shares of right answers
+    compared = [each for each in shares if not Named.of(each.metric).form and outline.better(each.metric) == "higher"]
     if len(compared) < 2 or not figure.available():
         return None
     words = outline.words
     labels = [words.title(each.name) if each.slice == words.say("slice.all") else each.slice for each in compared]
     found = [{**each.gate["after"], "label": each.slice, "before": each.gate["before"]} for each in compared]
     return figure.bars({"title": "before_after", "bars": found}, words, labels=labels)
+
+
+def _ends(measure: Json) -> tuple[float, float, float]:
+    """(low, value, high) of a measure; where it has no interval, the value thrice."""
+    value, low, high = (measure.get(key) for key in ("value", "low", "high"))
+    return (low if is_number(low) else value), value, (high if is_number(high) else value)  # type: ignore[return-value]
 
 
 # ---- exhibits
@@ -184,6 +205,7 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
     tables: list[Table] = []
     notes: list[str] = []
     tokens: tuple[tuple[str, str], ...] = ()
+    has_bars = any(each.get("form") == "bars" for each in exhibits)
     has_table = any(each.get("form") == "table" for each in exhibits)
     for exhibit in exhibits:
         data, form = exhibit.get("data") or {}, exhibit.get("form")
@@ -196,17 +218,29 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
             tables += [table] if table else []
             notes += [note] if note else []
         elif form == "table":
-            tables += _table(key, data, outline)
+            tables += _table(data, outline)
+            charts += _group_bars(data, outline) if key == "by_group" and not has_bars else []
         elif form == "tokens":
             tokens = _tokens(data)
     return Panel(
         title=words.title(words.name("exhibit", key)),
-        caption=words.texts.get(f"exhibit.{key}.what", ""),
+        caption="" if notes else words.texts.get(f"exhibit.{key}.what", ""),
         charts=tuple(charts),
         tables=tuple(tables),
         note=" ".join(notes),
         tokens=tokens,
     )
+
+
+def _group_bars(data: Json, outline: Outline) -> list[Markup]:
+    """The first measure of a table by group as bars."""
+    columns = list(data.get("columns") or [])
+    rows = [row for row in data.get("rows") or [] if len(row) > 1 and isinstance(row[1], Mapping)]
+    if len(columns) < 2 or len(rows) < 2 or not figure.available():
+        return []
+    found = [{**row[1], "label": str(row[0])} for row in rows]
+    chart = figure.bars({"title": "by_group", "x": columns[1], "bars": found}, outline.words)
+    return [chart] if chart else []
 
 
 def _chart(form: str, data: Json, outline: Outline) -> Markup | None:
@@ -231,15 +265,21 @@ def _numbers(form: str, data: Json, outline: Outline) -> list[Table]:
         metric = str(data.get("x") or "")
         found = [bar for bar in data.get("bars") or [] if isinstance(bar, Mapping)]
         both = any(bar.get("before") for bar in found)
-        names = ["", words.say("axis.before"), words.say("axis.after")] if both else ["", words.title(words.metric(metric))]
-        rows = [(Cell(_label(data, bar, outline), title=True),
-                 *([_measured(metric, bar.get("before"), words)] if both else []), _measured(metric, bar, words)) for bar in found]  # fmt: skip
+        names = (
+            ["", words.say("axis.before"), words.say("axis.after")] if both else ["", words.title(words.metric(metric))]
+        )
+        sides = [[bar.get("before"), bar] if both else [bar] for bar in found]
+        named = [Cell(_label(data, bar, outline), title=True) for bar in found]
+        rows = [
+            (name, *(_measured(metric, each, words) for each in side)) for name, side in zip(named, sides, strict=True)
+        ]
     else:
         codes = (str(data.get("x") or "value"), str(data.get("y") or "value"))
         names = [words.title(words.name("axis", code)) for code in codes]
         points = [p for series in data.get("series") or [] for p in series.get("points") or [] if len(p) >= 2]
-        rows = [(_measured(codes[0], {"value": p[0]}, words),
-                 _measured(codes[1], dict(zip(("value", "low", "high"), p[1:4], strict=False)), words)) for p in points]  # fmt: skip
+        ends = [dict(zip(("value", "low", "high"), point[1:4], strict=False)) for point in points]
+        rows = [(_measured(codes[0], {"value": p[0]}, words), _measured(codes[1], y, words))
+                for p, y in zip(points, ends, strict=True)]  # fmt: skip
     return [_folded(tuple(Cell(name, number=i > 0) for i, name in enumerate(names)), rows)] if rows else []
 
 
@@ -250,15 +290,17 @@ def _measured(metric: str, measure: Json | None, words: Sentences) -> Cell:
     return Cell(words.value(metric, measure, low=False), words.interval(measure, scale).strip(" ()（）"), number=True)
 
 
-def _table(key: str, data: Json, outline: Outline) -> list[Table]:
+def _table(data: Json, outline: Outline) -> list[Table]:
     words, names = outline.words, [str(each) for each in data.get("columns") or []]
     given = [row for row in data.get("rows") or [] if isinstance(row, Sequence) and not isinstance(row, str)]
-    rows = [tuple(_cell(value, name, i == 0, key, outline) for i, (value, name) in enumerate(zip(row, names, strict=False)))
+    rows = [tuple(_cell(value, name, i == 0, outline) for i, (value, name) in enumerate(zip(row, names, strict=False)))
             for row in given]  # fmt: skip
     if not rows:
         return []
     numeric = [any(row[i].number for row in rows if i < len(row)) for i in range(len(names))]
     columns = tuple(Cell(_column(name, words), number=number) for name, number in zip(names, numeric, strict=True))
+    if data.get("by") and names[0] == "group":
+        columns = (Cell(str(data["by"])), *columns[1:])
     return [_folded(columns, rows)]
 
 
@@ -268,7 +310,7 @@ def _column(name: str, words: Sentences) -> str:
     return words.title(words.metric(name)) if words.knows("metric", name) else name.replace("_", " ")
 
 
-def _cell(value: Any, column: str, first: bool, key: str, outline: Outline) -> Cell:
+def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
     words = outline.words
     if isinstance(value, Mapping):
         shown = _measured(column, value, words)
@@ -279,14 +321,16 @@ def _cell(value: Any, column: str, first: bool, key: str, outline: Outline) -> C
         return shown
     if is_number(value):
         counted = column in ("support", "rows", "n", "count") or not isinstance(value, float)
-        known = words.knows("metric", column) or column in ("share", "rate", "train", "dev", "test")
+        known = words.knows("metric", column) or column in SHARE_COLUMNS
         in_share = known and not counted and is_share(column)
         return Cell(words.share(value) if in_share else words.plain_number(value), number=True, title=first)
-    if isinstance(value, str) and key in CODED:
-        for table in ("cell", "kind", "remedy", "metric", "verdict", "status"):
-            if words.knows(table, value):
-                return Cell(words.name(table, value), title=first)
-        return Cell(outline.slice(value) if column in ("slice", "where", "rule") else value, title=first)
+    if isinstance(value, str) and column in RULE_COLUMNS:
+        return Cell(outline.slice(value), title=first)
+    if isinstance(value, str) and column == "found_as":
+        return Cell(outline.finding_code(value), title=first)
+    if isinstance(value, str) and column in CODED_COLUMNS:
+        found = [table for table in ("cell", "kind", "remedy", "verdict", "status") if words.knows(table, value)]
+        return Cell(words.name(found[0], value) if found else value, title=first)
     return Cell(words.plain_value(value), title=first)
 
 
@@ -307,8 +351,9 @@ def _matrix(data: Json, words: Sentences) -> tuple[Table | None, str]:
     rows = []
     for truth, row in zip(truths, values, strict=False):
         total = sum(each for each in row if is_number(each)) or 1
-        cells = [Cell(words.plain_number(n), number=True, right=truth == answer,
-                      shade=_shade(n / total if is_number(n) else 0)) for answer, n in zip(answers, row, strict=False)]  # fmt: skip
+        shades = [_shade(n / total if is_number(n) else 0) for n in row]
+        cells = [Cell(words.plain_number(n), number=True, right=truth == answer, shade=shade)
+                 for answer, n, shade in zip(answers, row, shades, strict=False)]  # fmt: skip
         rows.append((Cell(truth, title=True), *cells))
     corner = f"{words.say('confused.truth')} ↓  {words.say('confused.answer')} →"
     return Table((Cell(corner), *(Cell(each, number=True) for each in answers)), tuple(rows)), ""
@@ -318,7 +363,9 @@ def _shade(share: float) -> int:
     return sum(share > bound for bound in (0.0, 0.05, 0.15, 0.4, 0.7))
 
 
-def _pairs(truths: Sequence[str], answers: Sequence[str], values: Sequence[Sequence[float]], words: Sentences) -> tuple[Table | None, str]:
+def _pairs(
+    truths: Sequence[str], answers: Sequence[str], values: Sequence[Sequence[float]], words: Sentences
+) -> tuple[Table | None, str]:
     """The most confused pairs of a matrix that is too large to read, and the sentence that says so."""
     pairs = []
     for truth, row in zip(truths, values, strict=False):

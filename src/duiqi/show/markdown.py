@@ -13,7 +13,7 @@ CHECKS_SHOWN = 15
 
 
 def render(report: Mapping[str, Any], *, lang: str) -> str:
-    """The report as Markdown in the language "en" or "zh"; nothing from the data can act as markup or mention anybody."""
+    """The report as Markdown in the language "en" or "zh"; nothing from the data acts as markup or mentions anybody."""
     outline = Outline(report, lang=lang)
     blocks = [
         f"### {outline.mark} {safe(outline.verdict_name)} · {safe(outline.headline[0] if outline.headline else '')}",
@@ -28,7 +28,9 @@ def render(report: Mapping[str, Any], *, lang: str) -> str:
 
 def safe(text: str) -> str:
     """A text in which nothing is markup, HTML or a mention."""
-    escaped = re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = (
+        re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    )
     return re.sub(r"[\r\n]+", " ", escaped).replace("@", "&#64;")
 
 
@@ -67,7 +69,9 @@ def _checks(outline: Outline) -> Iterable[str]:
          f"{words.say(f'mark.{each.verdict}')} {each.verdict_name}")
         for each in checks[:CHECKS_SHOWN]
     ]  # fmt: skip
-    yield _table([words.say(f"gate.{name}") for name in ("check", *numbers, "verdict")], rows, right=(1, 2, 3)[: len(numbers)])
+    yield _table(
+        [words.say(f"gate.{name}") for name in ("check", *numbers, "verdict")], rows, right=(1, 2, 3)[: len(numbers)]
+    )
     if len(checks) > CHECKS_SHOWN:
         yield words.say("finding.more", n=len(checks) - CHECKS_SHOWN)
 

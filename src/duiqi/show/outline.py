@@ -12,17 +12,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from duiqi.show.sentences import Sentences, is_chinese, is_number, is_share, plain, tight
+from duiqi.show.sentences import Named, Sentences, is_chinese, is_number, is_share, plain, tight
 
 Json = Mapping[str, Any]
 
 VERDICTS = ("pass", "fail", "unclear")
+REMAINING = ("remaining", "improved")
 EVIDENCE_SHOWN = 5
 EVIDENCE_LENGTH = 280
 _LOWER = re.compile(r"error|loss|brier|gap|drop|flip|attack_success|perplexity|unfaith|latency|seconds")
-_NEGATION = re.compile(r"\b(?:not|no|never|nothing|nobody|without|hardly|cannot)\b|\w+n['’]t\b|[不没無无未别勿莫]", re.I)
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|nothing|nobody|without|hardly|cannot)\b|\w+n['’]t\b|[不没無无未别勿莫]", re.I
+)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_RULE = re.compile(r"^(?P<column>[^=<>!]+?)\s*(?:==?|:)\s*(?P<quote>['\"]?)(?P<value>.*)(?P=quote)$")
+_CONDITION = re.compile(
+    r"^(?:(?P<derived>negation|number)|(?P<has>.+?) has '(?P<word>.*)'|"
+    r"(?P<column>.+?)\s*(?P<op>==|>=|<=|=|:)\s*(?P<quote>['\"]?)(?P<value>.*)(?P=quote))$"
+)
 
 
 @dataclass(frozen=True)
@@ -203,11 +209,11 @@ class Outline:
     @cached_property
     def characters(self) -> bool:
         """Whether lengths are counted in characters: where the rows are Chinese."""
-        texts = [str(row.get("text") or "") for f in self.listed("findings") for row in f.get("evidence") or []]
+        texts = [str(row.get("text") or "")[:200] for f in self.listed("findings") for row in f.get("evidence") or []]
         if not any(texts):
             conditions = [c for f in self.listed("findings") for c in (f.get("slice") or {}).get("where") or []]
-            texts = [str(c.get("value")) for c in conditions] + [str(label) for label in self.labels]
-        return sum(map(is_chinese, texts)) * 2 > len(texts) or (bool(texts) and all(map(is_chinese, texts)))
+            texts = [str(c.get("value")) for c in conditions] + self.labels
+        return sum(map(is_chinese, texts)) * 2 > len(texts)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -231,11 +237,8 @@ class Outline:
             return self.words.say(f"slice.{rule}")
         if rule in self._rules:
             return self.words.slice(self._rules[rule], characters=self.characters)
-        found = _RULE.match(rule)
-        if found:
-            value = self.words.quote(found["value"])
-            return tight(self.words.say("slice.group", column=found["column"].strip(), value=value))
-        return rule
+        where = parsed(rule)
+        return self.words.slice(where, characters=self.characters) if where else rule
 
     # ---- findings
 
@@ -257,15 +260,16 @@ class Outline:
         rule = str((finding.get("slice") or {}).get("rule") or "all")
         slice_words = "" if not where and rule == "all" else self.slice(rule) if not where else words.slice(
             where, characters=self.characters)  # fmt: skip
-        metric, here, overall = self._measured(finding, rule)
-        compared = self._compared(metric, rule)
-        if compared:
-            here = compared["after"]
+        metric, here, overall, before = self._measured(finding, rule)
         name = words.name("kind", kind)
-        slots = self._slots(kind, metric, here, overall, slice_words)
-        place = ["here", "all"] if slice_words else ["all"]
-        keys = [f"{{}}.{k}.{p}" for k in (kind, "other") for p in place] + ["{}.other.bare"]
+        slots = self._slots(finding, metric, here, overall, before, slice_words)
+        places = ["here", "gap", "all"] if slice_words else ["gap", "all"]
+        keys = [f"{{}}.{k}.{p}" for k in (kind, "other") for p in places] + ["{}.other.bare"]
+        if finding.get("status") == "repaired":
+            keys.insert(0, "{}.other.repaired")
         severity = finding.get("severity") if is_number(finding.get("severity")) else None
+        # other measures are in units of their own: what they cost in wrong answers is not known
+        counts_answers = Named.of(str(finding.get("measure") or metric)).base in ("accuracy", "error_rate")
         remedies = tuple(self.treatment(each) for each in finding.get("remedies") or [])
         evidence = [each for each in finding.get("evidence") or [] if isinstance(each, Mapping)]
         rows = (finding.get("slice") or {}).get("rows")
@@ -276,21 +280,23 @@ class Outline:
             kind=kind,
             title=self._title(name, slice_words),
             sentence=words.title(words.say_first([key.format("sentence") for key in keys], **slots)),
-            worst=words.say_first([key.format("worst") for key in keys], **slots),
+            worst=tight(words.say_first([key.format("worst") for key in keys], **slots)),
             verdict=str(finding.get("verdict") or "unclear"),
             status=str(finding.get("status") or ""),
             severity=severity,
-            harm=self._harm(severity),
-            harm_short=words.say("finding.harm_short", n=self._per_thousand(severity)) if severity else "–",
-            rows=rows if is_number(rows) else None,
+            harm=self._harm(severity) if counts_answers else "",
+            harm_short=words.say("finding.harm_short", n=self._per_thousand(severity))
+            if severity and counts_answers
+            else "–",
+            rows=int(rows) if is_number(rows) else None,
             metric=metric,
             metric_name=words.metric(metric) if metric else "",
             here=here,
             overall=overall,
-            before=compared["before"] if compared else None,
+            before=before,
             asked=self._asked(finding, metric, rule),
             chance=self._chance(finding, kind, metric),
-            note=self._problem_note(finding, compared),
+            note=self._problem_note(finding, before, metric),
             treatments=remedies,
             command=self._repair_command(remedies[0].code) if remedies else "",
             examples=shown,
@@ -302,43 +308,110 @@ class Outline:
     def _title(self, name: str, slice_words: str) -> str:
         return f"{name}{self.words.say('list.colon')}{slice_words}" if slice_words else name
 
-    def _measured(self, finding: Json, rule: str) -> tuple[str, Json | None, Json | None]:
-        """The measure a finding is about, and the same measure over all rows."""
+    def _measured(self, finding: Json, rule: str) -> tuple[str, Json | None, Json | None, Json | None]:
+        """(metric, the measure of these rows, of all rows, and before the repair) that tell a finding best.
+
+        A proof measures the slice for both models. A diagnosis found it by comparing rows (a gap, a difference): the
+        tables of the probe then hold the plain numbers of the slice.
+        """
         measures = [each for each in finding.get("measures") or [] if isinstance(each, Mapping)]
         metric = str(finding.get("measure") or (measures[0].get("name") if measures else "") or "")
-        same = [each for each in measures if each.get("name") == metric] or measures
-        here = next((each for each in same if each.get("slice") == rule), next(
-            (each for each in same if each.get("slice") not in ("all", "rest")), same[0] if same else None))  # fmt: skip
-        if here is not None:
-            metric = str(here.get("name") or metric)
-        if here is None or here.get("slice", "all") == "all":
-            return metric, here, None
-        return metric, here, self._overall(metric, rule, measures)
+        for name in (metric, "accuracy") if rule != "all" else (metric,):
+            compared = self._compared(name, rule)
+            if compared:
+                overall = self._overall(name, "after") if rule != "all" else None
+                return name, compared["after"], overall, compared["before"]
+        named = Named.of(metric)
+        searched = self._searched(rule) if named.by == "slice" else None
+        if searched:
+            return "error_rate", searched, _as_error("accuracy", self._overall("accuracy", "before")), None
+        grouped = self._grouped(finding, named)
+        if grouped:
+            return named.base, grouped, self._overall(named.base, "before"), None
+        return self._own(measures, metric, rule)
 
-    def _overall(self, metric: str, rule: str, measures: Sequence[Json]) -> Json | None:
-        """The measure over all rows that stands beside one of a slice: of the same model, on the same rows."""
+    def _own(self, measures: Sequence[Json], metric: str, rule: str) -> tuple[str, Json | None, Json | None, None]:
+        """What the finding's own measures say of its rows and of all rows."""
+        same = [each for each in measures if each.get("name") == metric] or measures
+        here = next((each for each in same if each.get("slice") == rule), same[0] if same else None)
+        if here is None or here.get("slice", "all") == "all" or Named.of(metric).form == "difference":
+            return metric, here, None, None
+        own = next((each for each in measures if each.get("name") == metric and each.get("slice") == "all"), None)
+        return metric, here, own or self._overall(metric, "before"), None
+
+    def _searched(self, rule: str) -> Json | None:
+        """The error rate of a slice in the table of the search."""
+        for data in self._exhibit_data():
+            if data.get("title") == "slices" and "error" in (data.get("columns") or []):
+                at = list(data["columns"]).index("error")
+                found = [row[at] for row in data.get("rows") or [] if row and row[0] == rule]
+                if found and is_number(found[0]):
+                    return {"value": found[0]}
+        return None
+
+    def _grouped(self, finding: Json, named: Named) -> Json | None:
+        """The cell of the worst group in the table by group, for a gap between groups."""
+        where = (finding.get("slice") or {}).get("where") or []
+        level = " × ".join(str(each.get("value")) for each in where)
+        for data in self._exhibit_data():
+            columns = list(data.get("columns") or [])
+            if data.get("title") == "by_group" and data.get("by") == named.by and named.base in columns:
+                cells = [row[columns.index(named.base)] for row in data.get("rows") or [] if row and row[0] == level]
+                if cells and isinstance(cells[0], Mapping):
+                    return cells[0]
+        return None
+
+    def _overall(self, metric: str, side: str) -> Json | None:
+        """The measure over all rows that stands beside one of a slice, of the model before or after."""
         compared = self._compared(metric, "all")
         if compared:
-            side: Json = compared["after" if self._compared(metric, rule) else "before"]
-            return side
-        everywhere = [*measures, *self.listed("measures")]
-        return next((m for m in everywhere if m.get("name") == metric and m.get("slice") == "all"), None)
+            found: Json = compared[side]
+            return found
+        return next((m for m in self.listed("measures") if m.get("name") == metric and m.get("slice") == "all"), None)
 
     def _compared(self, metric: str, rule: str) -> Json | None:
         """The gate that sets both models side by side on a slice."""
         for gate in self.listed("gates"):
-            if gate.get("measure") == metric and str(gate.get("slice") or "all") == rule:
-                if isinstance(gate.get("before"), Mapping) and isinstance(gate.get("after"), Mapping):
-                    return gate
+            both = isinstance(gate.get("before"), Mapping) and isinstance(gate.get("after"), Mapping)
+            if both and gate.get("measure") == metric and str(gate.get("slice") or "all") == rule:
+                return gate
         return None
 
-    def _problem_note(self, finding: Json, compared: Json | None) -> str:
-        if finding.get("status"):
-            return "" if compared else self.words.say("finding.before_only")
-        return self.words.say("finding.unclear_note") if finding.get("verdict") == "unclear" else ""
+    def _problem_note(self, finding: Json, before: Json | None, metric: str) -> str:
+        notes = []
+        measure = next((each for each in finding.get("measures") or [] if isinstance(each, Mapping)), None)
+        if measure and measure.get("name") != metric and before is None:
+            notes.append(self._own_measure(measure))
+        if finding.get("status") and before is None:
+            notes.append(self.words.say("finding.before_only"))
+        elif finding.get("verdict") == "unclear" and not finding.get("status"):
+            notes.append(self.words.say("finding.unclear_note"))
+        return " · ".join(notes)
 
-    def _slots(self, kind: str, metric: str, here: Json | None, overall: Json | None, slice_words: str) -> dict[str, Any]:
-        words = self.words
+    def _own_measure(self, measure: Json) -> str:
+        """The measure that the finding rests on, where its sentence tells it in plainer numbers."""
+        name = str(measure.get("name"))
+        behind = self._behind(name, measure) if Named.of(name).by == "slice" else None
+        if behind:
+            return self.words.say("finding.behind", behind=behind)
+        said = {"metric": self.words.title(self.words.metric(name)), "value": self.words.value(name, measure)}
+        return self.words.say("finding.measured", **said)
+
+    def _behind(self, metric: str, measure: Json | None, *, low: bool = True) -> str | None:
+        """How far a difference lies below zero, as an unsigned number of points; `None` where it does not."""
+        if measure is None or Named.of(metric).form != "difference" or not is_number(measure.get("value")):
+            return None
+        if measure["value"] >= 0 or not is_share(metric):
+            return None
+        turned = {"value": -measure["value"]}
+        if is_number(measure.get("low")) and is_number(measure.get("high")):
+            turned |= {"low": -measure["high"], "high": -measure["low"]}
+        return self.words.points(turned["value"], signed=False) + (self.words.interval(turned) if low else "")
+
+    def _slots(
+        self, finding: Json, metric: str, here: Json | None, overall: Json | None, before: Json | None, slice_words: str
+    ) -> dict[str, Any]:
+        words, kind, named = self.words, str(finding.get("kind") or "other"), Named.of(metric)
         wrong, wrong_overall = _as_error(metric, here), _as_error(metric, overall)
         known = here is not None and is_number(here.get("value"))
         return {
@@ -349,15 +422,27 @@ class Outline:
             "value": words.value(metric, here) if known else None,
             "plain": words.value(metric, here, low=False) if known else None,
             "overall": words.value(metric, overall, low=False) if overall else None,
+            **self._then_and_now(kind, metric, before, here),
+            "behind": self._behind(metric, here),
+            "behind_value": self._behind(metric, here, low=False),
+            "compared": words.name("compared", named.by) if named.by else None,
             "points": self._points(here) if known and here else None,
             "wrong": words.value("error_rate", wrong) if wrong else None,
             "wrong_value": words.value("error_rate", wrong, low=False) if wrong else None,
             "wrong_overall": words.value("error_rate", wrong_overall, low=False) if wrong_overall else None,
         }
 
+    def _then_and_now(self, kind: str, metric: str, before: Json | None, here: Json | None) -> dict[str, str | None]:
+        if before is None or here is None:
+            return {"then": None, "now": None, "metric_title": None}
+        name, then = _in_errors(kind, metric, before)
+        _, now = _in_errors(kind, metric, here)
+        title = self.words.title(self.words.metric(name))
+        return {"then": self.words.value(name, then), "now": self.words.value(name, now), "metric_title": title}
+
     def _points(self, measure: Json) -> str:
         """A share that is itself a difference, in unsigned points with its interval."""
-        return self.words.points(measure["value"]).lstrip("+") + self.words.interval(measure)
+        return self.words.points(measure["value"], signed=False) + self.words.interval(measure)
 
     def _per_thousand(self, severity: float) -> str:
         return f"{severity:.1f}" if severity < 10 else f"{severity:.0f}"
@@ -372,7 +457,9 @@ class Outline:
     def _asked(self, finding: Json, metric: str, rule: str) -> str:
         for gate in self.listed("gates"):
             if (gate.get("probe"), gate.get("measure"), gate.get("slice")) == (finding.get("probe"), metric, rule):
-                return f"{self.words.metric(metric)} {self.bound(metric, gate.get('bound'))}"
+                return tight(f"{self.words.metric(metric)} {self.bound(metric, gate.get('bound'))}")
+        if isinstance(finding.get("bound"), Mapping) and finding.get("measure") == metric:
+            return self.bound(metric, finding["bound"])
         return ""
 
     def _chance(self, finding: Json, kind: str, metric: str) -> str:
@@ -394,7 +481,7 @@ class Outline:
             pieces=marked(str(row.get("text") or ""), where),
             truth=truth,
             answer=answer,
-            confidence=self.words.share(float(confidence)) if is_number(confidence) else "–",  # type: ignore[arg-type]
+            confidence=self.words.share(float(confidence)) if is_number(confidence) else "–",
             wrong=truth != answer,
         )
 
@@ -407,10 +494,20 @@ class Outline:
         kind, value = next(iter(bound.items()))
         if kind not in ("at_least", "at_most", "no_worse_by") or not is_number(value):
             return self.words.say("gate.unknown_bound", bound=self.words.plain_value(bound))
-        shown = self.words.share(float(value)) if is_share(metric) else self.words.decimal(float(value))
-        if kind == "no_worse_by" and is_share(metric):
-            shown = self.words.points(float(value)).lstrip("+")
+        difference = Named.of(metric).form == "difference" and kind == "at_least"
+        size = abs(float(value)) if difference else float(value)
+        if not is_share(metric):
+            shown = self.words.decimal(size)
+        elif kind == "no_worse_by" or Named.of(metric).form in ("gap", "difference"):
+            shown = self.words.points(size, signed=False)
+        else:
+            shown = self.words.share(size)
         shown = re.sub(r"\.0+(?!\d)", "", shown)
+        if shown == self.words.say("number.points", value="1"):
+            shown = self.words.say("number.point", value="1")
+        if difference:
+            code = "no_worse" if value == 0 else "worse_by" if value < 0 else "better_by"
+            return self.words.say_first([f"gate.{code}"], value=shown)
         return self.words.say(f"gate.{kind}", value=shown)
 
     @cached_property
@@ -514,8 +611,8 @@ class Outline:
         if self.listed("trials") and not any(each.get("decision") == "kept" for each in self.listed("trials")):
             return self.words.say("headline.align.kept_none")
         total, repaired = len(self.problems), sum(each.status == "repaired" for each in self.problems)
-        remaining = [each for each in self.problems if each.status == "remaining"]
-        if not total:
+        remaining = [each for each in self.problems if each.status in REMAINING]
+        if not total or (repaired == total and self.verdict != "pass"):
             return self._prove_sentence()
         if repaired == total:
             return self.words.say("headline.align.pass")
@@ -528,7 +625,9 @@ class Outline:
     @cached_property
     def tiles(self) -> tuple[Tile, ...]:
         """At most four headline numbers over all rows, with what they were before where two models are compared."""
-        compared = {each.metric: each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")}
+        compared = {
+            each.metric: each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")
+        }
         measured = {str(m.get("name")): m for m in reversed(self.listed("measures")) if m.get("slice") == "all"}
         wanted = ("accuracy", "macro_f1", "calibration_error", "log_loss")
         names = [name for name in wanted if name in compared or name in measured]
@@ -577,11 +676,11 @@ class Outline:
     def _more_rows(self) -> Step:
         needed = [each.gate.get("rows_to_settle") for each in self.checks
                   if each.verdict == "unclear" and each.gate.get("slice") in (None, "all")]  # fmt: skip
-        numbers = [int(each) for each in needed if is_number(each)]  # type: ignore[arg-type]
+        numbers = [int(each) for each in needed if each is not None and is_number(each)]
         model = self._model_word()
         before = shlex.quote(str(self.table("before").get("path") or self.table("before").get("name") or "BEFORE"))
-        command = {"prove": f"duiqi prove {before} {model} more-rows.csv",
-                   "align": f"duiqi align {before} more-rows.csv"}.get(self.verb, f"duiqi diagnose {model} more-rows.csv")  # fmt: skip
+        sides = {"prove": f"prove {before} {model}", "align": f"align {before}"}
+        command = f"duiqi {sides.get(self.verb, f'diagnose {model}')} more-rows.csv"
         if numbers:
             return Step(self.words.say("next.more_rows", n=max(numbers)), command)
         return Step(self.words.say("next.more_rows_unknown"), command)
@@ -600,7 +699,7 @@ class Outline:
 
     def _after_align(self) -> tuple[Step, ...]:
         tried = {r.get("name") for trial in self.listed("trials") for r in trial.get("remedies") or []}
-        remaining = [each for each in self.problems if each.status == "remaining"]
+        remaining = [each for each in self.problems if each.status in REMAINING]
         if not remaining:
             return (Step(self.words.say("next.use", path=self.model_name), self._look_again()),)
         untried = [each.code for problem in remaining for each in problem.treatments if each.code not in tried]
@@ -608,7 +707,9 @@ class Outline:
             return (Step(self.words.say("next.remaining"), self._repair_command(untried[0])),)
         slice_words = self.words.slice(remaining[0].where, characters=self.characters)
         key = "next.label_more" if remaining[0].where else "next.label_more_rows"
-        return (Step(self.words.say_first([key], slice=slice_words), f"duiqi align {self._model_word()} more-rows.csv"),)
+        return (
+            Step(self.words.say_first([key], slice=slice_words), f"duiqi align {self._model_word()} more-rows.csv"),
+        )
 
     # ---- trials, lineage, notes
 
@@ -629,17 +730,26 @@ class Outline:
             decision_name=words.name("decision", decision),
             name=" + ".join(words.name("remedy", each.get("name")) for each in remedies) or "–",
             options=words.say("list.comma").join(
-                f"{key} = {words.plain_value(value)}" for each in remedies for key, value in (each.get("options") or {}).items()
+                f"{key} = {words.plain_value(value)}"
+                for each in remedies
+                for key, value in (each.get("options") or {}).items()
             ),
-            why=words.name("why", trial.get("why")) if trial.get("why") else "",
+            why=self._trial_why(str(trial.get("why") or "")),
             targets=tuple(known.get(str(each), self.finding_code(str(each))) for each in trial.get("targets") or []),
             seconds=words.say("list.facts").join(times),
             rows=tuple(self._changed(each) for each in trial.get("changes") or [] if isinstance(each, Mapping)),
         )
 
+    def _trial_why(self, why: str) -> str:
+        code, _, metric = why.partition(":")
+        if code == "worse" and metric:
+            return self.words.say("why.worse_on", metric=self.words.metric(metric))
+        return self.words.name("why", why) if why else ""
+
     def finding_code(self, title: str) -> str:
         """The stable code of a finding in words, as far as it can be read: "blind_spot: …"."""
-        kind, _, rule = title.partition(": ")
+        kind, _, rest = title.partition(": ")
+        rule = rest.rpartition(" on ")[2]
         if not self.words.knows("kind", kind):
             return title
         return self._title(self.words.name("kind", kind), self.slice(rule) if rule and rule != "all" else "")
@@ -666,9 +776,9 @@ class Outline:
         words = self.words
         facts = [words.say("lineage.rows", role=words.name("lineage", role), n=int(n))
                  for role, n in (step.get("rows") or {}).items() if is_number(n)]  # fmt: skip
-        treated = [str((each or {}).get("title", "")) for each in step.get("treated") or []]
-        if any(treated):
-            shown = words.say("list.comma").join(self.finding_code(each) for each in treated if each)
+        treated = [self._problem(each).title for each in step.get("treated") or [] if isinstance(each, Mapping)]
+        if treated:
+            shown = words.say("list.comma").join(dict.fromkeys(treated))
             facts.append(words.say("lineage.treated", treated=shown))
         if step.get("options"):
             facts.append(words.say("lineage.options", options=words.plain_value(step["options"])))
@@ -687,7 +797,10 @@ class Outline:
         said = self.words.say_first([f"note.{code}"], **facts)
         if said:
             return said
-        shown = [f"{plain(key)}: {value}" if isinstance(value, str) else f"{plain(key)}: {value:,}" for key, value in facts.items()]
+        shown = [
+            f"{plain(key)}: {value}" if isinstance(value, str) else f"{plain(key)}: {value:,}"
+            for key, value in facts.items()
+        ]
         key = "note.other" if shown else "note.other_bare"
         return self.words.say(key, code=plain(code), facts=self.words.say("list.facts").join(shown))
 
@@ -717,6 +830,8 @@ class Outline:
 
     def _why(self, skip: Json, needs: Iterable[str]) -> str:
         why = str(skip.get("why") or "")
+        if why == "raised" and skip.get("detail"):
+            return self.words.say("skip.raised", detail=str(skip["detail"]))
         return self.words.name("why", why, otherwise=why) or ", ".join(needs) or "–"
 
     @cached_property
@@ -760,11 +875,33 @@ class Outline:
             (words.say("origin.task"), self.table("task").get("name")),
             (words.say("origin.labels"), words.say("list.comma").join(shown) or None),
             (words.say("origin.seed"), None if report.get("seed") is None else str(report["seed"])),
-            (words.say("origin.seconds"), words.duration(report["seconds"]) if is_number(report.get("seconds")) else None),
+            (
+                words.say("origin.seconds"),
+                words.duration(report["seconds"]) if is_number(report.get("seconds")) else None,
+            ),
             (words.say("origin.versions"), ", ".join(f"{k} {v}" for k, v in self.table("versions").items()) or None),
             (words.say("origin.format"), report.get("format")),
         ]
         return tuple((name, words.plain_value(value)) for name, value in facts if value not in (None, ""))
+
+
+def parsed(rule: str) -> list[dict[str, Any]]:
+    """The conditions of a rule as `core.slice` writes it; empty where it cannot be read."""
+    where: list[dict[str, Any]] = []
+    for piece in rule.split(" and "):
+        found = _CONDITION.match(piece)
+        if found is None:
+            return []
+        if found["derived"]:
+            where.append({"column": found["derived"], "op": "==", "value": True})
+        elif found["has"]:
+            where.append({"column": found["has"], "op": "contains", "value": found["word"]})
+        else:
+            op, value = found["op"], found["value"]
+            ordered = op in (">=", "<=")
+            number = int(value) if ordered and value.isdigit() else value
+            where.append({"column": found["column"], "op": op if ordered else "==", "value": number})
+    return where
 
 
 def _as_error(metric: str, measure: Json | None) -> Json | None:
@@ -776,7 +913,7 @@ def _as_error(metric: str, measure: Json | None) -> Json | None:
     if metric != "accuracy":
         return None
     ends = [measure.get("high"), measure.get("low")]
-    low, high = (1 - end if is_number(end) else None for end in ends)  # type: ignore[operator]
+    low, high = (1 - end if is_number(end) else None for end in ends)
     return {"value": 1 - measure["value"], "low": low, "high": high}
 
 

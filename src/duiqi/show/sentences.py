@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeGuard
 
 from duiqi.core.errors import OptionError, nearest
 
@@ -25,8 +25,10 @@ MINUS = "\u2212"
 
 # Scores that people quote as decimals; every other score between 0 and 1 is quoted in percent.
 _DECIMALS = frozenset({"auroc", "mcc", "log_loss", "brier", "kappa", "perplexity", "loss"})
-# What may stand around the name of a metric in the name of a measure.
-_AROUND = re.compile(r"^(?P<before>worst_group_|)(?P<base>.+?)(?P<after>_gap|_drop|_change|)$")
+# The name of a measure: `accuracy`, `accuracy_gap[region]`, `worst_group_accuracy[region]`, `brier_difference[tfidf]`.
+_MEASURE = re.compile(
+    r"^(?P<worst>worst_group_)?(?P<base>[^\[\]]+?)(?P<after>_gap|_difference|_drop|_change)?(?:\[(?P<by>.*)\])?$"
+)
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -60,7 +62,7 @@ def plain(code: object) -> str:
     return str(code).replace("_", " ").strip()
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a finite number (a bool is none)."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -70,10 +72,27 @@ def is_chinese(text: str) -> bool:
     return bool(_CJK.search(text))
 
 
+@dataclass(frozen=True)
+class Named:
+    """The name of a measure taken apart: the metric, its form ("", gap, difference, worst_group …), of what."""
+
+    base: str
+    form: str = ""
+    by: str = ""
+
+    @classmethod
+    def of(cls, name: str) -> Named:
+        """`Named.of("accuracy_gap[region]")` is `Named("accuracy", "gap", "region")`."""
+        found = _MEASURE.match(name)
+        if found is None:
+            return cls(name)
+        form = ((found["worst"] or "") + (found["after"] or "")).strip("_")
+        return cls(found["base"], form, found["by"] or "")
+
+
 def is_share(metric: str) -> bool:
-    """Whether values of this metric are quoted in percent."""
-    found = _AROUND.match(metric)
-    return not ({metric, found["base"] if found else metric} & _DECIMALS)
+    """Whether values of this metric are quoted in percent, and differences of it in points."""
+    return not ({metric, Named.of(metric).base} & _DECIMALS)
 
 
 @dataclass(frozen=True)
@@ -118,15 +137,15 @@ class Sentences:
         return f"{table}.{code}.name" in self.texts or f"{table}.{code}" in self.texts
 
     def metric(self, metric: str) -> str:
-        """What a measure is called; `accuracy_gap` is made of the words for accuracy and for a gap."""
+        """What a measure is called; `accuracy_gap[region]` is made of the words for accuracy, gap and region."""
         if self.knows("metric", metric):
             return self.name("metric", metric)
-        found = _AROUND.match(metric)
-        if found is None or not self.knows("metric", found["base"]):
+        named = Named.of(metric)
+        if not self.knows("metric", named.base):
             return plain(metric)
-        inner = self.name("metric", found["base"])
-        around = (found["before"] + found["after"]).strip("_")
-        return self.say(f"around.{around}", metric=inner) if f"around.{around}" in self.texts else plain(metric)
+        values = {"metric": self.name("metric", named.base), "by": self.name("by", named.by) if named.by else None}
+        keys = (f"versus.{named.form}.{named.by}", f"around.{named.form}_by", f"around.{named.form}", "around.by")
+        return tight(self.say_first(keys if named.by else keys[2:3], **values)) or self.name("metric", named.base)
 
     def listing(self, words: Sequence[str], *, last: str = "and") -> str:
         """Words in a row: "a, b and c"."""
@@ -148,9 +167,9 @@ class Sentences:
         """A share of 0 to 1 in percent with one decimal: "81.2 %"."""
         return self._signed(value * 100, 1, signed) + self.say("number.percent")
 
-    def points(self, value: float) -> str:
+    def points(self, value: float, *, signed: bool = True) -> str:
         """A difference of shares in percentage points: "+2.1 points"."""
-        return self.say("number.points", value=self._signed(value * 100, 1, True))
+        return self.say("number.points", value=self._signed(value * 100, 1, signed))
 
     def decimal(self, value: float, *, signed: bool = False) -> str:
         """A score with three decimals, fewer above 10."""
@@ -161,37 +180,40 @@ class Sentences:
         """A measure with its interval, "81.2 % (79.4–83.0)"; without `low` the value alone; "–" where there is none."""
         if not measure or not is_number(measure.get("value")):
             return "–"
-        in_percent = is_share(metric)
+        in_percent, form = is_share(metric), Named.of(metric).form
+        signed = change or form == "difference"
         value = float(measure["value"])
         if not in_percent:
-            shown = self.decimal(value, signed=change)
+            shown = self.decimal(value, signed=signed)
+        elif signed or form == "gap":
+            shown = self.points(value, signed=signed)
         else:
-            shown = self.points(value) if change else self.share(value)
-        return shown + (self.interval(measure, 100 if in_percent else 1, signed=change) if low else "")
+            shown = self.share(value)
+        return shown + (self.interval(measure, 100 if in_percent else 1, signed=signed) if low else "")
 
     def interval(self, measure: Mapping[str, Any], scale: float = 100, *, signed: bool = False) -> str:
         """The interval of a measure in parentheses, with the space before them; "" where it has none."""
-        low, high = measure.get("low"), measure.get("high")
-        if not (is_number(low) and is_number(high)):
+        if not (is_number(measure.get("low")) and is_number(measure.get("high"))):
             return ""
-        places = 1 if scale == 100 or max(abs(low), abs(high)) >= 10 else 3  # type: ignore[arg-type, type-var]
-        ends = [self._signed(float(end) * scale, places, signed) for end in (low, high)]  # type: ignore[arg-type]
-        between = self.say("number.to") if min(low, high) < 0 or signed else "–"  # type: ignore[type-var]
+        low, high = float(measure["low"]), float(measure["high"])
+        places = 1 if scale == 100 or max(abs(low), abs(high)) >= 10 else 3
+        ends = [self._signed(end * scale, places, signed) for end in (low, high)]
+        between = self.say("number.to") if low < 0 or signed else "–"
         return self.say("number.interval", low=ends[0], between=between, high=ends[1])
 
     def plain_number(self, value: object) -> str:
         """A number of unknown meaning: counts with separators, others with three significant digits."""
         if not is_number(value):
             return "–" if value is None or isinstance(value, float) else str(value)
-        if float(value).is_integer():  # type: ignore[arg-type]
-            return f"{int(value):,}".replace("-", MINUS)  # type: ignore[call-overload]
+        if float(value).is_integer():
+            return f"{int(value):,}".replace("-", MINUS)
         return f"{value:.3g}".replace("-", MINUS)
 
     def duration(self, seconds: object) -> str:
         """Seconds as people say them: "41 s", "3 min"."""
         if not is_number(seconds):
             return "–"
-        number = float(seconds)  # type: ignore[arg-type]
+        number = float(seconds)
         if number < 90:
             return self.say("number.seconds", n=f"{number:.1f}" if number < 10 else f"{number:.0f}")
         return self.say("number.minutes", n=f"{number / 60:.1f}" if number < 600 else f"{number / 60:.0f}")
@@ -214,15 +236,15 @@ class Sentences:
         texts = [self._condition(each, characters) for each in where if not _is_column(each)]
         keys = {(True, False): "slice.columns", (False, True): "slice.texts", (True, True): "slice.both"}
         joined = {"columns": self.listing(columns, last="both"), "texts": self.listing(texts, last="both")}
-        return self.say(keys[bool(columns), bool(texts)], **joined)
+        return tight(self.say(keys[bool(columns), bool(texts)], **joined))
 
     def _condition(self, condition: Mapping[str, Any], characters: bool) -> str:
         column, op, value = condition.get("column", ""), condition.get("op", "=="), condition.get("value")
         unit = condition.get("unit") or ("characters" if characters else "words")
         shown = self.quote(value) if isinstance(value, str) else self.plain_value(value)
-        keys = [f"condition.{column}.{_OPS.get(str(op), 'other')}.{unit}",
-                f"condition.{column}.{_OPS.get(str(op), 'other')}.{str(value).lower()}",
-                f"condition.{column}.{_OPS.get(str(op), 'other')}", f"condition.column.{_OPS.get(str(op), 'other')}"]  # fmt: skip
+        code = _OPS.get(str(op), "other")
+        own = f"condition.{column}.{code}"
+        keys = [f"{own}.{unit}", f"{own}.{str(value).lower()}", own, f"condition.column.{code}"]
         said = self.say_first(keys, column=column, op=op, value=shown)
         return tight(said or self.say("condition.unknown", column=column, op=op, value=shown))
 
@@ -247,8 +269,15 @@ def _is_column(condition: Mapping[str, Any]) -> bool:
 
 
 def tight(text: str) -> str:
-    """No space between two Chinese characters, as where a Chinese column name is put into a sentence."""
-    return re.sub(rf"(?<={_CJK.pattern}) (?={_CJK.pattern})", "", text)
+    """Chinese spacing where words of the user's stand in a sentence; what is in quotation marks stays as it is.
+
+    No space between two Chinese characters, one between a Chinese character and a Latin letter or digit.
+    """
+    han, latin = _CJK.pattern, "[A-Za-z0-9]"
+    spaced = re.compile(rf"(?<={han})(?={latin})|(?<={latin})(?={han})")
+    pieces = re.split("(“[^”]*”)", text)
+    plain_pieces = [spaced.sub(" ", re.sub(rf"(?<={han}) (?={han})", "", each)) for each in pieces[::2]]
+    return "".join(each for pair in zip(plain_pieces, [*pieces[1::2], ""], strict=True) for each in pair)
 
 
 @cache

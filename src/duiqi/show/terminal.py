@@ -17,14 +17,22 @@ from duiqi.show.outline import Outline, Problem
 
 PROBLEMS_SHOWN = 8
 CHECKS_SHOWN = 12
-STYLES = {"pass": "green", "fail": "bold red", "unclear": "yellow", "better": "green", "worse": "red", "repaired": "green",
-          "remaining": "red", "kept": "green", "dropped": "dim", "skipped": "dim"}  # fmt: skip
+STYLES = {"pass": "green", "fail": "bold red", "unclear": "yellow", "better": "green", "worse": "red",
+          "repaired": "green", "remaining": "red", "improved": "yellow",
+          "kept": "green", "dropped": "dim", "skipped": "dim"}  # fmt: skip
 
 
 def render(report: Mapping[str, Any], *, lang: str) -> RenderableType:
     """The report as one rich renderable in the language "en" or "zh"."""
     outline = Outline(report, lang=lang)
-    parts = [_verdict(outline), _problems(outline), _trials(outline), _changes(outline), _remarks(outline), _next(outline)]
+    parts = [
+        _verdict(outline),
+        _problems(outline),
+        _trials(outline),
+        _changes(outline),
+        _remarks(outline),
+        _next(outline),
+    ]
     return Group(*(piece for part in parts for piece in part))
 
 

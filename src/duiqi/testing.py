@@ -1,0 +1,143 @@
+"""The contract every part keeps, to be run on anybody's part: `duiqi.testing.check(part)`.
+
+    from duiqi.testing import check
+    from my_parts import my_probe
+
+    def test_my_probe():
+        check(my_probe)
+
+It raises `AssertionError` with a sentence that names the part and what it breaks.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from duiqi.core.case import Case
+from duiqi.core.edit import apply
+from duiqi.core.examine import Order, examine
+from duiqi.core.measure import Measure, Weights, accumulate
+from duiqi.core.part import Catalogue, Part
+from duiqi.core.plan import Plan
+from duiqi.core.seed import generator
+from duiqi.core.task import Task
+from duiqi.data.simulated import simulated_case
+
+TEXTS = (
+    "The kettle works well, from the first day.", "it broke at once", "", "x", "房间很干净，早餐也不错。",
+    "Preis: 12,50 €", "naïve café — 👍🏽", "two  blanks", "ALL CAPITALS!", "tab\tand\nnewline",
+)  # fmt: skip
+
+
+def check(part: Part, *, seeds: int = 3) -> None:
+    """Run the contract of the part's role; `seeds` is how many planted pairs a probe must tell apart."""
+    _declared(part)
+    contracts: Mapping[str, Callable[[Part, int], None]] = {
+        "metric": _metric, "edit": _edit, "task": _task, "probe": _probe, "remedy": _remedy,
+    }  # fmt: skip
+    contracts[part.role](part, seeds)
+
+
+def _declared(part: Part) -> None:
+    assert len(part.doc) > 40, f"{part.name}: its docstring is its page; say what it does and when it misleads"
+    assert len(part.summary) <= 120, f"{part.name}: the first line of its docstring is over 120 characters"
+    for option in part.options.values():
+        assert option.default is not inspect.Parameter.empty, f"{part.name}: option '{option.name}' needs a default"
+        assert option.annotation is not inspect.Parameter.empty, f"{part.name}: option '{option.name}' needs a type"
+
+
+def _metric(part: Part, seeds: int) -> None:
+    case = simulated_case(np.random.default_rng(0), rows=240)
+    rows = part(case.truth, case.guess)
+    assert rows.shape[0] == len(case.data), f"{part.name}: expected one row of statistics for each row of data"
+    halves = [np.arange(len(case.data)) % 2 == side for side in (0, 1)]
+    totals, sums = accumulate(rows, [None, *halves], Weights(case.data.draw_keys, draws=50))
+    assert np.array_equal(totals[0], totals[1] + totals[2]), f"{part.name}: statistics of two halves must add up"
+    order = np.random.default_rng(1).permutation(len(case.data))
+    turned = part(case.truth[order], case.guess.take(order))
+    assert abs(turned - rows[order]).sum() < 1e-9, f"{part.name}: statistics depend on the order of rows"
+    value = part.hooks["finish"](totals[0])
+    assert np.all(np.isfinite(value)), f"{part.name}: not finite on ordinary rows"
+    if part.facts.get("shape"):
+        return
+    measure = Measure(part, totals[0], sums[0], len(case.data), 0)
+    low, high = part.facts["low"], part.facts["high"]
+    assert low <= measure.interval.low <= measure.value <= measure.interval.high <= high, f"{part.name}: out of range"
+
+
+def _edit(part: Part, seeds: int) -> None:
+    def proposed(seed: int) -> list[Any]:
+        return part(list(TEXTS), [generator(seed, row) for row in range(len(TEXTS))])  # type: ignore[no-any-return]
+
+    first = proposed(0)
+    assert len(first) == len(TEXTS), f"{part.name}: expected one list of changes for every text"
+    edited = [apply(text, changes).text for text, changes in zip(TEXTS, first, strict=True)]
+    assert any(e != t for e, t in zip(edited, TEXTS, strict=True)), f"{part.name}: changed none of the texts"
+    assert first == proposed(0), f"{part.name}: equal seeds must give equal changes"
+    assert part.preserves, f"{part.name}: say what it preserves (preserves=('label',))"
+
+
+def _task(part: Part, seeds: int) -> None:
+    made = part()
+    assert isinstance(made, Task), f"{part.name}: expected a Task, given {type(made).__name__}"
+    catalogue = Catalogue.installed()
+    unknown = set(made.metrics) - set(catalogue.names("metric"))
+    assert not unknown, f"{part.name}: unknown metrics {', '.join(sorted(unknown))}"
+    assert made.primary in made.metrics, f"{part.name}: its primary metric is not among its metrics"
+    assert part(**made.options).options == made.options, f"{part.name}: its options do not make it again"
+
+
+def _probe(part: Part, seeds: int) -> None:
+    assert part.kind, f"{part.name}: say which kind of misalignment it finds (kind=…)"
+    assert "planted" in part.hooks, f"{part.name}: bring a healthy and a sick case (@{part.name}.planted)"
+    for seed in range(seeds):
+        healthy, sick = part.hooks["planted"](np.random.default_rng(seed), 1.0)
+        report = examine(healthy, [Order(part)])
+        assert not report.skipped, f"{part.name}: skipped on its own case: {report.skipped}"
+        assert not report.findings, f"{part.name}: finds {report.findings[0].title} on its healthy case, seed {seed}"
+        kinds = {finding.kind for finding in examine(sick, [Order(part)]).findings}
+        assert kinds == {part.kind}, f"{part.name}: finds {kinds or 'nothing'} on its sick case, seed {seed}"
+
+
+def _remedy(part: Part, seeds: int) -> None:
+    assert part.treats, f"{part.name}: say which kinds it treats (treats=…)"
+    for kind in part.treats:
+        case = planted_case(kind, part)
+        if case is None:
+            continue
+        probe, sick = case
+        findings = [finding for finding in examine(sick, [Order(probe)]).findings if finding.kind == kind]
+        plan = part(sick, findings)
+        assert isinstance(plan, Plan), f"{part.name}: expected a Plan, given {type(plan).__name__}"
+        assert plan.trains or plan.finish, f"{part.name}: its plan for {kind} does nothing"
+        if plan.data is not None and sick.train is not None:
+            train = plan.data(sick.train)
+            assert len(train) > 0, f"{part.name}: leaves no training rows"
+            assert train.has("label"), f"{part.name}: its training rows have no labels"
+            assert len(set(map(str, train.row_ids))) == len(train), f"{part.name}: its training rows share ids"
+
+
+def planted_case(kind: str, remedy: Part) -> tuple[Part, Case] | None:
+    """A probe that finds this kind and its sick case, with what the remedy needs; `None` where no probe finds it."""
+    for probe in Catalogue.installed().all("probe"):
+        if probe.kind == kind:
+            _, sick = probe.hooks["planted"](np.random.default_rng(0), 1.0)
+            missing = [need for need in remedy.needs if not sick.has(need)]
+            if "case.train" in missing:
+                sick = replace(
+                    sick, train=simulated_case(np.random.default_rng(1), rows=300, groups=_groups(sick)).data
+                )
+            return probe, sick
+    return None
+
+
+def _groups(case: Case) -> dict[str, tuple[str, ...]]:
+    return {column: tuple(map(str, np.unique(case.data.group(column)))) for column in case.data.schema.groups}
+
+
+__all__ = ["check", "planted_case"]

@@ -1,0 +1,106 @@
+"""The algebra, and the adversarial push against one worked out by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny import reviews
+
+from duiqi.core.errors import OptionError
+from duiqi.core.plan import Plan
+from duiqi.model.heads import HEADS
+from duiqi.model.objective import Batch, adversarial, likelihood, unit
+from duiqi.model.open import find, open_model
+from duiqi.model.tokens import collate, encode
+
+
+class Linear(torch.nn.Module):
+    """Logits (a, -a) with a = the sum of all entries of the word vectors times a fixed vector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(4, 2)
+        self.table.weight.data = torch.tensor([[0.0, 0.0], [1.0, 0.5], [-0.5, 2.0], [0.3, 0.1]])
+        self.direction = torch.nn.Parameter(torch.tensor([0.3, 0.4]))
+
+    def get_input_embeddings(self):
+        return self.table
+
+    def forward(self, input_ids=None, inputs_embeds=None, attention_mask=None):
+        vectors = self.table(input_ids) if inputs_embeds is None else inputs_embeds
+        a = ((vectors @ self.direction) * attention_mask).sum(dim=1)
+        return SimpleNamespace(logits=torch.stack([a, -a], dim=1))
+
+
+@pytest.fixture
+def batch():
+    inputs = {"input_ids": torch.tensor([[1, 2], [3, 0]]), "attention_mask": torch.tensor([[1, 1], [1, 0]])}
+    head = HEADS["sequence_classification"]
+    return Batch(inputs, torch.tensor([0, 1]), torch.ones(2), np.arange(2), head)
+
+
+def test_adversarial_by_hand(batch):
+    # a is linear in the vectors, so every token of a row is pushed along (3, 4) / 5 with |slope of a| 0.5, shared over its real tokens:
+    # two tokens: each moves by eps / sqrt(2), a changes by 2 * 0.5 * eps / sqrt(2); one token: by 0.5 * eps.
+    epsilon = 0.1
+    a = np.array([0.5 + 0.65, 0.13])
+    towards_wrong = np.array([-1.0, 1.0])  # row 0 is class 0 (a should be large), row 1 class 1 (small)
+    moved = a + towards_wrong * np.array([1 / np.sqrt(2), 0.5]) * epsilon
+    margin = np.array([2 * moved[0], -2 * moved[1]])
+    made = adversarial(epsilon)(Linear(), batch).detach().numpy()
+    assert made == pytest.approx(np.log1p(np.exp(-margin)), rel=1e-5)
+
+
+def test_adversarial_is_about_likelihood_plus_epsilon_times_slope(body, task):
+    model = open_model(find(body), task)
+    rows = reviews(6)
+    encoded = encode(model.tokenizer, model.head.inputs(rows), 24, windows=False)
+    inputs = collate(encoded, np.arange(6), 0, torch.device("cpu"))
+    targets = torch.from_numpy(model.head.targets(task, rows))
+    batch = Batch(inputs, targets, torch.ones(6), np.arange(6), model.head)
+    epsilon = 1e-3
+    words = model.net.get_input_embeddings()(inputs["input_ids"]).requires_grad_(True)
+    given = {k: v for k, v in inputs.items() if k != "input_ids"}
+    losses = model.head.losses(model.net(inputs_embeds=words, **given).logits, targets)
+    (slope,) = torch.autograd.grad(losses.sum(), words)
+    slope = slope * inputs["attention_mask"].unsqueeze(-1)
+    expected = losses + epsilon * slope.flatten(1).norm(dim=1)
+    made = adversarial(epsilon)(model.net, batch)
+    assert made.detach().numpy() == pytest.approx(expected.detach().numpy(), abs=2e-5)
+    assert (made > likelihood()(model.net, batch)).all()
+
+
+def test_a_row_without_slope_stays_where_it_is():
+    assert not unit(torch.zeros(2, 3, 4)).any()
+    lengths = unit(torch.randn(5, 3, 4)).flatten(1).norm(dim=1)
+    assert lengths.numpy() == pytest.approx(1)
+
+
+def test_the_algebra(batch):
+    net = Linear()
+    one, two = likelihood(), adversarial(0.2)
+    both = one + 0.5 * two
+    assert both(net, batch).detach().numpy() == pytest.approx(
+        (one(net, batch) + 0.5 * two(net, batch)).detach().numpy()
+    )
+    assert both == likelihood() + 0.5 * adversarial(0.2)
+    assert both != likelihood() + 0.5 * adversarial(0.3)
+    assert (one + one) + two == one + (one + two)
+    assert both.to_json() == {
+        "sum": [{"likelihood": {}}, {"scaled": {"factor": 0.5, "term": {"adversarial": {"epsilon": 0.2}}}}]
+    }
+
+
+def test_equal_objectives_do_not_clash_in_plans():
+    assert (Plan(objective=likelihood()) | Plan(objective=likelihood())).objective == likelihood()
+    with pytest.raises(OptionError):
+        Plan(objective=likelihood()) | Plan(objective=adversarial())
+
+
+@pytest.mark.parametrize("epsilon", [0, -1, float("nan")])
+def test_epsilon_must_push(epsilon):
+    with pytest.raises(OptionError):
+        adversarial(epsilon)
