@@ -136,7 +136,7 @@ def trainer(**options: Any) -> Callable[..., Model]:
     def go(bundle: Bundle, train: Dataset, task: Task, epochs: int, seed: int) -> Model:
         import os
 
-        from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+        from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments
 
         os.environ["ACCELERATE_USE_CPU"] = "true"
         model = open_model(bundle, task, seed=seed)
@@ -162,12 +162,14 @@ def trainer(**options: Any) -> Callable[..., Model]:
                 logging_strategy="no",
                 **options,
             )
-            Trainer(
+            peer = Trainer(
                 model=model.net,
                 args=arguments,
-                train_dataset=rows,  # type: ignore[arg-type]
+                train_dataset=rows,
                 data_collator=DataCollatorWithPadding(model.tokenizer),
-            ).train()
+            )
+            peer.remove_callback(PrinterCallback)
+            peer.train()
         reset_accelerate()
         model.net.eval().requires_grad_(False)
         return model

@@ -93,6 +93,22 @@ def test_a_save_that_fails_leaves_the_old_folder_and_no_rest(tmp_path):
     assert (tmp_path / "out" / "old").read_text() == "old"
 
 
+def test_the_next_save_clears_what_a_killed_one_left(model, tmp_path):
+    half, aside = tmp_path / ".out.abc", tmp_path / ".out.old.abc"
+    half.mkdir()
+    (aside / "out").mkdir(parents=True)
+    (aside / "out" / "old").write_text("old")
+
+    def fail() -> None:
+        with filled(tmp_path / "out"):
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        fail()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "old").read_text() == "old"
+
+
 def test_a_save_replaces_the_old_folder(model, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old").write_text("old")

@@ -12,6 +12,7 @@ from duiqi.core.bundle import Step
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError, ResumeError, TrainingError
 from duiqi.model import fit as fit_module
+from duiqi.model.export import recalibrated
 from duiqi.model.fit import Settings, fit, forecast, rate
 from duiqi.model.objective import Likelihood, adversarial, likelihood
 from duiqi.model.open import find, open_model
@@ -50,10 +51,10 @@ def accuracy(bundle, rows):
     return (model.predict(rows, ["probs"]).label == model.task.read_truth(rows)).mean()
 
 
-@pytest.mark.parametrize("objective", [likelihood(), likelihood() + 0.5 * adversarial(0.5)])
+@pytest.mark.parametrize("objective", [likelihood(), likelihood() + 0.5 * adversarial(0.1)])
 def test_it_learns_what_can_be_learned(run, objective):
     test = reviews(200, seed=9)
-    made = run(data=reviews(240), epochs=6, batch_rows=8, learning_rate=1e-3, objective=objective)
+    made = run(data=reviews(240), epochs=8, batch_rows=8, learning_rate=1e-3, objective=objective)
     assert accuracy(made, test) > 0.95
     assert [step.remedy for step in made.lineage] == ["finetune"]
 
@@ -63,6 +64,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(run, tmp_path):
         run(name, seed=seed)
     assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
     assert not same(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_an_old_temperature_does_not_outlive_its_weights(run, tmp_path):
+    warm = recalibrated(run("first"), 3.0, tmp_path / "warm")
+    assert run("second", bundle=warm).calibration == {}
 
 
 def test_training_leaves_the_random_generator_alone(run):

@@ -43,12 +43,13 @@ def batch():
 
 
 def test_adversarial_by_hand(batch):
-    # a is linear in the vectors, so every token of a row is pushed along (3, 4) / 5 with |slope of a| 0.5, shared over its real tokens:
-    # two tokens: each moves by eps / sqrt(2), a changes by 2 * 0.5 * eps / sqrt(2); one token: by 0.5 * eps.
+    # a is linear in the vectors with slope (0.3, 0.4) of length 0.5 at every real token. The push is shared over them:
+    # with two tokens a changes by 2 * 0.5 / sqrt(2), with one by 0.5, each times epsilon times the mean vector length.
     epsilon = 0.1
     a = np.array([0.5 + 0.65, 0.13])
     towards_wrong = np.array([-1.0, 1.0])  # row 0 is class 0 (a should be large), row 1 class 1 (small)
-    moved = a + towards_wrong * np.array([1 / np.sqrt(2), 0.5]) * epsilon
+    lengths = np.array([(np.hypot(1, 0.5) + np.hypot(0.5, 2)) / 2, np.hypot(0.3, 0.1)])
+    moved = a + towards_wrong * np.array([1 / np.sqrt(2), 0.5]) * epsilon * lengths
     margin = np.array([2 * moved[0], -2 * moved[1]])
     made = adversarial(epsilon)(Linear(), batch).detach().numpy()
     assert made == pytest.approx(np.log1p(np.exp(-margin)), rel=1e-5)
@@ -67,10 +68,12 @@ def test_adversarial_is_about_likelihood_plus_epsilon_times_slope(body, task):
     losses = model.head.losses(model.net(inputs_embeds=words, **given).logits, targets)
     (slope,) = torch.autograd.grad(losses.sum(), words)
     slope = slope * inputs["attention_mask"].unsqueeze(-1)
-    expected = losses + epsilon * slope.flatten(1).norm(dim=1)
+    mask = inputs["attention_mask"]
+    scale = (words.norm(dim=-1) * mask).sum(dim=1) / mask.sum(dim=1)
+    expected = losses + epsilon * scale * slope.flatten(1).norm(dim=1)
     made = adversarial(epsilon)(model.net, batch)
-    assert made.detach().numpy() == pytest.approx(expected.detach().numpy(), abs=2e-5)
-    assert (made > likelihood()(model.net, batch)).all()
+    assert made.detach().numpy() == pytest.approx(expected.detach().numpy(), abs=2e-6)
+    assert (adversarial(0.1)(model.net, batch) > losses).all()
 
 
 def test_a_row_without_slope_stays_where_it_is():

@@ -351,8 +351,9 @@ class Change:
     def _pseudo(self) -> Floats | float:
         """What one row more that got better and one that got worse add, each with weight Gamma(1, 1).
 
-        As Bonett & Price (2012, Journal of Educational and Behavioral Statistics) add one to either count. The pseudo-rows of both sides cancel in the difference, and few rows that change are as uncertain as few rows
-        that are wrong. Turned by the first sum that differs, so that swapping the sides negates every draw.
+        As Bonett & Price (2012, Journal of Educational and Behavioral Statistics) add one to either count. The
+        pseudo-rows of both sides cancel in the difference, so few rows that change would look more certain than they
+        are. Turned by the first sum that differs: swapping the sides negates every draw.
         """
         measure = self.after
         differs = (measure.sums != self.before.sums) if measure.sums.shape == self.before.sums.shape else np.ones(1)

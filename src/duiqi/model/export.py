@@ -78,6 +78,7 @@ def filled(final: Path) -> Iterator[Path]:
     """A new folder to fill, which takes the place of `final` when the block ends well and vanishes otherwise."""
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        _recover(final)
         place = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
     except OSError as error:
         raise unwritable(final, error) from error
@@ -91,6 +92,15 @@ def filled(final: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _recover(final: Path) -> None:
+    """Clear what a killed save left: a half-filled folder, or the old one that had stepped aside (it comes back)."""
+    for rest in final.parent.glob(f".{final.name}.*"):
+        old = rest / final.name
+        if not final.exists() and old.is_dir():
+            os.rename(old, final)
+        shutil.rmtree(rest, ignore_errors=True)
 
 
 def _is_full(error: Exception) -> bool:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -322,7 +322,11 @@ class Run:
 
     @property
     def _peak(self) -> float:
-        return self.plan.settings.learning_rate or default_rate(self.model.net.config.hidden_size)
+        return self.plan.settings.learning_rate or self._default_rate
+
+    @property
+    def _default_rate(self) -> float:
+        return default_rate(self.model.net.config.hidden_size) * self.plan.scope.pace
 
     def backward(self, which: NDArray[np.int64], rows: int) -> float:
         """Add the gradient of some rows' losses over `rows`; gives their share of the mean loss."""
@@ -411,7 +415,8 @@ class Run:
         kernels.expand(net)
         net.eval().requires_grad_(False)
         self.accelerator.free_memory()
-        return self.model
+        # temperature and thresholds were measured on the weights that are gone
+        return replace(self.model, net=net, bundle=replace(self.model.bundle, calibration={}, thresholds={}))
 
 
 def _prepare(plan: Plan, model: Model, encoded: Encoded, dev: tuple[Encoded, Tensor] | None) -> str:

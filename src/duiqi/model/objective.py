@@ -101,12 +101,13 @@ class Likelihood(Objective):
 
 @dataclass(frozen=True)
 class Adversarial(Objective):
-    """Negative log-likelihood at word vectors pushed a step of length `epsilon` uphill, row by row.
+    """Negative log-likelihood at word vectors pushed uphill, row by row, by `epsilon` mean lengths of a word vector.
 
     The fast gradient method of Miyato, Dai and Goodfellow (2017, ICLR, https://arxiv.org/abs/1605.07725): with g the
-    gradient of a row's loss with respect to all its word vectors, the push is epsilon * g / |g|, held fixed while the
-    weights learn. |g| is over the whole sequence, as there. They scale embeddings to unit variance first; we leave a
-    pretrained body as it is, so `epsilon` is in the units of its word vectors. Padding is never pushed.
+    gradient of a row's loss with respect to all its word vectors, the push is epsilon * s * g / |g|, held fixed while
+    the weights learn. |g| is over the whole sequence, as there. They scale embeddings to unit variance first; we leave
+    a pretrained body as it is and take s, the mean length of the row's word vectors, as the unit of `epsilon`, so that
+    one value suits bodies with long and with short vectors. Padding is never pushed.
     """
 
     epsilon: float = 1.0
@@ -122,7 +123,9 @@ class Adversarial(Objective):
         at = words.detach().requires_grad_(True)
         losses = batch.head.losses(batch.head.raw(net, {"inputs_embeds": at, **given}), batch.targets)
         (slope,) = torch.autograd.grad(losses.sum(), at)
-        push = self.epsilon * unit(slope.float() * batch.inputs["attention_mask"].unsqueeze(-1))
+        mask = batch.inputs["attention_mask"]
+        scale = (at.detach().float().norm(dim=-1) * mask).sum(dim=1) / mask.sum(dim=1)
+        push = self.epsilon * scale[:, None, None] * unit(slope.float() * mask.unsqueeze(-1))
         moved = {"inputs_embeds": words + push.to(words.dtype), **given}
         return batch.head.losses(batch.head.raw(net, moved), batch.targets)
 
@@ -145,5 +148,5 @@ def likelihood() -> Objective:
 
 
 def adversarial(epsilon: float = 1.0) -> Objective:
-    """Negative log-likelihood at word vectors pushed `epsilon` uphill (fast gradient method)."""
+    """Negative log-likelihood at word vectors pushed uphill by `epsilon` mean word lengths (fast gradient method)."""
     return Adversarial(float(epsilon))

@@ -17,6 +17,11 @@ class Scope:
 
     name: ClassVar[str]
 
+    @property
+    def pace(self) -> float:
+        """By how much faster than a whole body these weights learn, for the default learning rate."""
+        return 1.0
+
     def moving(self, net: Any) -> Iterable[str]:
         """Names of the parameters that move."""
         raise NotImplementedError
@@ -55,6 +60,10 @@ class TopLayers(Scope):
             raise OptionError(
                 f"expected a number of layers of at least 0, given {self.count}", hint="Use head() for 0."
             )
+
+    @property
+    def pace(self) -> float:
+        return 1.0 if self.count else 10.0  # a head alone is a nearly linear model
 
     def moving(self, net: Any) -> Iterable[str]:
         prefix, layers = stack(net)
