@@ -128,7 +128,7 @@ def agreement(n: int, draws: int) -> None:
     chance = np.sqrt(2 * 0.025 * 0.975 / draws) / 0.0584
     spread = np.sqrt(np.mean(np.square(differences)))
     print(f"- {n:,} rows, {draws} draws on both sides ({spent[0]:.0f} s there): values differ by at most "
-          f"{max(values):.1e}, ends of {len(differences)} intervals by {spread:.2f} standard errors (root mean square; "
+          f"{max(values):.1e}, the {len(differences)} ends of intervals by {spread:.2f} standard errors (r.m.s.; "
           f"by chance alone {chance:.2f}), at most {np.max(np.abs(differences)):.2f}, "
           f"on average {np.mean(differences):+.3f}")  # fmt: skip
 

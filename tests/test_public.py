@@ -16,7 +16,7 @@ def test_public_names_are_those_listed():
 
 def test_a_verb_stays_a_function_after_its_module_was_imported():
     import duiqi.align
-    import duiqi.repair  # noqa: F401
+    import duiqi.repair
 
     assert callable(duiqi.align)
     assert callable(duiqi.repair)

@@ -12,12 +12,12 @@ import sys
 import time
 
 import pytest
-from conftest import write_csv
 
 import duiqi
 from duiqi.core.errors import ContaminationError, DataError, ModelError, OptionError
 from duiqi.core.part import Catalogue
 from duiqi.core.report import load_measures
+from tiny import write_csv
 
 
 def call(*words, cwd, **options):

@@ -34,7 +34,6 @@ from duiqi.model.tokens import Encoded, collate, encode, grouped
 
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
-PADDED_TO = 1
 
 
 @dataclass(frozen=True)
@@ -343,7 +342,7 @@ class Run:
     def batch(self, which: NDArray[np.int64]) -> Batch:
         """Rows as tensors."""
         device = torch.device(self.plan.device)
-        inputs = collate(self.encoded, which, self.model.tokenizer.pad_token_id, device, multiple=PADDED_TO)
+        inputs = collate(self.encoded, which, self.model.tokenizer.pad_token_id, device)
         at = torch.from_numpy(which)
         return Batch(inputs, self.targets[at].to(device), self.weights[at].to(device), which, self.model.head)
 

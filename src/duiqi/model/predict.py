@@ -24,7 +24,7 @@ from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, en
 if TYPE_CHECKING:
     from duiqi.model.open import Model
 
-TOKENS_PER_BATCH = 2048
+TOKENS_PER_BATCH = 1024
 CHECKED = 64
 UNKNOWN_SHARE = 0.2
 CACHE_BYTES = 128 << 20

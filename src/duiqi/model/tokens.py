@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 Input = tuple[str, ...]
-PADDED_TO = 8
+PADDED_TO = 1  # rounding up to 8 cost 9 % on texts of 25 tokens, and gained nothing in the products
 CHUNK = 4096
 
 

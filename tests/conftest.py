@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tiny import BAD, FILLER, GOOD, LABELS
 
 from duiqi.core.part import Catalogue
 from duiqi.model.quiet import quiet
+from tiny import BAD, FILLER, GOOD, LABELS
 
 
 @pytest.fixture(scope="session")
