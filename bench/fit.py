@@ -30,7 +30,7 @@ from duiqi.core.bundle import Bundle
 from duiqi.core.dataset import Dataset
 from duiqi.core.part import Catalogue
 from duiqi.core.task import Task
-from duiqi.model.fit import Run, _plan, _private_state, rate
+from duiqi.model.fit import Run, _job, _private_state, rate
 from duiqi.model.open import Model, find, open_model
 from duiqi.model.predict import predict
 from duiqi.model.quiet import quiet
@@ -95,7 +95,7 @@ def warm(bundle: Bundle, train: Dataset, task: Task, sides: Sequence[str]) -> No
 def duiqi(bundle: Bundle, train: Dataset, task: Task, epochs: int, seed: int) -> Model:
     """Our loop, without saving."""
     settings = {"epochs": epochs, "learning_rate": PEAK, "batch_rows": BATCH, "max_tokens": LENGTH}
-    plan = _plan(bundle, train, task, None, None, seed, None, "cpu", {**settings, "weight_decay": 0.0})
+    plan = _job(bundle, train, task, None, None, seed, None, "cpu", {**settings, "weight_decay": 0.0})
     with _private_state(seed):
         run = Run.start(plan)
         run.train(None, None)
@@ -116,7 +116,7 @@ def textbook(bundle: Bundle, train: Dataset, task: Task, epochs: int, seed: int)
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=PEAK, weight_decay=0.0)
     total, at = epochs * -(-len(train) // 16), 0
-    settings = _plan(bundle, train, task, None, None, seed, None, "cpu", {}).settings
+    settings = _job(bundle, train, task, None, None, seed, None, "cpu", {}).settings
     for _ in range(epochs):
         for *inputs, targets in torch.utils.data.DataLoader(rows, batch_size=16, shuffle=True):
             loss = net(**dict(zip(encoded.keys(), inputs, strict=True)), labels=targets).loss

@@ -163,9 +163,7 @@ def main() -> None:
     """The entry point: one clear message and an exit code, never a traceback."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        raise SystemExit(stop.exit_code) from None
+        raise SystemExit(app(standalone_mode=False))
     except typer.Abort:
         raise SystemExit(130) from None
     except Exception as error:
@@ -310,8 +308,10 @@ class Screen:
 
             count = TextColumn("{task.completed:.0f}/{task.total:.0f}")
             columns = (TextColumn("{task.description}"), BarColumn(), count, TimeElapsedColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
+            console = Console(stderr=True)
+            if console.is_terminal:
+                self._bar = Progress(*columns, console=console, transient=True)
+                self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -320,7 +320,11 @@ class Screen:
 
     def progress(self, stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
         """Show how far a stage is."""
+        if self.quiet:
+            return
         if self._bar is None:
+            if stage not in self._stages:
+                self._stages[stage] = sys.stderr.write(f"{stage} …\n")
             return
         if stage not in self._stages:
             self._stages[stage] = self._bar.add_task(stage, total=max(total, 1))

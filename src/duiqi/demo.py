@@ -20,6 +20,9 @@ from duiqi.run.table import Progress, lay
 from duiqi.show.publish import publish
 
 BUDGET = 2.5
+# Rows are put together from phrases that come again and again, so a slice of a few rows may be one phrase that the model
+# does not get: look at slices of three rows in a hundred and more. Typing errors are what these rows are about.
+OPTIONS: dict[str, dict[str, Any]] = {"blind_spots": {"smallest": 0.03}, "robustness": {"edits": ("typos",)}}
 MOST_TRIALS = 2
 OVERLAP = 0.5
 INSIDE = 0.8
@@ -41,7 +44,7 @@ def demo(
     out: then nothing should be found. The exit code is that of `align`.
     """
     made = reviews(seed, lang="en", planted=not clean)
-    table = lay(made.parts, {"seed": seed, "threads": threads, "progress": progress})
+    table = lay(made.parts, {"seed": seed, "threads": threads, "progress": progress, "options": OPTIONS})
     check_writable(Path(out))
     report, repaired, shop = align_table(table, model, Path(out), budget=BUDGET, most_trials=MOST_TRIALS)
     told = [_told(plant, report.findings, table.part("dev")) for plant in made.plants]

@@ -72,7 +72,7 @@ def _metric(part: Part, seeds: int) -> None:
 
 def _edit(part: Part, seeds: int) -> None:
     def proposed(seed: int) -> list[Any]:
-        return part(list(TEXTS), [generator(seed, row) for row in range(len(TEXTS))])  # type: ignore[no-any-return]
+        return part(list(TEXTS), [generator(seed, row) for row in range(len(TEXTS))])
 
     first = proposed(0)
     assert len(first) == len(TEXTS), f"{part.name}: expected one list of changes for every text"

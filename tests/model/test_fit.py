@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import reviews
 
 from duiqi.core.bundle import Step
 from duiqi.core.dataset import Dataset
@@ -18,6 +17,7 @@ from duiqi.model.objective import Likelihood, adversarial, likelihood
 from duiqi.model.open import find, open_model
 from duiqi.model.scope import full, head, top_layers
 from duiqi.model.tokens import grouped
+from tiny import reviews
 
 FAST = {"learning_rate": 3e-3, "batch_rows": 16, "epochs": 3}
 
@@ -98,7 +98,7 @@ def test_weights_enter_the_gradient_as_they_should(body, task):
     gradients = []
     for data in (weighted, repeated):
         settings = {"number_type": "float32"}
-        plan = fit_module._plan(find(body), data, task, None, None, 0, None, "cpu", settings)
+        plan = fit_module._job(find(body), data, task, None, None, 0, None, "cpu", settings)
         with fit_module._private_state(0):
             started = fit_module.Run.start(plan)
             started.model.net.eval()

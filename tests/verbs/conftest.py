@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tiny import write_csv
+from duiqi.core.bundle import Step
+from tiny import reviews, write_csv
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +16,17 @@ def _own_state(tmp_path, monkeypatch):
 @pytest.fixture
 def rows_csv(tmp_path):
     return write_csv(tmp_path / "rows.csv")
+
+
+@pytest.fixture(scope="session")
+def fitted(body, task, tmp_path_factory):
+    """The tiny model, trained on clean rows of no group: nearly always right."""
+    from duiqi.data.dedupe import row_keys
+    from duiqi.model.fit import fit
+    from duiqi.model.open import find
+
+    place = tmp_path_factory.mktemp("fitted") / "model"
+    rows = reviews(600, seed=1)
+    step = Step("finetune", rows={"trained": row_keys(rows)})
+    fit(find(body), rows, task=task, out=place, step=step, learning_rate=3e-3, batch_rows=16, epochs=3)
+    return place

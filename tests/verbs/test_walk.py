@@ -17,7 +17,7 @@ import duiqi
 from duiqi.core.errors import ContaminationError, DataError, ModelError, OptionError
 from duiqi.core.part import Catalogue
 from duiqi.core.report import load_measures
-from tiny import write_csv
+from tiny import reviews, write_csv
 
 
 def call(*words, cwd, **options):
@@ -32,13 +32,11 @@ def weights_of(folder):
 
 
 @pytest.fixture(scope="module")
-def aligned(body, tmp_path_factory):
+def aligned(fitted, tmp_path_factory):
     folder = tmp_path_factory.mktemp("aligned")
     os.environ["DUIQI_STATE"] = str(folder / "state")
     rows = write_csv(folder / "rows.csv", 900)
-    report = duiqi.align(
-        body, rows, out=folder / "out", groups=["region"], threads=1, options={"finetune": {"epochs": 1}}
-    )
+    report = duiqi.align(fitted, rows, out=folder / "out", groups=["region"], threads=1, with_=["reweight"])
     return folder, report
 
 
@@ -50,9 +48,7 @@ def test_align_writes_a_run_folder_that_others_can_read(aligned):
     assert said["verb"] == "align"
     assert said["verdict"] == report.verdict in ("pass", "fail", "unclear")
     assert {"measures", "gates", "findings", "exhibits", "skipped", "versions", "model", "data"} <= set(said)
-    assert (out / "report.html").read_text().startswith("<!doctype html>".upper()) or "<html" in (
-        out / "report.html"
-    ).read_text()[:200]
+    assert "<html" in (out / "report.html").read_text()[:200]
     assert not (folder / "out.work").exists()
     measures = load_measures(out / "draws.npz", Catalogue.installed())
     assert {m.name for m in measures} == {m["name"] for m in said["measures"]}
@@ -78,8 +74,9 @@ def test_the_aligned_model_opens_and_proves_against_itself(aligned):
 def test_a_test_set_that_was_trained_on_is_refused(aligned):
     folder, _ = aligned
     model = folder / "out" / "model"
-    with pytest.raises(ContaminationError, match=r"trained, chosen or calibrated on"):
-        duiqi.prove(model, model, folder / "rows.csv", threads=1)
+    learned = {"all": reviews(600, seed=1)}  # what the model was trained on before it came here
+    with pytest.raises(ContaminationError, match=r"600 of 600 rows"):
+        duiqi.prove(model, model, learned, threads=1)
 
 
 def test_diagnose_in_both_languages_and_without_rows(aligned, tmp_path):
@@ -208,7 +205,7 @@ def test_interrupting_leaves_with_130_and_can_go_on(tmp_path, body):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 130, complaint
     assert "Interrupted" in complaint
     assert "Traceback" not in complaint
 

@@ -25,7 +25,8 @@ from duiqi.core.part import Catalogue
 from duiqi.core.seed import generator
 
 LABELS = ("negative", "positive")
-SPLITS = {"train": 0.5, "dev": 0.25, "test": 0.25}
+SPLITS = {"train": 0.42, "dev": 0.29, "test": 0.29}
+DEVICES = {"desktop": 0.65, "phone": 0.35}
 
 # How bodies are drawn for everyone; and for the topic that only people of the trade can read.
 MIX = {"topic": 0.5, "general": 0.16, "negated": 0.12, "contrast": 0.1, "explained": 0.09, "mixed": 0.03}
@@ -33,10 +34,12 @@ TRADE_MIX = {"jargon": 0.75, **{body: 0.25 * share for body, share in MIX.items(
 SLANG_MIX = {"slang": 0.8, **{body: 0.2 * share for body, share in MIX.items()}}
 
 SLIPS = 0.015  # labels that are wrong anywhere, as in any data that people label
-TYPO_ROWS = 0.2  # rows that carry typing errors, where rows carry them
-TYPO_RATE = 0.2  # and the share of their words that do
-WRONG = 0.3  # labels that are wrong in the group with careless labels
-STARVED = 1 / 9  # share of the starved class in train: one to eight
+TYPO_ROWS = 0.2  # rows with typing errors in the control, whatever they were written on
+PHONE_ROWS = 0.9  # rows with typing errors among those to serve that were written on a phone
+TYPO_RATE = 0.5  # and the share of their words that have one
+WRONG = 0.45  # labels that are wrong in the group with careless labels
+STARVED = 1 / 7  # share of the starved class in train: one to six
+SERVED = 0.35  # and among the rows to serve
 RARE = 0.15  # how often the group with a dialect is in train, against its share elsewhere
 
 
@@ -79,7 +82,7 @@ class _Places:
     careless: tuple[str, str] | None = None
     dialect: tuple[str, str] | None = None
     starved: str | None = None
-    typos_in: tuple[str, ...] = tuple(SPLITS)
+    phones: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,10 +164,10 @@ class _Writer:
 
 
 def reviews(seed: int, *, lang: str = "en", rows: int = 3000, planted: bool = True) -> Demo:
-    """Short product reviews with label, region and channel, and what is planted in them.
+    """Short product reviews with label, region, channel and device, and what is planted in them.
 
-    `lang` is "en" or "zh". The table has the columns text, label (negative or positive), region, channel (the groups)
-    and product. Half of the rows are train, a quarter each dev and test. Everything follows from the seed.
+    `lang` is "en" or "zh". The table has the columns text, label (negative or positive), region, channel, device (the
+    groups) and product. 42 % of the rows are train, 29 % each dev and test. Everything follows from the seed.
 
     Planted, at places drawn from the seed: a product missing from train and written about in words of its trade
     (`missing_topic`); a group whose labels are wrong part of the time, in every part (`wrong_labels`); a class starved
@@ -199,7 +202,7 @@ def _draw_places(bank: Mapping[str, Any], rng: np.random.Generator) -> _Places:
         careless=(careless, str(rng.choice(values[careless]))),
         dialect=(dialect, str(rng.choice(values[dialect]))),
         starved=str(rng.choice(LABELS)),
-        typos_in=("dev", "test"),
+        phones=True,
     )
 
 
@@ -211,7 +214,7 @@ def _plants(places: _Places) -> tuple[Plant, ...]:
         Plant("label_noise", "wrong_labels", (_is(*places.careless),), WRONG, ("unfairness", "blind_spot")),
         Plant("imbalance", "starved_class", (_is("label", str(places.starved)),), STARVED, ("unfairness",)),
         Plant("unfairness", "dialect", (_is(*places.dialect),), SLANG_MIX["slang"], ("blind_spot",)),
-        Plant("fragility", "typos", (), TYPO_ROWS, ("shift",)),
+        Plant("fragility", "typos", (_is("device", "phone"),), PHONE_ROWS, ("unfairness", "blind_spot")),
     )
 
 
@@ -225,15 +228,23 @@ def _part(bank: Mapping[str, Any], places: _Places, split: str, count: int, rng:
     writer = _Writer(bank, rng)
     drawn = [_draw_row(writer, places, split) for _ in range(count)]
     texts = [writer.write(row, _mix(row, places)) for row in drawn]
+    devices = rng.choice(list(DEVICES), count, p=list(DEVICES.values()))
     columns = {
-        "text": _mistyped(texts, rng) if split in places.typos_in else texts,
+        "text": _mistyped(texts, _typo_shares(devices, places, split), rng),
         "label": [_labelled(row, places, rng) for row in drawn],
         **{column: [row.groups[column] for row in drawn] for column in bank["groups"]},
+        "device": devices.tolist(),
         "product": [row.topic for row in drawn],
     }
-    return Dataset(
-        pa.table(columns), Schema(text="text", label="label", groups=tuple(bank["groups"])), f"reviews/{split}"
-    )
+    groups = (*bank["groups"], "device")
+    return Dataset(pa.table(columns), Schema(text="text", label="label", groups=groups), f"reviews/{split}")
+
+
+def _typo_shares(devices: NDArray[np.str_], places: _Places, split: str) -> NDArray[np.float64]:
+    """How likely each row is to have typing errors, float[n]."""
+    if not places.phones:
+        return np.full(len(devices), TYPO_ROWS)
+    return np.where((devices == "phone") & (split != "train"), PHONE_ROWS, 0.0)
 
 
 def _draw_row(writer: _Writer, places: _Places, split: str) -> _Row:
@@ -244,8 +255,8 @@ def _draw_row(writer: _Writer, places: _Places, split: str) -> _Row:
         for column, values in writer.bank["groups"].items()
     }
     speaks = places.dialect is not None and groups[places.dialect[0]] == places.dialect[1]
-    starved = train and places.starved is not None and not speaks
-    negative = 0.5 if not starved else STARVED if places.starved == "negative" else 1 - STARVED
+    share = 0.5 if places.starved is None or speaks else STARVED if train else SERVED
+    negative = share if places.starved == "negative" else 1 - share
     return _Row(writer.one(topics), groups, writer.one(LABELS, (negative, 1 - negative)))
 
 
@@ -268,9 +279,9 @@ def _labelled(row: _Row, places: _Places, rng: np.random.Generator) -> str:
     return LABELS[1 - LABELS.index(row.truth)] if wrong else row.truth
 
 
-def _mistyped(texts: Sequence[str], rng: np.random.Generator) -> list[str]:
-    """The texts with typing errors in a share of them."""
-    hit = rng.random(len(texts)) < TYPO_ROWS
+def _mistyped(texts: Sequence[str], shares: NDArray[np.float64], rng: np.random.Generator) -> list[str]:
+    """The texts with typing errors in some of them: `shares` says how likely each is to have some, float[n]."""
+    hit = rng.random(len(texts)) < shares
     typos = Catalogue.installed().find("edit", "typos")
     changes = typos(texts, rng.spawn(len(texts)), rate=TYPO_RATE)
     return [apply(text, each).text if bad else text for text, each, bad in zip(texts, changes, hit, strict=True)]

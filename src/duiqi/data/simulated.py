@@ -125,7 +125,7 @@ class Slipping:
         return self.recorded.task
 
     def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
-        """The recorded probabilities, reversed where the model slips; which rows those are depends on the text alone."""
+        """The recorded probabilities, reversed where the model slips; the text alone decides on which rows."""
         answers = self.recorded.predict(data, outputs)
         slips = [
             text != self.originals[str(row)] and hash64(text) / 2**64 < self.slips

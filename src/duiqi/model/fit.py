@@ -101,17 +101,17 @@ def fit(
     the result is the same bit for bit. Raises `TrainingError` with row ids for a loss that is no number, `ResumeError`
     for work of another run, `OutputError` where nothing can be written.
     """
-    plan = _plan(bundle, data, task, objective, scope, seed, dev, device, settings)
+    job = _job(bundle, data, task, objective, scope, seed, dev, device, settings)
     place = None if work is None else Path(work)
-    done = _made_before(place, plan, Path(out))
+    done = _made_before(place, job, Path(out))
     if done is not None:
         return done
-    gang = (lambda job, _workers: job(0, 1)) if where is None else where.gang
-    return gang(partial(_fit, plan, Path(out), step, place, progress), 1)
+    gang = (lambda work_of, _workers: work_of(0, 1)) if where is None else where.gang
+    return gang(partial(_fit, job, Path(out), step, place, progress), 1)
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Job:
     """Everything that decides the result of a fit."""
 
     bundle: Bundle
@@ -144,7 +144,7 @@ class Plan:
         }
 
 
-def _plan(
+def _job(
     bundle: Bundle,
     data: Dataset,
     task: Task,
@@ -154,7 +154,7 @@ def _plan(
     dev: Dataset | None,
     device: str,
     settings: Mapping[str, Any],
-) -> Plan:
+) -> Job:
     if not len(data):
         raise DataError("expected rows to train on, given none", hint="Check the split and the filters.")
     unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
@@ -163,13 +163,13 @@ def _plan(
         raise OptionError(f"expected settings among {known}, given '{unknown[0]}'", hint="Leave it out.")
     chosen = Settings(**settings)
     check_type(chosen.number_type, torch.device(device))
-    return Plan(bundle, data, task, objective or likelihood(), scope or full(), seed, dev, device, chosen)
+    return Job(bundle, data, task, objective or likelihood(), scope or full(), seed, dev, device, chosen)
 
 
-def _number_type(plan: Plan) -> str:
-    if plan.settings.number_type != "auto":
-        return plan.settings.number_type
-    fast = fast_type(torch.device(plan.device))
+def _number_type(job: Job) -> str:
+    if job.settings.number_type != "auto":
+        return job.settings.number_type
+    fast = fast_type(torch.device(job.device))
     return "float32" if fast == "float16" else fast  # float16 would need a scaled loss
 
 
@@ -179,11 +179,11 @@ def _rows_in_order(data: Dataset) -> str:
     return f"{hash64('|'.join([data.fingerprint, *data.row_ids, *map(str, weights)])):016x}"
 
 
-def _made_before(work: Path | None, plan: Plan, out: Path) -> Bundle | None:
+def _made_before(work: Path | None, job: Job, out: Path) -> Bundle | None:
     """The bundle at `out`, if this very run made it and then was asked again."""
     if work is None or not (work / disk.DONE).is_file():
         return None
-    made = disk.finished(work, plan.manifest())
+    made = disk.finished(work, job.manifest())
     if made is None or not (out / "config.json").is_file():
         return None
     bundle = find(out)
@@ -191,21 +191,21 @@ def _made_before(work: Path | None, plan: Plan, out: Path) -> Bundle | None:
 
 
 def _fit(
-    plan: Plan, out: Path, step: Step, work: Path | None, progress: Progress | None, rank: int, workers: int
+    job: Job, out: Path, step: Step, work: Path | None, progress: Progress | None, rank: int, workers: int
 ) -> Bundle:
-    with _private_state(derive(plan.seed, "fit", rank)):
-        run = Run.start(plan)
+    with _private_state(derive(job.seed, "fit", rank)):
+        run = Run.start(job)
         notes = run.notes()
         if work is not None:
-            saved = disk.read(work, plan.manifest())
+            saved = disk.read(work, job.manifest())
             if saved is not None:
                 run.resume(saved)
         run.train(work, progress)
         model = run.finish()
-    card = {"training": {"rows": len(plan.data), "number_type": run.number_type, "notes": notes}}
+    card = {"training": {"rows": len(job.data), "number_type": run.number_type, "notes": notes}}
     made = save(model, out, step=step, card=card)
     if work is not None:
-        disk.finish(work, plan.manifest(), made.fingerprint)
+        disk.finish(work, job.manifest(), made.fingerprint)
     return made
 
 
@@ -225,7 +225,7 @@ def _private_state(seed: int) -> Iterator[None]:
 class Run:
     """A fit under way: the network, the optimiser, the rows as tokens, and the position."""
 
-    plan: Plan
+    job: Job
     model: Model
     net: Any
     optimizer: Any
@@ -240,41 +240,41 @@ class Run:
     best: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, plan: Plan) -> Run:
+    def start(cls, job: Job) -> Run:
         """Open the model, turn the rows into tokens, and choose kernels and number type."""
         from accelerate import Accelerator
 
-        model = open_model(plan.bundle, plan.task, device=plan.device, seed=plan.seed)
-        head, limit = model.head, min(plan.settings.max_tokens, model.max_tokens)
+        model = open_model(job.bundle, job.task, device=job.device, seed=job.seed)
+        head, limit = model.head, min(job.settings.max_tokens, model.max_tokens)
         with quiet():
-            encoded = encode(model.tokenizer, head.inputs(plan.data), limit, windows=False)
+            encoded = encode(model.tokenizer, head.inputs(job.data), limit, windows=False)
             dev = None
-            if plan.dev is not None:
-                targets = torch.from_numpy(head.targets(plan.task, plan.dev))
-                dev = (encode(model.tokenizer, head.inputs(plan.dev), limit, windows=False), targets)
-        number_type = _prepare(plan, model, encoded, dev)
-        accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision="no")
-        optimizer = torch.optim.AdamW(_parameter_groups(model.net, plan.settings), lr=0.0, fused=_can_fuse(plan))
+            if job.dev is not None:
+                targets = torch.from_numpy(head.targets(job.task, job.dev))
+                dev = (encode(model.tokenizer, head.inputs(job.dev), limit, windows=False), targets)
+        number_type = _prepare(job, model, encoded, dev)
+        accelerator = Accelerator(cpu=job.device == "cpu", mixed_precision="no")
+        optimizer = torch.optim.AdamW(_parameter_groups(model.net, job.settings), lr=0.0, fused=_can_fuse(job))
         net, optimizer = accelerator.prepare(model.net, optimizer)
         return cls(
-            plan, model, net, optimizer, accelerator, encoded, torch.from_numpy(head.targets(plan.task, plan.data)),
-            _row_weights(plan.data), dev, number_type,
+            job, model, net, optimizer, accelerator, encoded, torch.from_numpy(head.targets(job.task, job.data)),
+            _row_weights(job.data), dev, number_type,
         )  # fmt: skip
 
     @property
     def total(self) -> int:
         """Steps of the whole fit."""
-        return self.plan.settings.epochs * self.steps_per_epoch
+        return self.job.settings.epochs * self.steps_per_epoch
 
     @property
     def steps_per_epoch(self) -> int:
-        settings = self.plan.settings
+        settings = self.job.settings
         return math.ceil(math.ceil(len(self.encoded) / settings.batch_rows) / settings.accumulation)
 
     def notes(self) -> list[dict[str, Any]]:
         """What the user should know about the rows: how many were cut."""
         cut = int(self.encoded.cut.sum())
-        limit = min(self.plan.settings.max_tokens, self.model.max_tokens)
+        limit = min(self.job.settings.max_tokens, self.model.max_tokens)
         return [{"code": "training_cut", "rows": cut, "tokens": limit}] if cut else []
 
     def train(self, work: Path | None, progress: Progress | None) -> None:
@@ -286,19 +286,19 @@ class Run:
                 self.done += 1
                 self._end_of_epoch()
                 if work is not None and self._is_due(kept):
-                    disk.write(work, self.plan.manifest(), self.state())
+                    disk.write(work, self.job.manifest(), self.state())
                     kept = time.monotonic()
                 if progress is not None:
                     progress(self.done, self.total, {"loss": loss, "epoch": self.done / self.steps_per_epoch})
 
     def _is_due(self, kept: float) -> bool:
-        return time.monotonic() - kept >= self.plan.settings.checkpoint_seconds and self.done < self.total
+        return time.monotonic() - kept >= self.job.settings.checkpoint_seconds and self.done < self.total
 
     def _rest_of_epoch(self) -> Iterator[list[NDArray[np.int64]]]:
         """Batches of the current epoch that are still to do, one list per step. A function of seed and epoch alone."""
-        settings = self.plan.settings
+        settings = self.job.settings
         epoch, within = divmod(self.done, self.steps_per_epoch)
-        rng = generator(self.plan.seed, "order", epoch)
+        rng = generator(self.job.seed, "order", epoch)
         batches = grouped(self.encoded.lengths, settings.batch_rows, rng)
         steps = [batches[i : i + settings.accumulation] for i in range(0, len(batches), settings.accumulation)]
         yield from steps[within:]
@@ -310,28 +310,28 @@ class Run:
         for which in batches:
             total += self.backward(which, rows)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = float(self.accelerator.clip_grad_norm_(parameters, self.plan.settings.clip))
+        norm = float(self.accelerator.clip_grad_norm_(parameters, self.job.settings.clip))
         if not math.isfinite(norm):
             raise self._no_number(np.concatenate(batches), "gradient")
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.done, self.total, self.plan.settings, self._peak)
+            group["lr"] = rate(self.done, self.total, self.job.settings, self._peak)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return total
 
     @property
     def _peak(self) -> float:
-        return self.plan.settings.learning_rate or self._default_rate
+        return self.job.settings.learning_rate or self._default_rate
 
     @property
     def _default_rate(self) -> float:
-        return default_rate(self.model.net.config.hidden_size) * self.plan.scope.pace
+        return default_rate(self.model.net.config.hidden_size) * self.job.scope.pace
 
     def backward(self, which: NDArray[np.int64], rows: int) -> float:
         """Add the gradient of some rows' losses over `rows`; gives their share of the mean loss."""
         batch = self.batch(which)
-        with autocast(self.plan.device, self.number_type):
-            losses = self.plan.objective(self.net, batch).float()
+        with autocast(self.job.device, self.number_type):
+            losses = self.job.objective(self.net, batch).float()
         value = losses.detach()
         finite = torch.isfinite(value)
         if not bool(finite.all()):
@@ -341,13 +341,13 @@ class Run:
 
     def batch(self, which: NDArray[np.int64]) -> Batch:
         """Rows as tensors."""
-        device = torch.device(self.plan.device)
+        device = torch.device(self.job.device)
         inputs = collate(self.encoded, which, self.model.tokenizer.pad_token_id, device)
         at = torch.from_numpy(which)
         return Batch(inputs, self.targets[at].to(device), self.weights[at].to(device), which, self.model.head)
 
     def _no_number(self, rows: NDArray[np.int64], what: str) -> TrainingError:
-        ids = [str(self.plan.data.row_ids[i]) for i in rows]
+        ids = [str(self.job.data.row_ids[i]) for i in rows]
         shown = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
         return TrainingError(
             f"expected a {what} that is a number at step {self.done + 1} of {self.total}, given none for rows {shown}",
@@ -367,14 +367,14 @@ class Run:
         encoded, targets = self.dev
         net = self.model.net
         net.eval()
-        with autocast(self.plan.device, self.number_type):
+        with autocast(self.job.device, self.number_type):
             raw = forward(net, self.model.head, encoded, self.model.tokenizer.pad_token_id)["raw"]
         set_modes(net)
         return float(self.model.head.losses(torch.from_numpy(raw), targets).mean())
 
     def _is_over(self) -> bool:
         since = len(self.trail) - 1 - int(np.argmin(self.trail)) if self.trail else 0
-        return since >= self.plan.settings.patience
+        return since >= self.job.settings.patience
 
     def _named(self) -> dict[Tensor, str]:
         return {p: name for name, p in self.model.net.named_parameters() if p.requires_grad}
@@ -386,7 +386,7 @@ class Run:
         tensors |= {f"best/{name}": each for name, each in self.best.items()}
         tensors |= disk.optimizer_tensors(self.optimizer.optimizer, names)
         tensors["random"] = torch.get_rng_state()
-        if self.plan.device != "cpu" and torch.cuda.is_available():
+        if self.job.device != "cpu" and torch.cuda.is_available():
             tensors["random_cuda"] = torch.cuda.get_rng_state()
         return disk.Checkpoint(tensors, {"done": self.done, "trail": self.trail})
 
@@ -396,7 +396,7 @@ class Run:
         with torch.no_grad():
             for parameter, name in names.items():
                 parameter.copy_(saved.tensors[f"net/{name}"])
-        device = torch.device(self.plan.device)
+        device = torch.device(self.job.device)
         best = {k.removeprefix("best/"): v.to(device) for k, v in saved.tensors.items() if k.startswith("best/")}
         disk.restore_optimizer(self.optimizer.optimizer, names, saved.tensors)
         torch.set_rng_state(saved.tensors["random"])
@@ -418,33 +418,33 @@ class Run:
         return replace(self.model, net=net, bundle=replace(self.model.bundle, calibration={}, thresholds={}))
 
 
-def _prepare(plan: Plan, model: Model, encoded: Encoded, dev: tuple[Encoded, Tensor] | None) -> str:
+def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Tensor] | None) -> str:
     """Set what moves, swap in fast kernels on a CPU, and settle the number type: the fast one, if it agrees."""
     net = model.net
-    plan.scope.apply(net)
-    sample = collate(encoded, np.arange(min(CHECK_ROWS, len(encoded))), model.tokenizer.pad_token_id, _device(plan))
-    if plan.device == "cpu":
+    job.scope.apply(net)
+    sample = collate(encoded, np.arange(min(CHECK_ROWS, len(encoded))), model.tokenizer.pad_token_id, _device(job))
+    if job.device == "cpu":
         ids = encoded.ids if dev is None else np.concatenate([encoded.ids, dev[0].ids])
         if int(encoded.lengths.max()) <= kernels.LONGEST_PLAIN:
             kernels.quicken(net, sample)
         kernels.compact(net, ids)
-    number_type = _number_type(plan)
+    number_type = _number_type(job)
     net.eval()
-    if number_type != "float32" and not _same_answers(plan, model, sample, number_type):
+    if number_type != "float32" and not _same_answers(job, model, sample, number_type):
         number_type = "float32"
     set_modes(net)
     return number_type
 
 
-def _device(plan: Plan) -> torch.device:
-    return torch.device(plan.device)
+def _device(job: Job) -> torch.device:
+    return torch.device(job.device)
 
 
-def _same_answers(plan: Plan, model: Model, sample: dict[str, Tensor], number_type: str) -> bool:
+def _same_answers(job: Job, model: Model, sample: dict[str, Tensor], number_type: str) -> bool:
     answers = []
     with torch.inference_mode():
         for kind in ("float32", number_type):
-            with autocast(plan.device, kind):
+            with autocast(job.device, kind):
                 raw = model.head.raw(model.net, sample)
             answers.append(raw.softmax(dim=-1).double().cpu().numpy())
     return agree(*answers)
@@ -457,8 +457,8 @@ def autocast(device: str, number_type: str) -> torch.autocast:
     return torch.autocast(kind, dtype=TYPES[number_type] if enabled else torch.bfloat16, enabled=enabled)
 
 
-def _can_fuse(plan: Plan) -> bool:
-    return torch.device(plan.device).type in ("cpu", "cuda")
+def _can_fuse(job: Job) -> bool:
+    return torch.device(job.device).type in ("cpu", "cuda")
 
 
 def _parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
@@ -521,18 +521,18 @@ def forecast(
 
     Opens the model and trains a throw-away copy for three steps, about two seconds for a small encoder.
     """
-    plan = _plan(bundle, data, task, objective, scope, seed, dev, device, settings)
+    job = _job(bundle, data, task, objective, scope, seed, dev, device, settings)
     begun = time.perf_counter()
     with _private_state(derive(seed, "forecast")):
-        run = Run.start(plan)
+        run = Run.start(job)
         opening = time.perf_counter() - begun
         order = np.argsort(run.encoded.lengths, kind="stable")
-        rows = min(plan.settings.batch_rows, len(order))
+        rows = min(job.settings.batch_rows, len(order))
         middle = order[max(0, (len(order) - rows) // 2) :][:rows]
         seconds = min(_timed(run, middle) for _ in range(3))
     per_token = seconds / int(run.encoded.lengths[middle].sum())
     per_step = per_token * run.encoded.lengths.sum() / max(1, math.ceil(len(order) / rows))
-    return Forecast(float(opening + 1.0 + per_step * math.ceil(len(order) / rows) * plan.settings.epochs), _bytes(run))
+    return Forecast(float(opening + 1.0 + per_step * math.ceil(len(order) / rows) * job.settings.epochs), _bytes(run))
 
 
 def _timed(run: Run, which: NDArray[np.int64]) -> float:
@@ -550,7 +550,7 @@ def _bytes(run: Run) -> int:
     config = run.model.net.config
     width, layers = config.hidden_size, config.num_hidden_layers
     longest = int(run.encoded.lengths.max())
-    tokens = run.plan.settings.batch_rows * longest
+    tokens = run.job.settings.batch_rows * longest
     # about 34 numbers of the body's width a token and layer, and three attention maps a head (Korthikanti et al. 2022)
     activations = layers * tokens * (34 * width + 5 * config.num_attention_heads * longest) * 2
     return int(held + moved + activations)

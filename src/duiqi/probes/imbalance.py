@@ -10,6 +10,7 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
+from duiqi.core.slice import ALL, Slice
 from duiqi.data.floors import share_of
 from duiqi.data.simulated import simulated_case
 
@@ -17,7 +18,7 @@ from duiqi.data.simulated import simulated_case
 @probe(
     kind="imbalance",
     needs=("model.probs", "data.label", "case.train"),
-    gates=(Gate("accuracy_difference[rare classes]", at_least=-0.05),),
+    gates=(Gate("accuracy_difference[rare classes]", at_least=-0.05, slice=None),),
     source="Japkowicz & Stephen, 2002, The class imbalance problem: a systematic study, Intelligent Data Analysis",
 )
 def imbalance(case: Case, *, rare: float = 0.5) -> Iterator[Measure | Exhibit]:
@@ -35,7 +36,9 @@ def imbalance(case: Case, *, rare: float = 0.5) -> Iterator[Measure | Exhibit]:
     inside = few[case.truth]
     if inside.any() and not inside.all():
         levels = {"rare": inside, "others": ~inside}
-        yield case.across("accuracy", levels, by="rare classes", reduce="difference")
+        rare_labels = [case.labels[i] for i in np.flatnonzero(few)]
+        meant = Slice.of("label", rare_labels[0]) if len(rare_labels) == 1 else ALL
+        yield case.across("accuracy", levels, by="rare classes", reduce="difference", slice=meant)
     order = np.argsort(shares)
     bars = [{"label": case.labels[i], "value": float(shares[i]), "low": None, "high": None} for i in order[:40]]
     yield Exhibit("bars", {"title": "class_balance", "x": "share", "bars": bars, "total": len(shares)})

@@ -10,6 +10,7 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
+from duiqi.core.slice import ALL
 from duiqi.data.floors import majority, tfidf
 from duiqi.data.simulated import simulated_case
 
@@ -36,8 +37,7 @@ def performance(case: Case) -> Iterator[Measure | Exhibit]:
     Treated by fine-tuning.
     """
     metrics = [name for name in case.predictor.task.metrics if name != "calibration_error"]
-    for name in metrics:
-        yield case.measure(name)
+    yield from case.measures(metrics, [ALL])
     if case.slices:
         yield from case.measures("accuracy", case.slices)
     floors = _floors(case)
@@ -72,14 +72,15 @@ def _floor_bars(case: Case, floors: dict[str, Any]) -> Exhibit:
 
 
 def _per_class(case: Case) -> Exhibit:
-    """Precision, recall, F1 and support of every class, the weakest first where there are many."""
-    rows: list[list[Any]] = []
-    for number, label in enumerate(case.labels):
-        support = int((case.truth == number).sum())
-        if not support:
-            continue
-        measures = [case.measure(name, label=number) for name in ("precision", "recall", "macro_f1")]
-        rows.append([label, *({"value": m.value, **m.interval.to_json()} for m in measures), support])
+    """Precision, recall, F1 and support of every class that occurs, the weakest first where there are many."""
+    support = np.bincount(case.truth, minlength=len(case.labels))
+    present = np.flatnonzero(support)
+    names = ("precision", "recall", "macro_f1")
+    found = case.measures([(name, {"label": int(c)}) for c in present for name in names], [ALL])
+    cells = [{"value": m.value, **m.interval.to_json()} for m in found]
+    rows: list[list[Any]] = [
+        [case.labels[c], *cells[3 * i : 3 * i + 3], int(support[c])] for i, c in enumerate(present)
+    ]
     if len(rows) > 2:
         rows.sort(key=lambda row: row[3]["value"])
     columns = ["class", "precision", "recall", "f1", "support"]

@@ -26,13 +26,17 @@ MOST_EXAMPLES = 8
     "Belinkov & Bisk, 2018, Synthetic and natural noise both break neural machine translation, ICLR",
 )
 def robustness(
-    case: Case, *, edits: tuple[str, ...] = ("typos", "casing", "punctuation", "whitespace")
+    case: Case,
+    *,
+    edits: tuple[str, ...] = ("typos", "casing", "punctuation", "whitespace"),
+    edit_options: dict[str, dict[str, Any]] | None = None,
 ) -> Iterator[Measure | Exhibit]:
     """How many right answers are lost when the text is written a little differently.
 
     Every row is edited in a way that should not change the answer (`edits`: names of edits that preserve the label),
     answered again, and compared with itself: the measure is the accuracy on edited rows minus that on the originals,
     paired row by row. Edits are drawn from the seed and the row's id, so every model meets the same ones.
+    `edit_options` maps an edit to its own options, such as `{"typos": {"rate": 0.2}}`.
 
     Misleads where an edit does change what a reader would say. Treated by augmenting training rows with such edits
     and by adversarial training.
@@ -41,7 +45,9 @@ def robustness(
     flips: list[list[Any]] = []
     bars = [_bar("original", case.measure("accuracy"))]
     for part in parts:
-        edited = edit_dataset(case.data, part, seed=derive(case.seed, "robustness"))
+        edited = edit_dataset(
+            case.data, part, seed=derive(case.seed, "robustness"), **(edit_options or {}).get(part.name, {})
+        )
         answers = case.predictor.predict(edited, ["probs"])
         measure = case.versus("accuracy", case.guess, by=part.name, guess=answers)
         yield measure

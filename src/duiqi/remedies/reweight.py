@@ -29,7 +29,7 @@ def reweight(
 
     Cannot help where the training rows have none of the slice, and harms where their labels are wrong.
     """
-    slices = [finding.slice for finding in findings if finding.slice.where]
+    slices = {f.slice.rule: f.slice for f in findings if f.slice.where and f.kind != "imbalance"}.values()
     by_class = any(finding.kind == "imbalance" for finding in findings)
 
     def weigh(train: Dataset) -> Dataset:
