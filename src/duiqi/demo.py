@@ -20,9 +20,13 @@ from duiqi.run.table import Progress, lay
 from duiqi.show.publish import publish
 
 BUDGET = 2.5
-# Rows are put together from phrases that come again and again, so a slice of a few rows may be one phrase that the model
-# does not get: look at slices of three rows in a hundred and more. Typing errors are what these rows are about.
-OPTIONS: dict[str, dict[str, Any]] = {"blind_spots": {"smallest": 0.03}, "robustness": {"edits": ("typos",)}}
+# Rows are put together from phrases that come again and again, so a slice of a few rows may be one phrase that the
+# model does not get: look at slices of four rows in a hundred and more. Of all edits, try the one that is planted.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "blind_spots": {"smallest": 0.04},
+    "robustness": {"edits": ("typos",)},
+    "augment": {"epochs": 1},
+}
 MOST_TRIALS = 2
 OVERLAP = 0.5
 INSIDE = 0.8

@@ -35,12 +35,15 @@ from duiqi.model.tokens import Encoded, collate, encode, grouped
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
 
+FEWEST_STEPS = 200
+
 
 @dataclass(frozen=True)
 class Settings:
     """How the loop runs; the defaults suit encoders of 20 to 200 million parameters and a few thousand rows.
 
-    `learning_rate`: the peak; `None` takes 2e-5 at width 768 and more for narrower bodies (`default_rate`).
+    `batch_rows`: rows a batch; `None` takes 32, or fewer where that would leave too few steps (`batch_for`).
+    `learning_rate`: the peak; `None` takes 3e-5 at width 768 and more for narrower bodies (`default_rate`).
     `warmup`: share of the steps in which the rate rises; it falls linearly to 0 after. `weight_decay` holds for
     matrices, not for biases, norms and embeddings. `accumulation`: batches per step. `patience`: with dev rows, stop
     after so many epochs without a lower dev loss.
@@ -48,7 +51,7 @@ class Settings:
 
     epochs: int = 3
     learning_rate: float | None = None
-    batch_rows: int = 32
+    batch_rows: int | None = None
     max_tokens: int = 256
     warmup: float = 0.06
     weight_decay: float = 0.01
@@ -63,7 +66,7 @@ class Settings:
             name: getattr(self, name) for name in ("epochs", "batch_rows", "max_tokens", "accumulation", "clip")
         }
         for name, value in positive.items():
-            if not value > 0:
+            if value is not None and not value > 0:
                 raise OptionError(f"expected {name} above 0, given {value}", hint="Leave it out for the default.")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise OptionError(f"expected a learning rate above 0, given {self.learning_rate}", hint="Try 5e-5.")
@@ -162,6 +165,8 @@ def _job(
         known = ", ".join(Settings.__dataclass_fields__)
         raise OptionError(f"expected settings among {known}, given '{unknown[0]}'", hint="Leave it out.")
     chosen = Settings(**settings)
+    if chosen.batch_rows is None:
+        chosen = replace(chosen, batch_rows=batch_for(len(data), chosen.epochs))
     check_type(chosen.number_type, torch.device(device))
     return Job(bundle, data, task, objective or likelihood(), scope or full(), seed, dev, device, chosen)
 
@@ -267,9 +272,13 @@ class Run:
         return self.job.settings.epochs * self.steps_per_epoch
 
     @property
+    def batch_rows(self) -> int:
+        return self.job.settings.batch_rows or 32
+
+    @property
     def steps_per_epoch(self) -> int:
         settings = self.job.settings
-        return math.ceil(math.ceil(len(self.encoded) / settings.batch_rows) / settings.accumulation)
+        return math.ceil(math.ceil(len(self.encoded) / self.batch_rows) / settings.accumulation)
 
     def notes(self) -> list[dict[str, Any]]:
         """What the user should know about the rows: how many were cut."""
@@ -299,7 +308,7 @@ class Run:
         settings = self.job.settings
         epoch, within = divmod(self.done, self.steps_per_epoch)
         rng = generator(self.job.seed, "order", epoch)
-        batches = grouped(self.encoded.lengths, settings.batch_rows, rng)
+        batches = grouped(self.encoded.lengths, self.batch_rows, rng)
         steps = [batches[i : i + settings.accumulation] for i in range(0, len(batches), settings.accumulation)]
         yield from steps[within:]
 
@@ -490,11 +499,22 @@ def _row_weights(data: Dataset) -> Tensor:
 
 
 def default_rate(width: int) -> float:
-    """Peak learning rate by the width of the body: 2e-5 at 768 as in BERT's paper, 8e-5 at 384, at most 2e-4.
+    """Peak learning rate by the width of the body: 3e-5 at 768, 1.2e-4 at 384, at most 2e-4.
+
+    BERT's paper (Devlin et al. 2019) tries 2e-5 to 5e-5 at width 768.
 
     Narrower bodies take larger steps: the rate goes with the inverse square of the width.
     """
-    return float(min(2e-4, 2e-5 * (768 / width) ** 2))
+    return float(min(2e-4, 3e-5 * (768 / width) ** 2))
+
+
+def batch_for(rows: int, epochs: int) -> int:
+    """Rows a batch: 32, or 16 or 8 where that takes fewer than `FEWEST_STEPS` steps in all.
+
+    A fresh head on a pre-trained body needs some hundred steps whatever the number of rows; speed hardly depends on it.
+    """
+    fitting = [size for size in (32, 16) if rows * epochs / size >= FEWEST_STEPS]
+    return fitting[0] if fitting else 8
 
 
 def rate(step: int, total: int, settings: Settings, peak: float) -> float:
@@ -527,7 +547,7 @@ def forecast(
         run = Run.start(job)
         opening = time.perf_counter() - begun
         order = np.argsort(run.encoded.lengths, kind="stable")
-        rows = min(job.settings.batch_rows, len(order))
+        rows = min(run.batch_rows, len(order))
         middle = order[max(0, (len(order) - rows) // 2) :][:rows]
         seconds = min(_timed(run, middle) for _ in range(3))
     per_token = seconds / int(run.encoded.lengths[middle].sum())
@@ -550,7 +570,7 @@ def _bytes(run: Run) -> int:
     config = run.model.net.config
     width, layers = config.hidden_size, config.num_hidden_layers
     longest = int(run.encoded.lengths.max())
-    tokens = run.job.settings.batch_rows * longest
+    tokens = run.batch_rows * longest
     # about 34 numbers of the body's width a token and layer, and three attention maps a head (Korthikanti et al. 2022)
     activations = layers * tokens * (34 * width + 5 * config.num_attention_heads * longest) * 2
     return int(held + moved + activations)

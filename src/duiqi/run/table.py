@@ -61,6 +61,7 @@ class Table:
 
     parts: Mapping[str, Dataset]
     catalogue: Catalogue
+    source: str = ""
     task: str = "classify"
     gates: tuple[Gate, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -129,6 +130,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
     return Table(
         parts=parts,
         catalogue=catalogue,
+        source=str(data) if isinstance(data, str | Path) else "",
         task=settings.get("task", "classify"),
         gates=gates_from(settings.get("gates") or {}),
         options=options,
@@ -183,6 +185,7 @@ def provenance(report: Report, table: Table, *, data: Dataset, model: Any, befor
             "fingerprint": data.fingerprint,
             "rows": len(data),
             "split": _split_of(table, data),
+            "path": table.source,
         },
         "versions": versions(),
         **more,
@@ -195,6 +198,7 @@ def describe(model: Any) -> dict[str, Any]:
     bundle = getattr(model, "bundle", None)
     return {
         "name": model.name,
+        "path": str(bundle.path) if bundle else None,
         "fingerprint": model.fingerprint,
         "parameters": getattr(model, "parameters", None),
         "lineage": [step.to_json() for step in bundle.lineage] if bundle else [],

@@ -700,6 +700,8 @@ class Outline:
     def _after_align(self) -> tuple[Step, ...]:
         tried = {r.get("name") for trial in self.listed("trials") for r in trial.get("remedies") or []}
         remaining = [each for each in self.problems if each.status in REMAINING]
+        if any(each.verdict == "fail" and "no_worse_by" in (each.gate.get("bound") or {}) for each in self.checks):
+            return (Step(self.words.say("next.not_use"), f"duiqi diagnose {self._model_word()} {self._data_word()}"),)
         if not remaining:
             return (Step(self.words.say("next.use", path=self.model_name), self._look_again()),)
         untried = [each.code for problem in remaining for each in problem.treatments if each.code not in tried]

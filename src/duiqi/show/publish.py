@@ -17,6 +17,9 @@ def publish(
         return
     from duiqi.show.html import render
 
+    if model is not None:
+        made = {**report.facts.get("model", {}), "name": f"{out}/model", "path": f"{out}/model"}
+        report = report.with_facts(model=made)
     said = report.to_json() if rows else without_rows(report.to_json())
     with swapped_in(Path(out)) as aside:
         write_json(aside / "report.json", said)
