@@ -47,7 +47,7 @@ def align(
     table = lay(data, settings, complete=True)
     check_writable(out)
     report, repaired, shop = align_table(table, str(model), out, with_=with_, budget=budget)
-    publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
+    report = publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
     shop.close()
     return report
 

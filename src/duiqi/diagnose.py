@@ -44,8 +44,7 @@ def diagnose(
     case = table.case(opened, chosen, references=references, before=earlier)
     report = diagnose_case(table, case, only)
     report = provenance(report, table, data=chosen, model=opened, before=earlier)
-    publish(report, out, lang=lang, rows=rows)
-    return report
+    return publish(report, out, lang=lang, rows=rows)
 
 
 def diagnose_case(table: Table, case: Case, only: Sequence[str] = ()) -> Report:

@@ -50,8 +50,7 @@ def prove(
     chosen = table.part(part) if part else table.part("test", "all", "dev")
     sides = [table.open(find(str(name))) for name in (before, after)]
     report = prove_models(table, sides[0], sides[1], chosen, only=only, margin=margin)
-    publish(report, out, lang=lang, rows=rows)
-    return report
+    return publish(report, out, lang=lang, rows=rows)
 
 
 def prove_models(

@@ -118,7 +118,7 @@ def repair(
     repaired = repair_case(bench, bundle, opened, with_=with_, budget=budget)
     report = replace(repaired.to_report(), verb="repair")
     report = provenance(report, table, data=dev, model=repaired.model, before=opened)
-    publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
+    report = publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
     shop.close()
     return report
 

@@ -36,11 +36,11 @@ SLANG_MIX = {"slang": 0.9, **{body: 0.1 * share for body, share in MIX.items()}}
 SLIPS = 0.015  # labels that are wrong anywhere, as in any data that people label
 TYPO_ROWS = 0.2  # rows with typing errors in the control, whatever they were written on
 PHONE_ROWS = 0.95  # rows with typing errors among those to serve that were written on a phone
-TYPO_RATE = 0.6  # and the share of their words that have one
+TYPO_RATE = 0.5  # and the share of their words that have one
 WRONG = 0.45  # labels that are wrong in the group with careless labels
 STARVED = 1 / 7  # share of the starved class in train: one to six
 SERVED = 0.2  # and among the rows to serve
-NEWS = 1.5  # how often the missing topic comes among the rows to serve, against any other
+NEWS = 1.2  # how often the missing topic comes among the rows to serve, against any other
 RARE = 0.08  # how often the group with a dialect is in train, against its share elsewhere
 
 

@@ -116,6 +116,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def body_fingerprint(folder: Path) -> str:
+    """Hash over weights, tokenizer and architecture alone: equal where raw answers are equal."""
+    return fingerprint(folder, None, {})
+
+
 def fingerprint(folder: Path, task: Mapping[str, Any] | None, calibration: Mapping[str, float]) -> str:
     """Hash over weights, tokenizer, architecture, task and calibration: it changes when an answer could change."""
     digest = hashlib.blake2b(digest_size=8)

@@ -149,6 +149,11 @@ class Model:
             return self.bundle.fingerprint
         return f"{derive(self.seed, self.bundle.fingerprint, *self.task.labels):016x}"
 
+    @cached_property
+    def body(self) -> str:
+        """What raw answers hang on: weights, tokenizer and labels, whatever is made of the scores afterwards."""
+        return f"{self.seed}|{'|'.join(self.task.labels)}|{on_disk.body_fingerprint(self.bundle.path)}"
+
     @property
     def offers(self) -> frozenset[str]:
         return self.head.offers | {"embedding"}
@@ -181,8 +186,13 @@ class Model:
         return predict(self, data, outputs)
 
 
-def open_model(bundle: Bundle, task: Task | None = None, *, device: str = "cpu", seed: int = 0) -> Model:
-    """The model in memory. A body without a head gets a fresh one for `task`, drawn from `seed`."""
+def open_model(
+    bundle: Bundle, task: Task | None = None, *, device: str = "cpu", seed: int = 0, cache: Cache | None = None
+) -> Model:
+    """The model in memory. A body without a head gets a fresh one for `task`, drawn from `seed`.
+
+    Models that are given one `cache` share what they have answered: a recalibrated model is never asked twice.
+    """
     import torch
 
     from duiqi.model.heads import head_of
@@ -202,7 +212,8 @@ def open_model(bundle: Bundle, task: Task | None = None, *, device: str = "cpu",
     _give_pad_token(net, tokenizer)
     net.eval().requires_grad_(False)
     made_from = seed if fresh else None
-    return Model(net.to(device), tokenizer, task, bundle, head, longest(tokenizer, net), device, made_from)
+    made = Model(net.to(device), tokenizer, task, bundle, head, longest(tokenizer, net), device, made_from)
+    return made if cache is None else replace(made, cache=cache)
 
 
 def _task_of(bundle: Bundle) -> Task:

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError, nearest
 from duiqi.core.predictions import Predictions
+from duiqi.core.task import Task
+from duiqi.model.heads import Head
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type, same_label
 from duiqi.model.quiet import quiet
 from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, encode
-
-if TYPE_CHECKING:
-    from duiqi.model.open import Model
 
 TOKENS_PER_BATCH = 1024
 CHECKED = 64
@@ -30,6 +29,33 @@ UNKNOWN_SHARE = 0.2
 CACHE_BYTES = 128 << 20
 Key = tuple[str, str, str, bytes]
 Progress = Callable[[int, int, Mapping[str, Any]], None]
+
+
+class Opened(Protocol):
+    """What prediction asks of a model in memory (`duiqi.model.open.Model`)."""
+
+    net: Any
+    tokenizer: Any
+    task: Task
+    head: Head
+    max_tokens: int
+    device: str
+    number_type: str
+    cache: Cache
+    engines: dict[str, Any]
+    recorded: dict[tuple[str, str], dict[str, Any]]
+
+    @property
+    def body(self) -> str:
+        """What raw answers hang on."""
+
+    @property
+    def calibration(self) -> Mapping[str, float]:
+        """What turns raw answers into finished ones."""
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """Which outputs it can give."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +71,7 @@ class Answer:
 
 @dataclass(eq=False)
 class Cache:
-    """Answers by (fingerprint, output, number type, exact text); the least recently used leave when it is full."""
+    """Answers by (body, output, number type, exact text); the least recently used leave when it is full."""
 
     limit: int = CACHE_BYTES
     held: int = 0
@@ -77,7 +103,7 @@ def _size(answer: Answer) -> int:
 
 
 def predict(
-    model: Model,
+    model: Opened,
     data: Dataset,
     outputs: Sequence[str],
     *,
@@ -122,7 +148,7 @@ def _stack(answers: Sequence[Answer], width: int) -> NDArray[np.float32]:
     return np.stack([answer.raw for answer in answers]) if answers else np.zeros((0, width), np.float32)
 
 
-def choose(model: Model, inputs: Sequence[Input], number_type: str) -> str:
+def choose(model: Opened, inputs: Sequence[Input], number_type: str) -> str:
     """The number type to run in; "auto" checks the machine's fast type once against float32, on the first rows."""
     device = torch.device(model.device)
     check_type(number_type, device)
@@ -132,7 +158,7 @@ def choose(model: Model, inputs: Sequence[Input], number_type: str) -> str:
     return number_type
 
 
-def _checked(model: Model, inputs: Sequence[Input], fast: str) -> str:
+def _checked(model: Opened, inputs: Sequence[Input], fast: str) -> str:
     if "auto" not in model.engines and inputs:
         sample = inputs[:CHECKED]
         exact, quick = (
@@ -150,17 +176,17 @@ def _checked(model: Model, inputs: Sequence[Input], fast: str) -> str:
     return str(model.engines.get("auto", "float32"))
 
 
-def _probs(model: Model, answers: Sequence[Answer]) -> NDArray[np.float64]:
+def _probs(model: Opened, answers: Sequence[Answer]) -> NDArray[np.float64]:
     finished = model.head.outputs(_stack(answers, len(model.task.labels)), model.calibration)
     return np.asarray(next(iter(finished.values())))
 
 
 def _answers(
-    model: Model, inputs: Sequence[Input], kinds: Sequence[str], number_type: str, progress: Progress | None
+    model: Opened, inputs: Sequence[Input], kinds: Sequence[str], number_type: str, progress: Progress | None
 ) -> dict[str, list[Answer]]:
     """Answers of each kind for distinct inputs: what the cache has, and one run of the network for the rest."""
     digests = [hashlib.blake2b("\x1e".join(each).encode("utf-8", "surrogatepass"), digest_size=16) for each in inputs]
-    keys = {kind: [(model.fingerprint, kind, number_type, d.digest()) for d in digests] for kind in kinds}
+    keys = {kind: [(model.body, kind, number_type, d.digest()) for d in digests] for kind in kinds}
     found = {kind: model.cache.get(keys[kind]) for kind in kinds}
     missing = [i for i in range(len(inputs)) if any(found[kind][i] is None for kind in kinds)]
     if missing:
@@ -173,7 +199,7 @@ def _answers(
 
 
 def _run(
-    model: Model, inputs: Sequence[Input], kinds: Sequence[str], number_type: str, progress: Progress | None
+    model: Opened, inputs: Sequence[Input], kinds: Sequence[str], number_type: str, progress: Progress | None
 ) -> dict[str, list[Answer]]:
     with quiet():
         encoded = encode(model.tokenizer, inputs, model.max_tokens, windows=True)
@@ -206,7 +232,7 @@ def _facts(tokenizer: Any, encoded: Encoded, starts: NDArray[np.int64]) -> list[
     return list(zip(windows.tolist(), tokens.tolist(), unknown.tolist(), encoded.cut.tolist(), strict=True))
 
 
-def _engine(model: Model, number_type: str) -> torch.nn.Module:
+def _engine(model: Opened, number_type: str) -> torch.nn.Module:
     """The network in a number type; a copy of the weights is made once per type."""
     if number_type == "float32":
         net: torch.nn.Module = model.net
@@ -251,7 +277,7 @@ def _mean_over_tokens(states: torch.Tensor, batch: Mapping[str, torch.Tensor]) -
     return (states.float() * mask).sum(dim=1) / mask.sum(dim=1)
 
 
-def _note(model: Model, data: Dataset, answers: Sequence[Answer], where: NDArray[np.int64]) -> None:
+def _note(model: Opened, data: Dataset, answers: Sequence[Answer], where: NDArray[np.int64]) -> None:
     """Record, per data set, how many rows were read in windows or cut, and a large share of unknown tokens."""
     rows = [answers[i] for i in where] if answers else []
     counted = {"windowed": sum(a.windows > 1 for a in rows), "cut": sum(a.cut for a in rows)}

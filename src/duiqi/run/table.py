@@ -87,6 +87,7 @@ class Table:
     def open(self, bundle: Bundle) -> Any:
         """The model of a bundle that has a head for the task; `ModelError` where it has none."""
         from duiqi.model.open import labels_of, open_model
+        from duiqi.model.predict import Cache
 
         labels = labels_of(bundle)
         if not labels:
@@ -94,7 +95,9 @@ class Table:
                 f"expected a model with a head for {self.task}, given {bundle.name or bundle.path}, which has none",
                 hint=f"Train one first: duiqi align {bundle.name or bundle.path} DATA",
             )
-        return open_model(bundle, self.task_for(labels), device=self.device)
+        if "answers" not in self.memory:
+            self.memory["answers"] = Cache()
+        return open_model(bundle, self.task_for(labels), device=self.device, cache=self.memory["answers"])
 
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""

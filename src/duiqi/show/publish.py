@@ -11,10 +11,13 @@ from duiqi.core.report import Report, save_measures, without_rows
 
 def publish(
     report: Report, out: str | Path | None, *, lang: str = "en", rows: bool = True, model: Path | None = None
-) -> None:
-    """Write a run folder, swapped in at once; nothing where `out` is None. `rows=False` leaves all row texts out."""
+) -> Report:
+    """Write a run folder, swapped in at once, and give the report as it was written; nothing where `out` is None.
+
+    `rows=False` leaves all row texts out. A `model` is copied into the folder and goes by its new place.
+    """
     if out is None:
-        return
+        return report
     from duiqi.show.html import render
 
     if model is not None:
@@ -27,3 +30,4 @@ def publish(
         save_measures(report.measures, aside / "draws.npz")
         if model is not None:
             shutil.copytree(model, aside / "model")
+    return report
