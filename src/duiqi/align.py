@@ -60,9 +60,10 @@ def align_table(
     with_: Sequence[str] = (),
     budget: float = BUDGET,
     most_trials: int | None = None,
+    among: Sequence[str] = (),
 ) -> tuple[Report, Repaired, Workshop]:
     """The loop on rows that were read and divided; the caller publishes the report and closes the workshop."""
-    from duiqi.model.open import find
+    from duiqi.model.open import find, labels_of
 
     bundle = find(model)
     labels = _labels(table, bundle)
@@ -78,12 +79,15 @@ def align_table(
         "threads": _threads(),
     }
     shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)
-    bench = Bench(table, shop, table.task_for(labels), train, dev)
+    origin = None if labels_of(bundle) else bundle
+    bench = Bench(table, shop, table.task_for(labels), train, dev, origin)
     before, notes = plainly_fitted(bench, bundle, budget)
     opened = table.open(before)
     untouched(test, [before.rows()])  # refuse before hours are spent, not after
     reserve = budget * 60 * PROOF_SHARE
-    repaired = repair_case(bench, before, opened, with_=with_, budget=budget, reserve=reserve, most_trials=most_trials)
+    repaired = repair_case(
+        bench, before, opened, with_=with_, budget=budget, reserve=reserve, most_trials=most_trials, among=among
+    )
     proof = prove_models(table, opened, repaired.model, test)
     return joined(repaired, proof, notes), repaired, shop
 

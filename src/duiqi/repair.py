@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,7 +14,7 @@ from duiqi.core.errors import OptionError
 from duiqi.core.examine import examine
 from duiqi.core.measure import Change, Floats, Measure, critical
 from duiqi.core.part import Part
-from duiqi.core.plan import Plan
+from duiqi.core.plan import Plan, chained
 from duiqi.core.report import Finding, Report
 from duiqi.diagnose import diagnose_case
 from duiqi.run.carry import Bench
@@ -68,7 +68,7 @@ class Trial:
 @dataclass(frozen=True, eq=False)
 class Repaired:
     """The model after all trials: `found` is the diagnosis on dev, `first` and `last` measure the same slices before
-    any trial and now."""
+    any trial and now. `kept` is what the remedies kept so far do to the training rows; later trials do it too."""
 
     bundle: Bundle
     model: Any
@@ -76,6 +76,7 @@ class Repaired:
     first: Report
     last: Report
     trials: tuple[Trial, ...] = ()
+    kept: Plan = field(default_factory=Plan)
 
     def to_report(self) -> Report:
         """The diagnosis with the status of each finding and the trials."""
@@ -132,82 +133,102 @@ def repair_case(
     budget: float = BUDGET,
     reserve: float = 0.0,
     most_trials: int | None = None,
+    among: Sequence[str] = (),
 ) -> Repaired:
     """The loop on opened values; `reserve` seconds of the budget are left for what comes after.
 
-    At most `most_trials` remedies that train are tried; those that only finish do not count.
+    At most `most_trials` remedies that train are tried, of those named in `among` where some are; those that only
+    finish do not count.
     """
-    table, shop = bench.table, bench.shop
+    table = bench.table
     case = table.case(opened, bench.dev)
     found = diagnose_case(table, case)
     case = replace(case, slices=tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values()))
     first = _examine(table, case)
     state = Repaired(bundle, opened, found, first, first)
-    for number, proposal in enumerate(proposals(case, found, with_, table.options)):
-        why, forecast = _reason_to_skip(bench, state, proposal, number, budget * 60 - reserve)
-        if not why and most_trials is not None and proposal.plan.trains and _trained(state) >= most_trials:
-            why = "most_trials"
-        if why:
-            skipped = Trial(proposal, "skipped", why, forecast=forecast)
-            state = replace(state, trials=(*state.trials, skipped))
-            continue
-        begun = shop.seconds()
-        bundle = bench.carry_out(proposal.plan, state.bundle, f"{number}-{proposal.name}", proposal.findings)
-        model = table.open(bundle)
-        report = _examine(table, case.with_predictor(model))
-        trial = judge_trial(proposal, state.last, report, state.trials)
-        trial = replace(trial, forecast=forecast, seconds=shop.say(f"took:{number}", round(shop.seconds() - begun, 1)))
-        shop.mark(f"trial {number}")
-        shop.say(f"decision:{number}", trial.decision)
-        state = replace(state, trials=(*state.trials, trial))
-        if trial.decision == "kept":
-            state = replace(state, bundle=bundle, model=model, last=report)
+    for proposal in proposals(case, found.findings, with_, table.options):
+        allowed = not among or proposal.name in among
+        if with_ or (proposal.plan.trains and allowed):
+            state = _try(bench, case, state, proposal, budget * 60 - reserve, most_trials)
+    if not with_:  # confidence is set last: every training moves it
+        for proposal in proposals(case, state.last.findings, (), table.options):
+            if not proposal.plan.trains:
+                state = _try(bench, case, state, proposal, math.inf, None)
     return state
+
+
+def _try(
+    bench: Bench, case: Case, state: Repaired, proposal: Proposal, budget: float, most_trials: int | None
+) -> Repaired:
+    """One trial: the state after it, with the trial noted."""
+    table, shop, number = bench.table, bench.shop, len(state.trials)
+    plan = replace(proposal.plan, data=chained(state.kept.data, proposal.plan.data)) if proposal.plan.trains else None
+    plan = plan or proposal.plan
+    why, forecast = _reason_to_skip(bench, state, proposal, plan, budget)
+    if not why and most_trials is not None and plan.trains and _trained(state) >= most_trials:
+        why = "most_trials"
+    if why:
+        return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
+    begun = shop.seconds()
+    bundle = bench.carry_out(plan, state.bundle, f"{number}-{proposal.name}", proposal.findings)
+    model = table.open(bundle)
+    report = _examine(table, case.with_predictor(model))
+    trial = judge_trial(proposal, state.last, report, state.trials)
+    trial = replace(trial, forecast=forecast, seconds=shop.say(f"took:{number}", round(shop.seconds() - begun, 1)))
+    shop.mark(f"trial {number}")
+    shop.say(f"decision:{number}", trial.decision)
+    state = replace(state, trials=(*state.trials, trial))
+    if trial.decision != "kept":
+        return state
+    return replace(
+        state, bundle=bundle, model=model, last=report, kept=Plan(data=plan.data) if plan.trains else state.kept
+    )
 
 
 def _trained(state: Repaired) -> int:
     return sum(trial.decision != "skipped" and trial.proposal.plan.trains for trial in state.trials)
 
 
-def _reason_to_skip(bench: Bench, state: Repaired, proposal: Proposal, number: int, budget: float) -> tuple[str, float]:
+def _reason_to_skip(bench: Bench, state: Repaired, proposal: Proposal, plan: Plan, budget: float) -> tuple[str, float]:
     """Why a proposal is not worth its time, or "", and the forecast in seconds. Decisions on time are journalled."""
     still = {finding.title for finding in state.last.findings}
     if proposal.findings and not any(finding.title in still for finding in proposal.findings):
         return "already_repaired", 0.0
-    forecast = bench.shop.decide(f"forecast:{number}", lambda: bench.forecast(proposal.plan, state.bundle))
+    number = len(state.trials)
+    forecast = bench.shop.decide(f"forecast:{number}", lambda: bench.forecast(plan, state.bundle))
     left = budget - bench.shop.seconds()
     return bench.shop.decide(f"skip:{number}", lambda: "budget" if forecast > left else ""), forecast
 
 
 def proposals(
-    case: Case, report: Report, with_: Sequence[str], options: Mapping[str, Mapping[str, Any]]
+    case: Case, findings: Sequence[Finding], with_: Sequence[str], options: Mapping[str, Mapping[str, Any]]
 ) -> list[Proposal]:
-    """What to try: training remedies for the most harmful findings first, then those that only finish.
+    """What to try: those that begin training again first, then those for the most harmful findings.
 
     Remedies that treat nothing found are left out, unless they are asked for.
     """
     named = [[case.catalogue.find("remedy", name) for name in each.split("+")] for each in with_]
-    groups = named or [[part] for part in case.catalogue.all("remedy") if _wanted(part, report)]
+    groups = named or [[part] for part in case.catalogue.all("remedy") if _wanted(part, findings)]
     groups = [parts for parts in groups if all(case.has(need) for part in parts for need in part.needs)]
-    made = [_proposal(case, tuple(parts), report, options) for parts in groups]
+    made = [_proposal(case, tuple(parts), findings, options) for parts in groups]
 
-    def order(proposal: Proposal) -> tuple[bool, float, int]:
-        return (not proposal.plan.trains, -_harm(proposal), len(proposal.plan.training))
+    def order(proposal: Proposal) -> tuple[bool, float]:
+        return (not proposal.plan.restart, -_harm(proposal))
 
     return made if named else sorted(made, key=order)
 
 
-def _wanted(part: Part, report: Report) -> bool:
-    return any(finding.kind in part.treats for finding in report.findings)
+def _wanted(part: Part, findings: Sequence[Finding]) -> bool:
+    return any(finding.kind in part.treats for finding in findings)
 
 
 def _proposal(
-    case: Case, parts: tuple[Part, ...], report: Report, options: Mapping[str, Mapping[str, Any]]
+    case: Case, parts: tuple[Part, ...], found: Sequence[Finding], options: Mapping[str, Mapping[str, Any]]
 ) -> Proposal:
     plan = Plan()
     treated: list[Finding] = []
     for part in parts:
-        findings = tuple(f for f in report.findings if f.kind in part.treats)
+        findings = tuple(f for f in found if f.kind in part.treats)
         treated += [f for f in findings if f not in treated]
         given = options.get(part.name, {})
         made = part(case, findings, **given)
@@ -233,12 +254,13 @@ def judge_trial(proposal: Proposal, before: Report, after: Report, earlier: Sequ
     Targets are corrected by max-T over the targets of all trials so far on these rows (STATISTICS, section 5), guards
     among themselves.
     """
-    targets = tuple(change for finding in proposal.findings if (change := _target(finding, before, after)))
+    found = [change for finding in proposal.findings if (change := _target(finding, before, after))]
+    targets = tuple({(c.after.name, c.after.digest): c for c in found}.values())
     if not targets:
         targets = tuple(_pairs(before, after, lambda m: m.name == "accuracy" and m.slice.rule == "all"))
     tried: list[Floats] = [change.draws for trial in earlier for change in trial.targets]
     factor = critical(tried + [change.draws for change in targets])
-    guards = tuple(_pairs(before, after, lambda m: not m.metric.facts.get("shape")))
+    guards = _guards(before, after, trained=proposal.plan.trains)
     guarding = critical([change.draws for change in guards])
     verdicts = [change.verdict(factor=factor) for change in targets]
     worse = [change for change in guards if change.verdict(factor=guarding) == "worse"]
@@ -249,6 +271,23 @@ def judge_trial(proposal: Proposal, before: Report, after: Report, earlier: Sequ
     else:
         decision, why = "unclear", "not_proven"
     return Trial(proposal, decision, why, targets, guards, factor)
+
+
+def _guards(before: Report, after: Report, *, trained: bool) -> tuple[Change, ...]:
+    """What must not get worse: how often the model is right, on all rows and on every slice, group and edit.
+
+    Of a gap or difference its levels count, not their distance: a gap also grows when the stronger side gains more.
+    How sure the model says it is counts only where nothing was trained: it is set anew after the last training.
+    """
+    changes: list[Change] = []
+    for change in _pairs(before, after, lambda m: not m.metric.facts.get("shape")):
+        now, then = change.after, change.before
+        if now.across is not None:
+            levels = range(1 if now.across.reduce == "difference" else len(now.across.levels))
+            changes += [now.level(at) - then.level(at) for at in levels]
+        elif not trained or now.metric.name in ("accuracy", "macro_f1"):
+            changes.append(change)
+    return tuple({(each.after.name, each.after.digest): each for each in changes}.values())
 
 
 def _target(finding: Finding, before: Report, after: Report) -> Change | None:

@@ -196,6 +196,20 @@ class Measure:
             )
         return contrast(self, before)
 
+    def level(self, at: int) -> Measure:
+        """One level of a measure across levels, as a measure of its own."""
+        assert self.across is not None
+        return replace(
+            self,
+            total=self.total[at],
+            sums=self.sums[:, at],
+            rows=self.across.rows[at],
+            distinct=self.across.distinct[at] if self.across.distinct else 0,
+            digest=(self.digest + hash64(self.across.levels[at])) % 2**64,
+            across=None,
+            stated=None,
+        )
+
     def to_json(self) -> dict[str, Any]:
         interval = self.interval
         said = {

@@ -16,6 +16,8 @@ class Plan:
 
     `data`: a function from training rows to training rows (functions compose, left first).
     `objective`: the loss to lower, from `duiqi.model.objective`. `scope`: which weights move, from `duiqi.model.scope`.
+    `restart`: begin again from the model that plain training began from, where that is known: what a network has
+    learned by heart is not moved by weighting it otherwise.
     `training`: settings of the one training loop (`epochs`, `learning_rate`, …).
     `finish`: functions `(model, rows) -> {"temperature": …}` that change how scores become answers, not the weights;
     they run after training, on rows that were not trained on.
@@ -26,6 +28,7 @@ class Plan:
     objective: Any = None
     scope: Any = None
     training: Mapping[str, Any] = field(default_factory=dict)
+    restart: bool = False
     finish: tuple[Callable[[Any, Dataset], Mapping[str, float]], ...] = ()
     remedies: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
@@ -36,10 +39,11 @@ class Plan:
 
     def __or__(self, other: Plan) -> Plan:
         return Plan(
-            data=_chain(self.data, other.data),
+            data=chained(self.data, other.data),
             objective=self._one("objective", other),
             scope=self._one("scope", other),
             training={**self.training, **self._unless_clashing(other)},
+            restart=self.restart or other.restart,
             finish=self.finish + other.finish,
             remedies=self.remedies + other.remedies,
         )
@@ -64,9 +68,10 @@ class Plan:
         )
 
 
-def _chain(
+def chained(
     first: Callable[[Dataset], Dataset] | None, second: Callable[[Dataset], Dataset] | None
 ) -> Callable[[Dataset], Dataset] | None:
+    """Both, the first one first; either may be missing."""
     if first is None or second is None:
         return first or second
     return lambda rows: second(first(rows))

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
@@ -13,49 +12,44 @@ from duiqi.core.report import Finding
 
 
 @remedy(
-    treats=("imbalance", "unfairness", "blind_spot"),
+    treats=("unfairness", "blind_spot"),
     needs=("case.train", "data.label"),
     source="Sagawa, Koh, Hashimoto & Liang, 2020, Distributionally robust neural networks, ICLR, "
     "https://arxiv.org/abs/1911.08731 (their weighted baseline)",
 )
 def reweight(
-    case: Case, findings: Sequence[Finding], *, power: float = 1.0, most: float = 8.0, epochs: int = 2
+    case: Case,
+    findings: Sequence[Finding],
+    *,
+    share: float = 0.25,
+    power: float = 0.5,
+    most: float = 8.0,
+    epochs: int = 3,
 ) -> Plan:
-    """Let the training rows of weak slices and rare classes count more.
+    """Let the training rows of weak slices count more.
 
-    A slice that was found gets the weight that would make it a quarter of all training rows; where classes are rare,
-    every class gets the inverse of its share. Weights are raised to `power`, held between 1 and `most`, multiplied
-    where a row is in several slices, and scaled to mean 1.
+    A slice that was found gets the weight that would make it a `share` of all training rows, raised to `power` and at
+    most `most`; a row in several slices gets the largest. Weights are scaled to mean 1; weights that were there are
+    multiplied. Training begins again from where plain training began, where that is known: a network that has learned
+    its rows by heart fits them under any weights.
 
     Cannot help where the training rows have none of the slice, and harms where their labels are wrong.
     """
-    slices = {f.slice.rule: f.slice for f in findings if f.slice.where and f.kind != "imbalance"}.values()
-    by_class = any(finding.kind == "imbalance" for finding in findings)
+    slices = {finding.slice.rule: finding.slice for finding in findings if finding.slice.where}.values()
 
     def weigh(train: Dataset) -> Dataset:
         weights = np.ones(len(train))
         for each in slices:
-            weights *= _towards(each.mask(train), 0.25, most)
-        if by_class:
-            weights *= _inverse_share(train, most)
-        weights = np.clip(weights**power, 1.0, most)
+            inside = each.mask(train)
+            weights[inside] = np.maximum(weights[inside], _factor(float(inside.mean()), share) ** power)
+        weights = np.minimum(weights, most)
+        if train.has("weight"):
+            weights = weights * np.array(train.values("weight"), dtype=float)
         return train.with_column("weight", (weights / weights.mean()).tolist())
 
-    return Plan(data=weigh, training={"epochs": epochs})
+    return Plan(data=weigh, training={"epochs": epochs}, restart=True)
 
 
-def _towards(mask: NDArray[np.bool_], share: float, most: float) -> NDArray[np.float64]:
-    """Weights that make the masked rows `share` of the total, as far as `most` allows; never less than 1."""
-    now = mask.mean()
-    if not 0 < now < share:
-        return np.ones(len(mask))
-    factor = share * (1 - now) / (now * (1 - share))
-    return np.where(mask, min(factor, most), 1.0)
-
-
-def _inverse_share(train: Dataset, most: float) -> NDArray[np.float64]:
-    """The largest class' count over each row's class' count."""
-    _, classes, counts = np.unique(
-        np.array(train.values("label"), dtype=object), return_inverse=True, return_counts=True
-    )
-    return np.minimum(counts.max() / counts, most)[classes]
+def _factor(now: float, wanted: float) -> float:
+    """The weight that turns a share `now` of the rows into `wanted`; 1 where it is that large already or empty."""
+    return wanted * (1 - now) / (now * (1 - wanted)) if 0 < now < wanted else 1.0

@@ -21,13 +21,17 @@ PLAIN = Plan(training={"epochs": 3}, remedies=(("finetune", {"epochs": 3}),))
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """What every trial works with: rows to train on, rows that choose, the task, where work is kept."""
+    """What every trial works with: rows to train on, rows that choose, the task, where work is kept.
+
+    `origin` is what plain training began from, where that happened in this run.
+    """
 
     table: Table
     shop: Workshop
     task: Task
     train: Dataset
     dev: Dataset
+    origin: Bundle | None = None
 
     def forecast(self, plan: Plan, bundle: Bundle) -> float:
         """About how many seconds carrying the plan out will take."""
@@ -36,7 +40,7 @@ class Bench:
         from duiqi.model.fit import forecast
 
         train = plan.data(self.train) if plan.data else self.train
-        return float(forecast(bundle, train, task=self.task, **_settings(plan)).seconds)
+        return float(forecast(self._start(plan, bundle), train, task=self.task, **_settings(plan)).seconds)
 
     def carry_out(self, plan: Plan, bundle: Bundle, name: str, findings: tuple[Finding, ...] = ()) -> Bundle:
         """The bundle that the plan makes of another one; a finished one is taken from the workshop."""
@@ -64,7 +68,7 @@ class Bench:
             self.table.progress(f"fit {name}", done, total, facts)
 
         return fit(
-            bundle,
+            self._start(plan, bundle),
             train,
             task=self.task,
             out=place,
@@ -74,6 +78,9 @@ class Bench:
             progress=progress,
             **_settings(plan),
         )
+
+    def _start(self, plan: Plan, bundle: Bundle) -> Bundle:
+        return self.origin if plan.restart and self.origin is not None else bundle
 
     def _finished(self, plan: Plan, bundle: Bundle, place: Path, findings: tuple[Finding, ...]) -> Bundle:
         from duiqi.model.export import recalibrated

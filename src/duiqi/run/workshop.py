@@ -40,7 +40,7 @@ class Workshop:
 
     folder: Path
     decisions: dict[str, Any] = field(default_factory=dict)
-    resumed: bool = False
+    spent: float = 0.0
     _begun: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -61,7 +61,9 @@ class Workshop:
                 hint=f"Run it as it was begun, or delete {folder} to begin anew.",
             )
         _rewrite(journal, lines)
-        return cls(folder, {line["name"]: line["said"] for line in lines[1:]}, resumed=len(lines) > 1)
+        decisions = {line["name"]: line["said"] for line in lines[1:]}
+        spent = max((said for name, said in decisions.items() if name.startswith("clock:")), default=0.0)
+        return cls(folder, decisions, float(spent))
 
     def decide(self, name: str, make: Callable[[], Any]) -> Any:
         """What was decided under this name; `make()` where nothing was yet. Values are plain JSON."""
@@ -77,8 +79,7 @@ class Workshop:
 
     def seconds(self) -> float:
         """Working time so far, that of killed runs included as far as they wrote it down."""
-        spent = max((v for k, v in self.decisions.items() if k.startswith("clock:")), default=0.0)
-        return float(spent) + time.monotonic() - self._begun
+        return self.spent + time.monotonic() - self._begun
 
     def mark(self, name: str) -> None:
         """Write the working time down, so that a budget also counts what a killed run spent."""

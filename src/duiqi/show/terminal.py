@@ -31,6 +31,7 @@ def render(report: Mapping[str, Any], *, lang: str) -> RenderableType:
         _trials(outline),
         _changes(outline),
         _remarks(outline),
+        _planted(outline),
         _next(outline),
     ]
     return Group(*(piece for part in parts for piece in part))
@@ -133,6 +134,25 @@ def _remarks(outline: Outline) -> Iterable[RenderableType]:
         if lines:
             yield from _heading(outline.words.say(f"section.{key}"))
             yield from (_indented(line, style="dim") for line in lines)
+
+
+def _planted(outline: Outline) -> Iterable[RenderableType]:
+    """What was put into the demo's rows, as what it was found, and what became of it."""
+    words = outline.words
+    for exhibit in outline.listed("exhibits"):
+        data = exhibit.get("data") or {}
+        if data.get("title") != "planted":
+            continue
+        yield from _heading(words.say("section.planted"))
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        for column in data.get("columns") or []:
+            table.add_column(words.title(words.name("column", column)))
+        for plant, rule, found, status in data.get("rows") or []:
+            name = words.name("cell", plant)
+            found_as = outline.finding_code(found) if found else "–"
+            state = Text(words.name("status", status), style=STYLES.get(status, "yellow"))
+            table.add_row(name, outline.slice(rule), found_as, state)
+        yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _next(outline: Outline) -> Iterable[RenderableType]:
