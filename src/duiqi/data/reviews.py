@@ -39,7 +39,7 @@ PHONE_ROWS = 0.95  # rows with typing errors among those to serve that were writ
 TYPO_RATE = 0.6  # and the share of their words that have one
 WRONG = 0.45  # labels that are wrong in the group with careless labels
 STARVED = 1 / 7  # share of the starved class in train: one to six
-SERVED = 0.2  # and among the rows to serve
+SERVED = 0.4  # and among the rows to serve
 NEWS = 1.5  # how often the missing topic comes among the rows to serve, against any other
 RARE = 0.08  # how often the group with a dialect is in train, against its share elsewhere
 
