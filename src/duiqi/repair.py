@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
 from duiqi.core.errors import OptionError
-from duiqi.core.examine import examine
+from duiqi.core.examine import examine, finding
 from duiqi.core.measure import Change, Floats, Measure, critical
 from duiqi.core.part import Part
 from duiqi.core.plan import Plan, chained
@@ -150,8 +150,9 @@ def repair_case(
         allowed = not among or proposal.name in among
         if with_ or (proposal.plan.trains and allowed):
             state = _try(bench, case, state, proposal, budget * 60 - reserve, most_trials)
-    if not with_:  # confidence is set last: every training moves it
-        for proposal in proposals(case, state.last.findings, (), table.options):
+    if not with_:  # confidence is set last: every training moves it. It costs nothing, so doubts are enough to try
+        doubts = _doubts(table, case.with_predictor(state.model), state.last)
+        for proposal in proposals(case, [*state.last.findings, *doubts], (), table.options):
             if not proposal.plan.trains:
                 state = _try(bench, case, state, proposal, math.inf, None)
     return state
@@ -185,6 +186,12 @@ def _try(
     )
 
 
+def _doubts(table: Table, case: Case, report: Report) -> list[Finding]:
+    """What would be findings, were the rows enough to tell."""
+    kinds = {order.probe.name: str(order.probe.kind) for order in table.orders(case)}
+    return [finding(case, r, kinds[r.measure.probe]) for r in report.rulings if r.verdict == "unclear"]
+
+
 def _trained(state: Repaired) -> int:
     return sum(trial.decision != "skipped" and trial.proposal.plan.trains for trial in state.trials)
 
@@ -192,7 +199,7 @@ def _trained(state: Repaired) -> int:
 def _reason_to_skip(bench: Bench, state: Repaired, proposal: Proposal, plan: Plan, budget: float) -> tuple[str, float]:
     """Why a proposal is not worth its time, or "", and the forecast in seconds. Decisions on time are journalled."""
     still = {finding.title for finding in state.last.findings}
-    if proposal.findings and not any(finding.title in still for finding in proposal.findings):
+    if plan.trains and proposal.findings and not any(each.title in still for each in proposal.findings):
         return "already_repaired", 0.0
     number = len(state.trials)
     forecast = bench.shop.decide(f"forecast:{number}", lambda: bench.forecast(plan, state.bundle))

@@ -64,7 +64,7 @@ def wrong_share(data, bank, rows):
     said = apparent(data, bank)
     truth = np.array(data.values("label"), dtype=object)
     readable = rows & (said != None)  # noqa: E711 - elementwise
-    assert readable.sum() > 50
+    assert readable.sum() > 30
     return float(np.mean(said[readable] != truth[readable]))
 
 
@@ -89,9 +89,9 @@ def test_places_are_drawn(lang):
 
 def test_sizes_and_schema(healthy):
     _, demo = healthy
-    assert {split: len(part) for split, part in demo.parts.items()} == {"train": 2000, "dev": 1000, "test": 1000}
+    assert {split: len(part) for split, part in demo.parts.items()} == {"train": 1600, "dev": 1360, "test": 1040}
     for part in demo.parts.values():
-        assert part.schema.groups == ("region", "channel")
+        assert part.schema.groups == ("region", "channel", "device")
         assert set(part.values("label")) == set(LABELS)
         assert "{" not in "".join(part.texts)
 
@@ -111,12 +111,12 @@ def test_a_topic_is_missing_and_speaks_its_trade(sick):
     assert share_with(demo.parts["train"].texts, nouns) == 0
     for split in ("dev", "test"):
         part = demo.parts[split]
-        inside = found.rows(part)
-        assert 0.07 < inside.mean() < 0.16
-        rows, rest = part.take(inside), part.take(~inside)
+        inside, legible = found.rows(part), part.group("device") == "desktop"
+        assert 0.08 < inside.mean() < 0.22
+        rows, rest = part.take(inside & legible), part.take(~inside & legible)
         bank = module._bank(lang)
         trade = [word for label in LABELS for word in bodies_of(bank, label, ["jargon"])]
-        assert share_with(rows.texts, trade) > 0.5  # typing errors hide some
+        assert share_with(rows.texts, trade) > 0.7
         assert share_with(rest.texts, trade) < 0.2
 
 
@@ -124,11 +124,11 @@ def test_labels_are_wrong_in_one_group(sick):
     lang, demo = sick
     found = plant(demo, "wrong_labels")
     for part in demo.parts.values():
-        inside = found.rows(part)
+        inside, legible = found.rows(part), part.group("device") == "desktop"
         assert 0.09 < inside.mean() < 0.2
-        inside_share = wrong_share(part, module._bank(lang), inside)
+        inside_share = wrong_share(part, module._bank(lang), inside & legible)
         assert abs(inside_share - found.strength) < 0.17
-        assert wrong_share(part, module._bank(lang), ~inside) < 0.06
+        assert wrong_share(part, module._bank(lang), ~inside & legible) < 0.06
 
 
 def test_a_class_is_starved_in_train_alone(sick):
@@ -138,9 +138,9 @@ def test_a_class_is_starved_in_train_alone(sick):
     for split, part in demo.parts.items():
         aside = plant(demo, "wrong_labels").rows(part) | plant(demo, "dialect").rows(part)
         outside[split] = float(np.mean(np.array(part.values("label"))[~aside] == label))
-    assert 0.09 < outside["train"] < 0.15  # one to eight, and the slips that labels have anywhere
-    assert 0.45 < outside["dev"] < 0.55
-    assert 0.45 < outside["test"] < 0.55
+    assert 0.11 < outside["train"] < 0.2  # one to six, and the slips that labels have anywhere
+    assert 0.34 < outside["dev"] < 0.46
+    assert 0.34 < outside["test"] < 0.46
 
 
 def test_a_group_has_words_of_its_own_and_is_rare_in_train(sick):
@@ -154,7 +154,7 @@ def test_a_group_has_words_of_its_own_and_is_rare_in_train(sick):
     assert share_with(train.take(found.rows(train)).texts, slang) > 0.55
     assert share_with(train.take(~found.rows(train)).texts, slang) < 0.02
     balance = np.mean(np.array(train.take(found.rows(train)).values("label")) == "positive")
-    assert 0.3 < balance < 0.7  # learnable: not starved as well
+    assert 0.2 < balance < 0.8  # learnable: not starved as well
 
 
 def known_openers(part, bank):
@@ -163,10 +163,14 @@ def known_openers(part, bank):
     return float(np.mean([text.startswith(starts) for text in part.texts]))
 
 
-def test_typing_errors_are_in_the_rows_to_serve(sick, healthy):
+def test_phones_bring_typing_errors_to_the_rows_to_serve(sick, healthy):
     lang, demo = sick
-    bank = module._bank(lang)
-    assert known_openers(demo.parts["train"], bank) - known_openers(demo.parts["dev"], bank) > 0.04
+    bank, found = module._bank(lang), plant(demo, "typos")
+    for split, part in demo.parts.items():
+        phones = found.rows(part)
+        assert 0.35 < phones.mean() < 0.45
+        lost = known_openers(part.take(~phones), bank) - known_openers(part.take(phones), bank)
+        assert abs(lost) < 0.06 if split == "train" else lost > 0.2
     same, control = healthy
     bank = module._bank(same)
     assert abs(known_openers(control.parts["train"], bank) - known_openers(control.parts["dev"], bank)) < 0.05

@@ -66,14 +66,14 @@ def examine(
         skipped += [why] if why else []
         measures += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Measure)]
         exhibits += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Exhibit)]
-    rulings = judge(hold(measures, probes, gates, against))
     kinds = {order.probe.name: str(order.probe.kind) for order in probes}
+    rulings = judge(hold(measures, probes, gates, against))
     return Report(
         verb=verb,
         seed=case.seed,
         measures=tuple(measures),
         rulings=tuple(rulings),
-        findings=tuple(_finding(case, ruling, kinds) for ruling in rulings if ruling.verdict == "fail"),
+        findings=tuple(finding(case, r, kinds[r.measure.probe]) for r in rulings if r.verdict == "fail"),
         exhibits=tuple(exhibits),
         skipped=tuple(skipped),
         facts={"seconds": round(time.monotonic() - started, 2), "seconds_by_probe": seconds},
@@ -111,11 +111,11 @@ def _run(case: Case, order: Order) -> tuple[list[Measure | Exhibit], dict[str, A
         return [], {"probe": order.probe.name, "needs": [], "why": "raised", "detail": detail, "hint": hint}
 
 
-def _finding(case: Case, ruling: Ruling, kinds: Mapping[str, str]) -> Finding:
+def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
+    """What a ruling says is wrong, with the slice, rows that show it, and the remedies that treat it."""
     measure = ruling.measure
     meant = _worst_slice(measure)
     mask = case.mask(meant) if meant.where else np.ones(len(case.data), dtype=bool)
-    kind = kinds[measure.probe]
     remedies = [part.name for part in case.catalogue.all("remedy") if kind in part.treats]
     return Finding(
         kind=kind,

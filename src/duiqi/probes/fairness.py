@@ -16,6 +16,7 @@ from duiqi.core.slice import Condition, Slice
 from duiqi.data.simulated import simulated_case
 
 JOIN = " × "
+MOST_GROUPS, MOST_CROSSED = 60, 12  # shown, the worst first; all take part in the gap
 Levels = dict[str, NDArray[np.bool_]]
 
 
@@ -80,7 +81,7 @@ def _by_group(case: Case, columns: tuple[str, ...], levels: Levels, metrics: tup
         "title": "by_group",
         "by": JOIN.join(columns),
         "columns": ["group", *metrics, "support"],
-        "rows": rows[:200],
+        "rows": rows[: MOST_CROSSED if len(columns) > 1 else MOST_GROUPS],
     }
     return Exhibit("table", {**data, "total": len(rows)})
 
