@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from duiqi.config import FILE, read_config, read_gates
+from duiqi.config import read_config, read_gates
 from duiqi.core.errors import DuiqiError, OptionError
 
 app = typer.Typer(
@@ -330,6 +330,3 @@ class Screen:
             self._stages[stage] = self._bar.add_task(stage, total=max(total, 1))
         what = f"{stage} {facts['name']}" if "name" in facts else stage
         self._bar.update(self._stages[stage], completed=done, total=max(total, 1), description=what)
-
-
-__all__ = ["FILE", "main"]

@@ -10,7 +10,7 @@ from typing import Any
 from duiqi.core.errors import OptionError, nearest
 
 FILE = "duiqi.toml"
-TABLES = ("gates", "options", "choose")
+TABLES = ("gates", "options")
 PLAIN = (
     "task", "text", "text_pair", "label", "group", "id", "split", "time", "cluster", "seed", "threads", "device",
     "parts", "budget", "out", "lang", "with", "only",
