@@ -7,12 +7,12 @@ import os
 import numpy as np
 import pytest
 import torch
-from tiny import reviews
 
 from duiqi.core.bundle import RowKeys, Step
 from duiqi.core.errors import OptionError, OutputError
 from duiqi.model.export import filled, recalibrated, save
 from duiqi.model.open import find, open_model
+from tiny import reviews
 
 
 @pytest.fixture

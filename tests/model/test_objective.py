@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny import reviews
 
 from duiqi.core.errors import OptionError
 from duiqi.core.plan import Plan
@@ -15,6 +14,7 @@ from duiqi.model.heads import HEADS
 from duiqi.model.objective import Batch, adversarial, likelihood, unit
 from duiqi.model.open import find, open_model
 from duiqi.model.tokens import collate, encode
+from tiny import reviews
 
 
 class Linear(torch.nn.Module):

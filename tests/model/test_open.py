@@ -8,13 +8,13 @@ import subprocess
 import sys
 
 import pytest
-from tiny import LABELS, reviews
 
 from duiqi.core.errors import ModelError, OptionError
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictor
 from duiqi.model.export import save
 from duiqi.model.open import DEFAULT, find, labels_of, open_model
+from tiny import LABELS, reviews
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny import reviews
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
 from duiqi.model.numbers import agree
 from duiqi.model.open import find, open_model
 from duiqi.model.predict import Answer, Cache, predict
+from tiny import reviews
 
 
 @pytest.fixture
