@@ -503,8 +503,11 @@ def align(data: str = "en") -> Json:
     exhibits[3]["data"]["series"].insert(0, {"name": "before", "points": curve})
     planted = {
         "title": "planted",
-        "columns": ["kind", "where", "found", "repaired"],
-        "rows": [["blind_spot", battery, "yes", "yes"], ["unfairness", found[2]["slice"]["rule"], "yes", "no"]],
+        "columns": ["plant", "slice", "found_as", "status"],
+        "rows": [
+            ["missing_topic", battery, f"blind_spot: accuracy_difference[slice] on {battery}", "repaired"],
+            ["dialect", found[2]["slice"]["rule"], None, "not_found"],
+        ],
     }
     report["exhibits"] = [*exhibits, {"probe": "demo", "form": "table", "data": planted}]
     return report
