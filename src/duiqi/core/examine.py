@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from duiqi.core.case import Case
 from duiqi.core.errors import DuiqiError
@@ -123,7 +124,7 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
         ruling=ruling,
         slice=meant,
         rows=int(mask.sum()),
-        severity=_distance(ruling) * float(mask.mean()) * 1000,
+        severity=_distance(ruling) * _share(measure, mask) * 1000,
         row_ids=tuple(map(str, case.data.row_ids[mask][:MOST_IDS])),
         evidence=tuple(evidence(case, meant)),
         remedies=tuple(remedies),
@@ -140,6 +141,13 @@ def _worst_slice(measure: Measure) -> Slice:
     columns, values = across.by.split(" × "), level.split(" × ")
     where = [Slice.of(column, value).where[0] for column, value in zip(columns, values, strict=True)]
     return Slice(measure.slice.where + tuple(where))
+
+
+def _share(measure: Measure, mask: NDArray[np.bool_]) -> float:
+    """Share of the rows that a finding is about: of a difference the first level, which is compared with the other."""
+    if measure.across is not None and measure.across.reduce == "difference":
+        return measure.across.rows[0] / max(len(mask), 1)
+    return float(mask.mean())
 
 
 def _distance(ruling: Ruling) -> float:
