@@ -36,6 +36,7 @@ Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
 
 FEWEST_STEPS = 200
+FRESH_PACE = 10.0  # a head drawn at random has everything to learn, the body little
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,9 @@ class Run:
                 dev = (encode(model.tokenizer, head.inputs(job.dev), limit, windows=False), targets)
         number_type = _prepare(job, model, encoded, dev)
         accelerator = Accelerator(cpu=job.device == "cpu", mixed_precision="no")
-        optimizer = torch.optim.AdamW(_parameter_groups(model.net, job.settings), lr=0.0, fused=_can_fuse(job))
+        optimizer = torch.optim.AdamW(
+            _parameter_groups(model.net, job.settings, fresh=model.seed is not None), lr=0.0, fused=_can_fuse(job)
+        )
         net, optimizer = accelerator.prepare(model.net, optimizer)
         return cls(
             job, model, net, optimizer, accelerator, encoded, torch.from_numpy(head.targets(job.task, job.data)),
@@ -323,7 +326,7 @@ class Run:
         if not math.isfinite(norm):
             raise self._no_number(np.concatenate(batches), "gradient")
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.done, self.total, self.job.settings, self._peak)
+            group["lr"] = rate(self.done, self.total, self.job.settings, self._peak) * group["pace"]
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return total
@@ -470,8 +473,8 @@ def _can_fuse(job: Job) -> bool:
     return torch.device(job.device).type in ("cpu", "cuda")
 
 
-def _parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
-    """Matrices decay; biases, norms and embeddings do not."""
+def _parameter_groups(net: Any, settings: Settings, *, fresh: bool) -> list[dict[str, Any]]:
+    """Matrices decay; biases, norms and embeddings do not. A fresh head beside a moving body takes longer steps."""
     embeddings = {
         id(p) for m in net.modules() if isinstance(m, torch.nn.Embedding | kernels.CompactEmbedding)
         for p in m.parameters()
@@ -479,7 +482,12 @@ def _parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
     moving = [p for p in net.parameters() if p.requires_grad]
     decays = [p for p in moving if p.ndim > 1 and id(p) not in embeddings]
     keeps = [p for p in moving if p.ndim <= 1 or id(p) in embeddings]
-    groups = [{"params": decays, "weight_decay": settings.weight_decay}, {"params": keeps, "weight_decay": 0.0}]
+    body = {id(p) for p in getattr(net, net.base_model_prefix, net).parameters() if p.requires_grad}
+    groups = []
+    for params, decay in ((decays, settings.weight_decay), (keeps, 0.0)):
+        for inside, pace in ((True, 1.0), (False, FRESH_PACE if fresh and body else 1.0)):
+            chosen = [p for p in params if (id(p) in body) is inside]
+            groups.append({"params": chosen, "weight_decay": decay, "pace": pace})
     return [group for group in groups if group["params"]]
 
 
