@@ -182,6 +182,9 @@ def with_errors(call: Callable[[], int | None]) -> None:
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         _complain("Interrupted.", "Call it again with the same arguments to go on where it stopped.")
+        # An interrupt that came inside exec() of a string, as in the import of a data class, leaves a mark in the
+        # interpreter by which `python -m` ends as killed (-2), whatever its exit code; the next exec() wipes it.
+        exec("")
         raise typer.Exit(130) from None
     except BrokenPipeError:
         sys.stderr.close()

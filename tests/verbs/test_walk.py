@@ -210,6 +210,19 @@ def test_interrupting_leaves_with_130_and_can_go_on(tmp_path, body):
     assert "Traceback" not in complaint
 
 
+def test_an_interrupt_inside_generated_code_leaves_with_130_too(tmp_path):
+    (tmp_path / "interrupted.py").write_text(
+        "import sys, typer\n"
+        "from duiqi.cli import with_errors\n"
+        "try:\n"
+        "    with_errors(lambda: exec('raise KeyboardInterrupt'))\n"
+        "except typer.Exit as left:\n"
+        "    sys.exit(left.exit_code)\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 130, done.stderr
+
+
 def test_other_arguments_do_not_go_on_with_begun_work(tmp_path, body, rows_csv):
     (tmp_path / "duiqi-out.work").mkdir()
     (tmp_path / "duiqi-out.work" / "journal.jsonl").write_text(json.dumps({"verb": "align", "seed": 1}) + "\n")
