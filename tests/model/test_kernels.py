@@ -47,6 +47,56 @@ def test_attention_that_answers_otherwise_is_not_taken(body, task, monkeypatch):
     assert model.net.config._attn_implementation == own
 
 
+@pytest.fixture
+def opened(body, task):
+    model = open_model(find(body), task)
+    texts = ["good film", "the plot was very bad", "it was"]
+    return model, dict(model.tokenizer(texts, padding=True, return_tensors="pt"))
+
+
+def test_the_first_place_alone_gives_the_same_answers_and_gradients(opened):
+    model, sample = opened
+    ask = lambda net: model.head.raw(net, sample)  # noqa: E731
+
+    def gradients():
+        model.net.zero_grad()
+        ask(model.net)[:, 0].sum().backward()
+        return {name: p.grad.clone() for name, p in model.net.named_parameters() if p.grad is not None}
+
+    model.net.requires_grad_(True)
+    whole = gradients()
+    assert kernels.shorten(model.net, ask)
+    short = gradients()
+    assert model.net.base_model(**sample)[0].shape[1] == 1
+    assert whole.keys() == short.keys()
+    for name in whole:
+        assert torch.allclose(whole[name], short[name], atol=1e-5), name
+    kernels.lengthen(model.net)
+    assert model.net.base_model(**sample)[0].shape[1] == sample["input_ids"].shape[1]
+
+
+def test_a_head_that_reads_every_place_keeps_them(opened):
+    model, sample = opened
+    assert not kernels.shorten(model.net, lambda net: net.base_model(**sample)[0].mean(1))
+    assert not kernels.shorten(model.net, lambda net: net.base_model(**sample)[0][:, 1])
+    assert model.net.base_model(**sample)[0].shape[1] == sample["input_ids"].shape[1]
+
+
+def test_packed_layers_give_the_answers_of_the_plain_ones(opened):
+    model, sample = opened
+    net = model.net.to(torch.bfloat16)
+    with torch.inference_mode():
+        plain = net(**sample).logits.float().numpy()
+        packed = kernels.pack(net, 64)(**sample).logits.float().numpy()
+    assert any(isinstance(module, kernels.PackedLinear) for module in net.modules())
+    assert packed == pytest.approx(plain, abs=0.02)
+
+
+def test_only_bfloat16_is_packed(opened):
+    net = kernels.pack(opened[0].net, 64)
+    assert not any(isinstance(module, kernels.PackedLinear) for module in net.modules())
+
+
 def test_training_the_compact_table_is_training_the_whole_one(body, task):
     sample = None
     tables = []

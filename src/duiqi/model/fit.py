@@ -424,6 +424,7 @@ class Run:
                 if name in self.best:
                     parameter.copy_(self.best[name])
         kernels.expand(net)
+        kernels.lengthen(net)
         net.eval().requires_grad_(False)
         self.accelerator.free_memory()
         # temperature and thresholds were measured on the weights that are gone
@@ -439,6 +440,7 @@ def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Tenso
         ids = encoded.ids if dev is None else np.concatenate([encoded.ids, dev[0].ids])
         if int(encoded.lengths.max()) <= kernels.LONGEST_PLAIN:
             kernels.quicken(net, sample)
+            kernels.shorten(net, lambda net: model.head.raw(net, sample))
         kernels.compact(net, ids)
     number_type = _number_type(job)
     net.eval()

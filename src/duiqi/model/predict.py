@@ -19,6 +19,7 @@ from duiqi.core.errors import OptionError, nearest
 from duiqi.core.predictions import Predictions
 from duiqi.core.task import Task
 from duiqi.model.heads import Head
+from duiqi.model.kernels import pack, shorten
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type, same_label
 from duiqi.model.quiet import quiet
 from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, encode
@@ -203,7 +204,7 @@ def _run(
 ) -> dict[str, list[Answer]]:
     with quiet():
         encoded = encode(model.tokenizer, inputs, model.max_tokens, windows=True)
-    net = _engine(model, number_type)
+    net = _engine(model, number_type, encoded, whole="embedding" in kinds)
     raw = forward(net, model.head, encoded, model.tokenizer.pad_token_id, kinds, progress)
     starts = np.flatnonzero(np.diff(encoded.rows, prepend=-1))
     merge = {"raw": model.head.merge, "embedding": _mean_of_windows}
@@ -232,14 +233,25 @@ def _facts(tokenizer: Any, encoded: Encoded, starts: NDArray[np.int64]) -> list[
     return list(zip(windows.tolist(), tokens.tolist(), unknown.tolist(), encoded.cut.tolist(), strict=True))
 
 
-def _engine(model: Opened, number_type: str) -> torch.nn.Module:
-    """The network in a number type; a copy of the weights is made once per type."""
+def _engine(model: Opened, number_type: str, encoded: Encoded, *, whole: bool) -> torch.nn.Module:
+    """The network in a number type; a copy of the weights is made once per type.
+
+    The copies in fast types compute the first token alone in the last layer, where the head reads no other; `whole`
+    asks for all tokens. float32 stays the model as its authors wrote it: what the fast types are checked against.
+    """
     if number_type == "float32":
         net: torch.nn.Module = model.net
         return net
-    if number_type not in model.engines:
-        model.engines[number_type] = copy.deepcopy(model.net).to(TYPES[number_type]).eval()
-    made: torch.nn.Module = model.engines[number_type]
+    name = f"{number_type} whole" if whole else number_type
+    if name not in model.engines:
+        copied = copy.deepcopy(model.net)
+        if not whole and torch.device(model.device).type == "cpu":
+            sample = collate(
+                encoded, np.arange(min(4, len(encoded))), model.tokenizer.pad_token_id, torch.device("cpu")
+            )
+            shorten(copied, lambda net: model.head.raw(net, sample))
+        model.engines[name] = pack(copied.to(TYPES[number_type]).eval(), TOKENS_PER_BATCH)
+    made: torch.nn.Module = model.engines[name]
     return made
 
 
