@@ -175,7 +175,7 @@ def lengthen(net: Any) -> None:
 def _last_layer(net: Any) -> Any:
     """The last layer of an encoder that is built as BERT is, or `None`."""
     layers = getattr(getattr(net.base_model, "encoder", None), "layer", None)
-    layer = layers[-1] if isinstance(layers, nn.ModuleList) and len(layers) else None
+    layer: Any = layers[-1] if isinstance(layers, nn.ModuleList) and len(layers) else None
     own = getattr(getattr(layer, "attention", None), "self", None)
     needed = ("query", "key", "value", "num_attention_heads", "attention_head_size", "scaling", "dropout")
     is_one = all(hasattr(own, name) for name in needed) and hasattr(layer, "feed_forward_chunk")
