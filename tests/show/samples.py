@@ -287,6 +287,7 @@ def diagnose(data: str = "en") -> Json:
             "bound": {"at_least": 0.842},
             "verdict": "pass",
             "single_verdict": "pass",
+            "corrected": {"low": 0.875, "high": 0.911},
             "rows_to_settle": None,
         },
         {
@@ -296,6 +297,7 @@ def diagnose(data: str = "en") -> Json:
             "bound": {"at_most": 0.05},
             "verdict": "fail",
             "single_verdict": "fail",
+            "corrected": {"low": 0.066, "high": 0.099},
             "rows_to_settle": None,
         },
         {

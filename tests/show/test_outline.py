@@ -124,3 +124,30 @@ def test_all_repaired_but_a_check_fails_is_not_called_done():
         finding["status"] = "repaired"
     assert "All that was found is repaired." not in Outline(report, lang="en").headline
     assert Outline({**report, "verdict": "pass"}, lang="en").headline[1] == "All that was found is repaired."
+
+
+def test_a_check_shows_the_interval_its_verdict_rests_on():
+    report = samples.diagnose()
+    outline = Outline(report, lang="en")
+    shown = {each.metric: each.value for each in outline.checks if each.slice == "all rows"}
+    assert outline.corrected
+    assert "87.5" in shown["accuracy"]
+    assert "91.1" in shown["accuracy"]
+    for gate in report["gates"]:
+        gate.pop("corrected", None)
+    alone = Outline(report, lang="en")
+    assert not alone.corrected
+    assert "87.5" not in next(each.value for each in alone.checks if each.metric == "accuracy")
+
+
+def test_a_change_that_is_judged_shows_the_interval_of_the_change():
+    report = samples.diagnose()
+    level = {"value": 0.9, "low": 0.88, "high": 0.92}
+    report["gates"] = [
+        {"probe": "performance", "measure": "accuracy", "slice": "all", "bound": {"no_worse_by": 0.01},
+         "verdict": "unclear", "single_verdict": "pass", "before": level, "after": level,
+         "change": {"value": 0.0, "low": -0.005, "high": 0.005, "verdict": "unclear"},
+         "corrected": {"low": -0.025, "high": 0.025}}
+    ]  # fmt: skip
+    (check,) = Outline(report, lang="en").checks
+    assert "2.5" in check.change

@@ -516,10 +516,17 @@ class Outline:
         order = {"fail": 0, "unclear": 1, "pass": 2}
         return tuple(sorted(map(self._check, self.listed("gates")), key=lambda each: order.get(each.verdict, 1)))
 
+    @cached_property
+    def corrected(self) -> bool:
+        """Whether checks were judged together, at ranges wider than each one's own."""
+        return sum(isinstance(gate.get("corrected"), Mapping) for gate in self.listed("gates")) > 1
+
     def _check(self, gate: Json) -> Check:
         words, metric = self.words, str(gate.get("measure") or "")
         verdict = str(gate.get("verdict") or "unclear")
         measured = gate.get("after") or gate if "value" in gate or gate.get("after") else self._measure(gate)
+        compares = "no_worse_by" in (gate.get("bound") or {})
+        change = _corrected(gate.get("change"), gate) if compares else gate.get("change")
         return Check(
             probe=words.name("probe", gate.get("probe", "")),
             metric=metric,
@@ -529,15 +536,16 @@ class Outline:
             verdict=verdict if verdict in VERDICTS else "unclear",
             verdict_name=words.name("verdict", verdict),
             note=self._gate_note(gate),
-            value=words.value(metric, measured),
+            value=words.value(metric, measured if compares else _corrected(measured, gate)),
             before_short=words.value(metric, gate.get("before"), low=False),
             after_short=words.value(metric, gate.get("after"), low=False),
-            change=words.value(metric, gate.get("change"), change=True),
+            change=words.value(metric, change, change=True),
             state=self.change_state(metric, gate.get("change"), verdict),
             gate=gate,
         )
 
     def _measure(self, gate: Json) -> Json | None:
+        """The measure a gate is about."""
         key = (gate.get("probe"), gate.get("measure"), gate.get("slice"))
         found = [m for m in self.listed("measures") if (m.get("probe"), m.get("name"), m.get("slice")) == key]
         return found[0] if found else None
@@ -917,6 +925,12 @@ def _as_error(metric: str, measure: Json | None) -> Json | None:
     ends = [measure.get("high"), measure.get("low")]
     low, high = (1 - end if is_number(end) else None for end in ends)
     return {"value": 1 - measure["value"], "low": low, "high": high}
+
+
+def _corrected(measured: Json | None, gate: Json) -> Json | None:
+    """What was measured, with the interval its verdict rests on where the gate tells it."""
+    interval = gate.get("corrected")
+    return {**measured, **interval} if measured and isinstance(interval, Mapping) else measured
 
 
 def _in_errors(kind: str, metric: str, measure: Json) -> tuple[str, Json]:
