@@ -113,6 +113,12 @@ class Check:
         """Whether it sets two models side by side."""
         return bool(self.gate.get("before") and self.gate.get("after"))
 
+    @property
+    def after_range(self) -> str:
+        """The interval of the value after, where the verdict rests on it and not on the change."""
+        judged_by_change = "no_worse_by" in (self.gate.get("bound") or {})
+        return "" if judged_by_change else self.value.removeprefix(self.after_short).strip()
+
 
 @dataclass(frozen=True)
 class Step:
@@ -538,7 +544,7 @@ class Outline:
             note=self._gate_note(gate),
             value=words.value(metric, measured if compares else _corrected(measured, gate)),
             before_short=words.value(metric, gate.get("before"), low=False),
-            after_short=words.value(metric, gate.get("after"), low=False),
+            after_short=words.value(metric, measured, low=False),
             change=words.value(metric, change, change=True),
             state=self.change_state(metric, gate.get("change"), verdict),
             gate=gate,

@@ -124,7 +124,7 @@ def _changes(outline: Outline) -> Iterable[RenderableType]:
         verdict = Text(f"{words.say(f'mark.{check.verdict}')} {check.verdict_name}", style=STYLES[check.verdict])
         table.add_row(Text(f"{words.title(check.name)} · {check.slice}"), *map(Text, numbers), verdict)
     yield Padding(table, (0, 0, 0, 2), expand=False)
-    if outline.corrected:
+    if outline.corrected and not compared:
         yield _indented(words.say("gate.together"), style="dim")
     if len(checks) > CHECKS_SHOWN:
         yield _indented(words.say("finding.more", n=len(checks) - CHECKS_SHOWN), style="dim")
