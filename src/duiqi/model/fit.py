@@ -36,6 +36,7 @@ Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
 
 FEWEST_STEPS = 200
+SETTLING = 64  # steps until Adam's second moments can be trusted
 FRESH_PACE = 10.0  # a head drawn at random has everything to learn, the body little
 
 
@@ -528,8 +529,13 @@ def batch_for(rows: int, epochs: int) -> int:
 
 
 def rate(step: int, total: int, settings: Settings, peak: float) -> float:
-    """Learning rate of a step (from 0): a linear rise over the warm-up, then a linear fall to 0."""
-    warmup = max(1, round(total * settings.warmup))
+    """Learning rate of a step (from 0): a linear rise over the warm-up, then a linear fall to 0.
+
+    Short fits get a longer warm-up, 64 steps or three in ten: before Adam has seen that many gradients its steps are too
+    long, and a network may fall into answering one class for good (Mosbach et al. 2021, On the stability of fine-tuning
+    BERT, https://arxiv.org/abs/2006.04884).
+    """
+    warmup = max(1, round(total * settings.warmup), min(SETTLING, round(total * 0.3)) if settings.warmup else 1)
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (total - step) / max(1, total - warmup + 1)
