@@ -43,7 +43,7 @@ def demo(
     model: str = "default",
     progress: Progress | None = None,
 ) -> Report:
-    """Align a model on about 3,000 reviews with planted misalignments; the report ends with what came of each.
+    """Align a model on about 3,200 reviews with planted misalignments; the report ends with what came of each.
 
     At most three fits (one plain, two trials) and a budget of 2.8 minutes. `clean` leaves the misalignments
     out: then nothing should be found. The exit code is that of `align`.

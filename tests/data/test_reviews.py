@@ -89,7 +89,7 @@ def test_places_are_drawn(lang):
 
 def test_sizes_and_schema(healthy):
     _, demo = healthy
-    assert {split: len(part) for split, part in demo.parts.items()} == {"train": 1600, "dev": 1360, "test": 1040}
+    assert {split: len(part) for split, part in demo.parts.items()} == {"train": 1600, "dev": 1600, "test": 800}
     for part in demo.parts.values():
         assert part.schema.groups == ("region", "channel", "device")
         assert set(part.values("label")) == set(LABELS)

@@ -25,7 +25,7 @@ from duiqi.core.part import Catalogue
 from duiqi.core.seed import generator
 
 LABELS = ("negative", "positive")
-SPLITS = {"train": 0.4, "dev": 0.34, "test": 0.26}
+SPLITS = {"train": 0.4, "dev": 0.4, "test": 0.2}
 DEVICES = {"desktop": 0.6, "phone": 0.4}
 
 # How bodies are drawn for everyone; and for the topic that only people of the trade can read.
@@ -36,12 +36,12 @@ SLANG_MIX = {"slang": 0.9, **{body: 0.1 * share for body, share in MIX.items()}}
 SLIPS = 0.015  # labels that are wrong anywhere, as in any data that people label
 TYPO_ROWS = 0.2  # rows with typing errors in the control, whatever they were written on
 PHONE_ROWS = 0.95  # rows with typing errors among those to serve that were written on a phone
-TYPO_RATE = 0.6  # and the share of their words that have one
-WRONG = 0.45  # labels that are wrong in the group with careless labels
-STARVED = 1 / 7  # share of the starved class in train: one to six
+TYPO_RATE = 0.7  # and the share of their words that have one
+WRONG = 0.5  # labels that are wrong in the group with careless labels
+STARVED = 1 / 8  # share of the starved class in train: one to seven
 SERVED = 0.4  # and among the rows to serve
 NEWS = 1.5  # how often the missing topic comes among the rows to serve, against any other
-RARE = 0.08  # how often the group with a dialect is in train, against its share elsewhere
+RARE = 0.07  # how often the group with a dialect is in train, against its share elsewhere
 
 
 @dataclass(frozen=True)
@@ -164,11 +164,11 @@ class _Writer:
         return str(self.one(self.bank["slang"]["forms"])).format(word=self.one(self.bank["slang"][row.truth]))
 
 
-def reviews(seed: int, *, lang: str = "en", rows: int = 3000, planted: bool = True) -> Demo:
+def reviews(seed: int, *, lang: str = "en", rows: int = 3200, planted: bool = True) -> Demo:
     """Short product reviews with label, region, channel and device, and what is planted in them.
 
     `lang` is "en" or "zh". The table has the columns text, label (negative or positive), region, channel, device (the
-    groups) and product. 40 % of the rows are train, 34 % dev and 26 % test. Everything follows from the seed.
+    groups) and product. 40 % of the rows are train, 40 % dev and 20 % test. Everything follows from the seed.
 
     Planted, at places drawn from the seed: a product missing from train and written about in words of its trade
     (`missing_topic`); a group whose labels are wrong part of the time, in every part (`wrong_labels`); a class starved
