@@ -30,7 +30,7 @@ from duiqi.core.bundle import Bundle
 from duiqi.core.dataset import Dataset
 from duiqi.core.part import Catalogue
 from duiqi.core.task import Task
-from duiqi.model.fit import Run, _job, _private_state, rate
+from duiqi.model.fit import Run, Settings, _job, _private_state, rate, warmup_steps
 from duiqi.model.open import Model, find, open_model
 from duiqi.model.predict import predict
 from duiqi.model.quiet import quiet
@@ -153,7 +153,7 @@ def trainer(**options: Any) -> Callable[..., Model]:
                 per_device_train_batch_size=BATCH,
                 num_train_epochs=epochs,
                 learning_rate=PEAK,
-                warmup_steps=max(1, round(epochs * -(-len(train) // BATCH) * 0.06)),
+                warmup_steps=warmup_steps(epochs * -(-len(train) // BATCH), Settings()),
                 seed=seed,
                 report_to="none",
                 save_strategy="no",

@@ -12,7 +12,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError, ResumeError, TrainingError
 from duiqi.model import fit as fit_module
 from duiqi.model.export import recalibrated
-from duiqi.model.fit import Settings, fit, forecast, rate
+from duiqi.model.fit import Settings, fit, forecast, rate, warmup_steps
 from duiqi.model.objective import Likelihood, adversarial, likelihood
 from duiqi.model.open import find, open_model
 from duiqi.model.scope import full, head, top_layers
@@ -248,12 +248,18 @@ def test_dev_keeps_the_best_epoch_and_stops(run, tmp_path):
 
 def test_the_rate_rises_and_falls():
     settings = Settings(warmup=0.1)
-    rates = [rate(step, 100, settings, 1.0) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
+    rates = [rate(step, 1000, settings, 1.0) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01)
     assert max(rates) == pytest.approx(1.0)
-    assert int(np.argmax(rates)) in (9, 10)
-    assert 0 < rates[-1] < 0.02
-    assert np.diff(rates[10:]) == pytest.approx(np.diff(rates[10:])[0])
+    assert int(np.argmax(rates)) in (99, 100)
+    assert 0 < rates[-1] < 0.002
+    assert np.diff(rates[100:]) == pytest.approx(np.diff(rates[100:])[0])
+
+
+@pytest.mark.parametrize(("total", "warmup", "expected"), [(100, 0.06, 30), (300, 0.06, 64), (2000, 0.06, 120),
+                                                           (100, 0.0, 1), (3, 0.06, 1)])  # fmt: skip
+def test_short_fits_warm_up_longer(total, warmup, expected):
+    assert warmup_steps(total, Settings(warmup=warmup)) == expected
 
 
 def test_batches_hold_every_row_once_and_rows_of_like_length():

@@ -26,7 +26,7 @@ from duiqi.core.seed import generator
 
 LABELS = ("negative", "positive")
 SPLITS = {"train": 0.4, "dev": 0.4, "test": 0.2}
-DEVICES = {"desktop": 0.6, "phone": 0.4}
+DEVICES = {"desktop": 0.72, "phone": 0.28}
 
 # How bodies are drawn for everyone; and for the topic that only people of the trade can read.
 MIX = {"topic": 0.5, "general": 0.16, "negated": 0.12, "contrast": 0.1, "explained": 0.09, "mixed": 0.03}

@@ -528,14 +528,20 @@ def batch_for(rows: int, epochs: int) -> int:
     return fitting[0] if fitting else 8
 
 
-def rate(step: int, total: int, settings: Settings, peak: float) -> float:
-    """Learning rate of a step (from 0): a linear rise over the warm-up, then a linear fall to 0.
+def warmup_steps(total: int, settings: Settings) -> int:
+    """Steps in which the rate rises: the set share of all, but 64 where a fit is short, at most three in ten.
 
-    Short fits get a longer warm-up, 64 steps or three in ten: before Adam has seen that many gradients its steps are too
-    long, and a network may fall into answering one class for good (Mosbach et al. 2021, On the stability of fine-tuning
-    BERT, https://arxiv.org/abs/2006.04884).
+    Before Adam has seen that many gradients its steps are too long, and a network may fall into answering one class for
+    good (Mosbach et al. 2021, On the stability of fine-tuning BERT, https://arxiv.org/abs/2006.04884). A `warmup` of 0
+    is taken at its word.
     """
-    warmup = max(1, round(total * settings.warmup), min(SETTLING, round(total * 0.3)) if settings.warmup else 1)
+    settling = min(SETTLING, round(total * 0.3)) if settings.warmup else 0
+    return max(1, round(total * settings.warmup), settling)
+
+
+def rate(step: int, total: int, settings: Settings, peak: float) -> float:
+    """Learning rate of a step (from 0): a linear rise over the warm-up, then a linear fall to 0."""
+    warmup = warmup_steps(total, settings)
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (total - step) / max(1, total - warmup + 1)
