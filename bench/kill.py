@@ -76,10 +76,10 @@ def align(model: str, folder: Path, out: str) -> subprocess.Popen[bytes]:
 
 def killed(process: subprocess.Popen[bytes], folder: Path, wait: float, *, in_save: bool) -> float | None:
     """Kill it after `wait` seconds, or inside the first save after that; the moment, `None` where it ended before."""
-    begun = time.monotonic()
+    begun, left = time.monotonic(), saving(folder)  # an earlier kill may have left something behind
     while process.poll() is None:
         since = time.monotonic() - begun
-        if since > wait and (not in_save or saving(folder)):
+        if since > wait and (not in_save or saving(folder) - left):
             process.kill()
             process.wait()
             return since
@@ -87,9 +87,9 @@ def killed(process: subprocess.Popen[bytes], folder: Path, wait: float, *, in_sa
     return None
 
 
-def saving(folder: Path) -> bool:
-    """Whether something half-written stands in the folders of the run."""
-    return any(True for _ in folder.rglob(".*.new"))
+def saving(folder: Path) -> set[Path]:
+    """What stands half-written in the folders of the run."""
+    return set(folder.rglob(".*.new"))
 
 
 def same(folder: Path) -> None:

@@ -46,9 +46,9 @@ class Settings:
 
     `batch_rows`: rows a batch; `None` takes 32, or fewer where that would leave too few steps (`batch_for`).
     `learning_rate`: the peak; `None` takes 3e-5 at width 768 and more for narrower bodies (`default_rate`).
-    `warmup`: share of the steps in which the rate rises; it falls linearly to 0 after. `weight_decay` holds for
-    matrices, not for biases, norms and embeddings. `accumulation`: batches per step. `patience`: with dev rows, stop
-    after so many epochs without a lower dev loss.
+    `warmup`: share of the steps in which the rate rises (more in short fits, see `warmup_steps`); it falls linearly
+    to 0 after. `weight_decay` holds for matrices, not for biases, norms and embeddings. `accumulation`: batches per
+    step. `patience`: with dev rows, stop after so many epochs without a lower dev loss.
     """
 
     epochs: int = 3

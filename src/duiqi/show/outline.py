@@ -116,8 +116,7 @@ class Check:
     @property
     def after_range(self) -> str:
         """The interval of the value after, where the verdict rests on it and not on the change."""
-        judged_by_change = "no_worse_by" in (self.gate.get("bound") or {})
-        return "" if judged_by_change else self.value.removeprefix(self.after_short).strip()
+        return "" if _bounds_change(self.gate) else self.value.removeprefix(self.after_short).strip()
 
 
 @dataclass(frozen=True)
@@ -531,8 +530,8 @@ class Outline:
         words, metric = self.words, str(gate.get("measure") or "")
         verdict = str(gate.get("verdict") or "unclear")
         measured = gate.get("after") or gate if "value" in gate or gate.get("after") else self._measure(gate)
-        compares = "no_worse_by" in (gate.get("bound") or {})
-        change = _corrected(gate.get("change"), gate) if compares else gate.get("change")
+        by_change = _bounds_change(gate)
+        change = _corrected(gate.get("change"), gate) if by_change else gate.get("change")
         return Check(
             probe=words.name("probe", gate.get("probe", "")),
             metric=metric,
@@ -542,7 +541,7 @@ class Outline:
             verdict=verdict if verdict in VERDICTS else "unclear",
             verdict_name=words.name("verdict", verdict),
             note=self._gate_note(gate),
-            value=words.value(metric, measured if compares else _corrected(measured, gate)),
+            value=words.value(metric, measured if by_change else _corrected(measured, gate)),
             before_short=words.value(metric, gate.get("before"), low=False),
             after_short=words.value(metric, measured, low=False),
             change=words.value(metric, change, change=True),
@@ -714,7 +713,7 @@ class Outline:
     def _after_align(self) -> tuple[Step, ...]:
         tried = {r.get("name") for trial in self.listed("trials") for r in trial.get("remedies") or []}
         remaining = [each for each in self.problems if each.status in REMAINING]
-        if any(each.verdict == "fail" and "no_worse_by" in (each.gate.get("bound") or {}) for each in self.checks):
+        if any(each.verdict == "fail" and _bounds_change(each.gate) for each in self.checks):
             return (Step(self.words.say("next.not_use"), f"duiqi diagnose {self._model_word()} {self._data_word()}"),)
         if not remaining:
             return (Step(self.words.say("next.use", path=self.model_name), self._look_again()),)
@@ -931,6 +930,11 @@ def _as_error(metric: str, measure: Json | None) -> Json | None:
     ends = [measure.get("high"), measure.get("low")]
     low, high = (1 - end if is_number(end) else None for end in ends)
     return {"value": 1 - measure["value"], "low": low, "high": high}
+
+
+def _bounds_change(gate: Json) -> bool:
+    """Whether a gate bounds the change from the model before, not the value."""
+    return "no_worse_by" in (gate.get("bound") or {})
 
 
 def _corrected(measured: Json | None, gate: Json) -> Json | None:
