@@ -177,6 +177,32 @@ def test_echoes_are_pruned_and_the_simpler_wins():
     assert {hit.index for hit in found.hits} == {0, 2}
 
 
+def hidden_weakness(share_of_wrong: float) -> tuple[np.ndarray, csr_array]:
+    """Errors and slices: a third of all rows goes wrong by half, and beside it a weak slice and forty of no account."""
+    rng = np.random.default_rng(5)
+    n = 1200
+    strong, weak = np.arange(n) < 400, (np.arange(n) >= 400) & (np.arange(n) < 520)
+    errors = (rng.random(n) < np.where(strong, 0.5, np.where(weak, share_of_wrong, 0.08))).astype(float)
+    return errors, csr_array(np.stack([strong, weak, *(rng.random((40, n)) < 0.1)]).astype(float))
+
+
+def test_what_a_strong_slice_hides_is_found():
+    """Among all rows the weak slice is no worse than the rest; among those outside the strong one it is."""
+    errors, rows = hidden_weakness(0.24)
+    asked = {"keys": np.arange(1200, dtype=np.uint64), "complexity": np.ones(42, dtype=int)}
+    found = search(rows, errors, generator=np.random.default_rng(0), **asked)
+    assert found.z[1] < found.threshold
+    assert [hit.index for hit in found.hits] == [0, 1]
+    assert all(hit.z > hit.threshold for hit in found.hits)
+
+
+def test_looking_again_finds_nothing_where_nothing_is():
+    errors, rows = hidden_weakness(0.08)
+    asked = {"keys": np.arange(1200, dtype=np.uint64), "complexity": np.ones(42, dtype=int)}
+    found = search(rows, errors, generator=np.random.default_rng(0), **asked)
+    assert [hit.index for hit in found.hits] == [0]
+
+
 def test_a_refinement_that_is_really_worse_is_told():
     rng = np.random.default_rng(4)
     n = 4000

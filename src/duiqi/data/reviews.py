@@ -26,7 +26,7 @@ from duiqi.core.seed import generator
 
 LABELS = ("negative", "positive")
 SPLITS = {"train": 0.4, "dev": 0.4, "test": 0.2}
-DEVICES = {"desktop": 0.72, "phone": 0.28}
+DEVICES = {"desktop": 0.76, "phone": 0.24}
 
 # How bodies are drawn for everyone; and for the topic that only people of the trade can read.
 MIX = {"topic": 0.5, "general": 0.16, "negated": 0.12, "contrast": 0.1, "explained": 0.09, "mixed": 0.03}
@@ -36,12 +36,13 @@ SLANG_MIX = {"slang": 0.9, **{body: 0.1 * share for body, share in MIX.items()}}
 SLIPS = 0.015  # labels that are wrong anywhere, as in any data that people label
 TYPO_ROWS = 0.2  # rows with typing errors in the control, whatever they were written on
 PHONE_ROWS = 0.95  # rows with typing errors among those to serve that were written on a phone
-TYPO_RATE = 0.7  # and the share of their words that have one
+TYPO_RATE = 0.9  # and the share of their words that have one
 WRONG = 0.5  # labels that are wrong in the group with careless labels
 STARVED = 1 / 8  # share of the starved class in train: one to seven
 SERVED = 0.4  # and among the rows to serve
 NEWS = 1.5  # how often the missing topic comes among the rows to serve, against any other
-RARE = 0.07  # how often the group with a dialect is in train, against its share elsewhere
+RARE = 0.07  # how often the group with a dialect comes in train, against any other
+SPOKEN = 1.5  # and among the rows to serve
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,7 @@ def _draw_row(writer: _Writer, places: _Places, split: str) -> _Row:
     train = split == "train"
     topics = [topic for topic in writer.bank["topics"] if not (train and topic == places.topic)]
     groups = {
-        column: writer.one(values, _shares(column, values, places if train else _Places()))
+        column: writer.one(values, _shares(column, values, places, RARE if train else SPOKEN))
         for column, values in writer.bank["groups"].items()
     }
     speaks = places.dialect is not None and groups[places.dialect[0]] == places.dialect[1]
@@ -262,8 +263,9 @@ def _draw_row(writer: _Writer, places: _Places, split: str) -> _Row:
     return _Row(writer.one(topics, talk / talk.sum()), groups, writer.one(LABELS, (negative, 1 - negative)))
 
 
-def _shares(column: str, values: Sequence[str], places: _Places) -> list[float]:
-    weights = [RARE if (column, value) == places.dialect else 1.0 for value in values]
+def _shares(column: str, values: Sequence[str], places: _Places, dialect: float) -> list[float]:
+    """How likely each value of a group column is, where the group with a dialect comes `dialect` times as often."""
+    weights = [dialect if (column, value) == places.dialect else 1.0 for value in values]
     return [weight / sum(weights) for weight in weights]
 
 

@@ -47,7 +47,8 @@ def blind_spots(
     from `smallest` to `largest` of the data. Errors are permuted over rows, `permutations` times; a slice counts where
     its z exceeds what the largest z of all slices reaches in a share `level` of the permutations. So on a model
     without blind spots the chance to report any is at most `level`. What a stronger slice explains is left out, and of
-    two that explain the same errors the simpler is told. Slices that come with the case are measured, not searched.
+    two that explain the same errors the simpler is told. Once slices are found, the search goes on among the rows that
+    none of them holds, for what they hid. Slices that come with the case are measured, not searched.
     When it misleads: a slice that was selected looks worse than it is; the interval has room for that, the bare
     number has not. A blind spot that no rule of this kind describes is not found; nor is one smaller than `smallest`.
     Wrong labels in a slice look like a blind spot. Rows with the same key (equal inputs, or one cluster) count as one.
@@ -69,7 +70,7 @@ def blind_spots(
     )
     measured = [(hit, _difference(case, looked.slices[hit.index])) for hit in found.hits]
     weaker = [(hit, measure) for hit, measure in measured if measure.value < 0]  # counted by rows, not only by keys
-    yield from (replace(measure, stated=_simultaneous(measure.value, hit, found)) for hit, measure in weaker)
+    yield from (replace(measure, stated=_simultaneous(measure.value, hit)) for hit, measure in weaker)
     yield _table(looked, errors, found, [hit for hit, _ in weaker])
 
 
@@ -99,10 +100,10 @@ def _difference(case: Case, slice: Slice) -> Measure:
     return case.across("accuracy", levels, by="slice", reduce="difference", slice=slice)
 
 
-def _simultaneous(value: float, hit: Hit, found: Search) -> Interval:
+def _simultaneous(value: float, hit: Hit) -> Interval:
     """The interval that holds for all slices looked at together: the value and as many standard errors as the search
     asks for. Its upper end lies below zero exactly where the search found the slice."""
-    reach = abs(value) * found.threshold / hit.z
+    reach = abs(value) * hit.threshold / hit.z
     return Interval(max(-1.0, value - reach), min(1.0, value + reach))
 
 
