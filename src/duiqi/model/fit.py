@@ -37,7 +37,7 @@ CHECK_ROWS = 16
 
 FEWEST_STEPS = 200
 SETTLING = 64  # steps until Adam's second moments can be trusted
-FRESH_PACE = 10.0  # a head drawn at random has everything to learn, the body little
+WARMED_ON = 512  # rows to which a head drawn at random is fitted before the body moves
 
 
 @dataclass(frozen=True)
@@ -260,15 +260,13 @@ class Run:
                 targets = torch.from_numpy(head.targets(job.task, job.dev))
                 dev = (encode(model.tokenizer, head.inputs(job.dev), limit, windows=False), targets)
         number_type = _prepare(job, model, encoded, dev)
+        truth, weights = torch.from_numpy(head.targets(job.task, job.data)), _row_weights(job.data)
+        if model.seed is not None:
+            _warm(job, model, encoded, truth, weights, number_type)
         accelerator = Accelerator(cpu=job.device == "cpu", mixed_precision="no")
-        optimizer = torch.optim.AdamW(
-            _parameter_groups(model.net, job.settings, fresh=model.seed is not None), lr=0.0, fused=_can_fuse(job)
-        )
+        optimizer = torch.optim.AdamW(_parameter_groups(model.net, job.settings), lr=0.0, fused=_can_fuse(job))
         net, optimizer = accelerator.prepare(model.net, optimizer)
-        return cls(
-            job, model, net, optimizer, accelerator, encoded, torch.from_numpy(head.targets(job.task, job.data)),
-            _row_weights(job.data), dev, number_type,
-        )  # fmt: skip
+        return cls(job, model, net, optimizer, accelerator, encoded, truth, weights, dev, number_type)
 
     @property
     def total(self) -> int:
@@ -327,7 +325,7 @@ class Run:
         if not math.isfinite(norm):
             raise self._no_number(np.concatenate(batches), "gradient")
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.done, self.total, self.job.settings, self._peak) * group["pace"]
+            group["lr"] = rate(self.done, self.total, self.job.settings, self._peak)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return total
@@ -451,6 +449,23 @@ def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Tenso
     return number_type
 
 
+def _warm(job: Job, model: Model, encoded: Encoded, truth: Tensor, weights: Tensor, number_type: str) -> None:
+    """Fit a fresh head to the body as it is, on some rows drawn from the seed, before both move.
+
+    Beside a head of random numbers the body first unlearns what it knew; on few and uneven rows it may end up giving
+    one class for good (Kumar et al. 2022, Fine-tuning can distort pretrained features and underperform
+    out-of-distribution, https://arxiv.org/abs/2202.10054).
+    """
+    drawn = generator(job.seed, "warm").permutation(len(encoded))[:WARMED_ON]
+    order = drawn[np.argsort(encoded.lengths[drawn], kind="stable")]
+    pad, size = model.tokenizer.pad_token_id, job.settings.batch_rows or 32
+    model.net.eval()
+    with torch.no_grad(), autocast(job.device, number_type):
+        batches = (collate(encoded, order[at : at + size], pad, _device(job)) for at in range(0, len(order), size))
+        model.head.warm(model.net, batches, truth[order].numpy(), weights[order].numpy())
+    set_modes(model.net)
+
+
 def _device(job: Job) -> torch.device:
     return torch.device(job.device)
 
@@ -476,8 +491,8 @@ def _can_fuse(job: Job) -> bool:
     return torch.device(job.device).type in ("cpu", "cuda")
 
 
-def _parameter_groups(net: Any, settings: Settings, *, fresh: bool) -> list[dict[str, Any]]:
-    """Matrices decay; biases, norms and embeddings do not. A fresh head beside a moving body takes longer steps."""
+def _parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
+    """Matrices decay; biases, norms and embeddings do not."""
     embeddings = {
         id(p) for m in net.modules() if isinstance(m, torch.nn.Embedding | kernels.CompactEmbedding)
         for p in m.parameters()
@@ -485,12 +500,7 @@ def _parameter_groups(net: Any, settings: Settings, *, fresh: bool) -> list[dict
     moving = [p for p in net.parameters() if p.requires_grad]
     decays = [p for p in moving if p.ndim > 1 and id(p) not in embeddings]
     keeps = [p for p in moving if p.ndim <= 1 or id(p) in embeddings]
-    body = {id(p) for p in getattr(net, net.base_model_prefix, net).parameters() if p.requires_grad}
-    groups = []
-    for params, decay in ((decays, settings.weight_decay), (keeps, 0.0)):
-        for inside, pace in ((True, 1.0), (False, FRESH_PACE if fresh and body else 1.0)):
-            chosen = [p for p in params if (id(p) in body) is inside]
-            groups.append({"params": chosen, "weight_decay": decay, "pace": pace})
+    groups = [{"params": decays, "weight_decay": settings.weight_decay}, {"params": keeps, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 

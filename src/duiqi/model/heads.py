@@ -6,7 +6,7 @@ A head knows how rows become inputs and targets, how the network is opened, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,8 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, ModelError
 from duiqi.core.task import Task
 from duiqi.model.tokens import Input
+
+CAUTION = 100.0  # inverse penalty of a head's first fit, for all rows together: for 500 rows and 384 features 0.2 each
 
 
 class Head(Protocol):
@@ -31,6 +33,11 @@ class Head(Protocol):
 
     def arrange(self, net: nn.Module, task: Task) -> None:
         """Bring the outputs of a saved head into the order of the task's labels."""
+
+    def warm(
+        self, net: nn.Module, batches: Iterable[Mapping[str, Tensor]], targets: NDArray[Any], weights: Any
+    ) -> None:
+        """Give a head drawn at random a first fit to what the body says of some rows, the body left as it is."""
 
     def inputs(self, data: Dataset) -> list[Input]:
         """What the tokenizer reads, one tuple of texts per row."""
@@ -73,12 +80,39 @@ class SequenceClassification:
             return
         if sorted(saved) != sorted(task.labels):
             raise misfit(saved, task.labels)
-        last = [module for name, module in net.named_modules() if isinstance(module, nn.Linear)][-1]
+        last = _last_linear(net)
         order = torch.tensor([saved.index(label) for label in task.labels])
         for parameter in last.parameters():
             parameter.data = parameter.data[order]
         net.config.id2label = dict(enumerate(task.labels))
         net.config.label2id = {label: i for i, label in enumerate(task.labels)}
+
+    def warm(
+        self, net: nn.Module, batches: Iterable[Mapping[str, Tensor]], targets: NDArray[Any], weights: Any
+    ) -> None:
+        """Logistic regression on what the last layer reads, of `targets` int[n] with weights float[n]."""
+        from sklearn.linear_model import LogisticRegression
+
+        last = _last_linear(net)
+        read: list[Tensor] = []
+        hook = last.register_forward_hook(lambda _module, given, _out: read.append(given[0].detach().float().cpu()))
+        try:
+            for batch in batches:
+                self.raw(net, batch)
+        finally:
+            hook.remove()
+        if len(np.unique(targets)) < 2:
+            return
+        fitted = LogisticRegression(C=CAUTION / len(targets), max_iter=300)
+        fitted.fit(torch.cat(read).numpy(), targets, sample_weight=weights)
+        slopes, levels = fitted.coef_, fitted.intercept_
+        if len(fitted.classes_) == 2:  # one slope for both
+            slopes, levels = np.concatenate([-slopes, slopes]) / 2, np.concatenate([-levels, levels]) / 2
+        with torch.no_grad():
+            if last.bias is not None:
+                last.bias.fill_(float(levels.min()))  # for classes that none of the rows has
+                last.bias[fitted.classes_] = torch.from_numpy(levels).to(last.bias)
+            last.weight[fitted.classes_] = torch.from_numpy(slopes).to(last.weight)
 
     def inputs(self, data: Dataset) -> list[Input]:
         if not data.has("text_pair"):
@@ -109,6 +143,11 @@ class SequenceClassification:
 
 
 HEADS: dict[str, Head] = {head.name: head for head in (SequenceClassification(),)}
+
+
+def _last_linear(net: nn.Module) -> nn.Linear:
+    """The layer that gives the classes' scores."""
+    return [module for module in net.modules() if isinstance(module, nn.Linear)][-1]
 
 
 def head_of(task: Task) -> Head:
