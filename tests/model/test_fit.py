@@ -10,13 +10,14 @@ from safetensors.torch import load_file
 from duiqi.core.bundle import Step
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError, ResumeError, TrainingError
+from duiqi.core.part import Catalogue
 from duiqi.model import fit as fit_module
 from duiqi.model.export import recalibrated
 from duiqi.model.fit import Settings, fit, forecast, rate, warmup_steps
 from duiqi.model.objective import Likelihood, adversarial, likelihood
 from duiqi.model.open import find, open_model
 from duiqi.model.scope import full, head, top_layers
-from duiqi.model.tokens import grouped
+from duiqi.model.tokens import collate, encode, grouped
 from tiny import reviews
 
 FAST = {"learning_rate": 3e-3, "batch_rows": 16, "epochs": 3}
@@ -106,6 +107,47 @@ def test_weights_enter_the_gradient_as_they_should(body, task):
             gradients.append({n: p.grad.clone() for n, p in started.model.net.named_parameters() if p.requires_grad})
     assert all(torch.allclose(gradients[0][name], gradients[1][name], atol=1e-6) for name in gradients[0])
     assert any(gradient.abs().max() > 1e-3 for gradient in gradients[0].values())
+
+
+def warmed(body, task, rows, weights=None):
+    """A network whose fresh head has seen some rows, and its log-probabilities of them, float[n, k]."""
+    model = open_model(find(body), task, seed=3)
+    encoded = encode(model.tokenizer, model.head.inputs(rows), model.max_tokens, windows=False)
+    batch = collate(encoded, np.arange(len(rows)), model.tokenizer.pad_token_id, torch.device("cpu"))
+    truth = model.head.targets(task, rows)
+    with torch.no_grad():
+        model.head.warm(model.net, [batch], truth, np.ones(len(rows)) if weights is None else weights)
+        return model.net, model.head.raw(model.net, batch).log_softmax(dim=-1).numpy(), truth
+
+
+def test_a_fresh_head_begins_better_than_guessing(body, task):
+    rows = reviews(400)
+    truth = open_model(find(body), task, seed=3).head.targets(task, rows)
+    rows = rows.take(np.concatenate([np.flatnonzero(truth == 1), np.flatnonzero(truth == 0)[:20]]))
+    _, said, truth = warmed(body, task, rows)
+    loss = -said[np.arange(len(rows)), truth].mean()
+    share = truth.mean()
+    assert loss < -share * np.log(share) - (1 - share) * np.log(1 - share) + 0.01  # a head of chance begins at .69
+    before = open_model(find(body), task, seed=3).net
+    after, _, _ = warmed(body, task, rows)
+    still = [name for name, value in before.named_parameters() if torch.equal(value, after.get_parameter(name))]
+    assert set(dict(before.named_parameters())) - set(still) == {"classifier.weight", "classifier.bias"}
+
+
+def test_a_fresh_head_follows_the_weights_of_rows(body, task):
+    rows = reviews(200)
+    truth = open_model(find(body), task, seed=3).head.targets(task, rows)
+    _, said, _ = warmed(body, task, rows, np.where(truth == 1, 20.0, 1.0))
+    assert (said.argmax(axis=1) == 1).all()
+
+
+def test_classes_that_no_row_has_stay_possible(body):
+    labels = ("a", "negative", "positive")
+    rows = reviews(100)
+    net, said, _ = warmed(body, Catalogue.installed().task("classify", labels=labels), rows)
+    assert np.isfinite(said).all()
+    assert (said.argmax(axis=1) > 0).all()
+    assert torch.isfinite(net.classifier.bias).all()
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), None])
