@@ -34,7 +34,8 @@ TRADE_MIX = {"jargon": 0.85, **{body: 0.15 * share for body, share in MIX.items(
 SLANG_MIX = {"slang": 0.9, **{body: 0.1 * share for body, share in MIX.items()}}
 
 SLIPS = 0.015  # labels that are wrong anywhere, as in any data that people label
-TYPO_ROWS = 0.2  # rows with typing errors in the control, whatever they were written on
+TYPO_ROWS = 0.1  # rows with typing errors in the control, whatever they were written on
+SLIP_RATE = 0.3  # and the share of their words that have one
 PHONE_ROWS = 0.95  # rows with typing errors among those to serve that were written on a phone
 TYPO_RATE = 0.9  # and the share of their words that have one
 WRONG = 0.5  # labels that are wrong in the group with careless labels
@@ -232,7 +233,7 @@ def _part(bank: Mapping[str, Any], places: _Places, split: str, count: int, rng:
     texts = [writer.write(row, _mix(row, places)) for row in drawn]
     devices = rng.choice(list(DEVICES), count, p=list(DEVICES.values()))
     columns = {
-        "text": _mistyped(texts, _typo_shares(devices, places, split), rng),
+        "text": _mistyped(texts, _typo_shares(devices, places, split), TYPO_RATE if places.phones else SLIP_RATE, rng),
         "label": [_labelled(row, places, rng) for row in drawn],
         **{column: [row.groups[column] for row in drawn] for column in bank["groups"]},
         "device": devices.tolist(),
@@ -283,11 +284,12 @@ def _labelled(row: _Row, places: _Places, rng: np.random.Generator) -> str:
     return LABELS[1 - LABELS.index(row.truth)] if wrong else row.truth
 
 
-def _mistyped(texts: Sequence[str], shares: NDArray[np.float64], rng: np.random.Generator) -> list[str]:
-    """The texts with typing errors in some of them: `shares` says how likely each is to have some, float[n]."""
+def _mistyped(texts: Sequence[str], shares: NDArray[np.float64], rate: float, rng: np.random.Generator) -> list[str]:
+    """The texts with typing errors in some of them: `shares` says how likely each is to have some, float[n], `rate` in
+    how many of its words."""
     hit = rng.random(len(texts)) < shares
     typos = Catalogue.installed().find("edit", "typos")
-    changes = typos(texts, rng.spawn(len(texts)), rate=TYPO_RATE)
+    changes = typos(texts, rng.spawn(len(texts)), rate=rate)
     return [apply(text, each).text if bad else text for text, each, bad in zip(texts, changes, hit, strict=True)]
 
 
