@@ -21,9 +21,10 @@ from duiqi.show.publish import publish
 
 BUDGET = 2.8
 # Rows are put together from phrases that come again and again, so a slice of a few rows may be one phrase that the
-# model does not get: look at slices of four rows in a hundred and more. Of all edits, try the one that is planted.
+# model does not get: look at slices of four rows in a hundred and more, and take only what chance shows once in a
+# hundred times. Of all edits, try the one that is planted.
 OPTIONS: dict[str, dict[str, Any]] = {
-    "blind_spots": {"smallest": 0.04},
+    "blind_spots": {"smallest": 0.04, "level": 0.01},
     "robustness": {"edits": ("typos",)},
     "augment": {"epochs": 1},
 }

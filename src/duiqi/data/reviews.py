@@ -29,11 +29,11 @@ SPLITS = {"train": 0.4, "dev": 0.4, "test": 0.2}
 DEVICES = {"desktop": 0.76, "phone": 0.24}
 
 # How bodies are drawn for everyone; and for the topic that only people of the trade can read.
-MIX = {"topic": 0.5, "general": 0.16, "negated": 0.12, "contrast": 0.1, "explained": 0.09, "mixed": 0.03}
+MIX = {"topic": 0.54, "general": 0.17, "negated": 0.1, "contrast": 0.08, "explained": 0.09, "mixed": 0.02}
 TRADE_MIX = {"jargon": 0.85, **{body: 0.15 * share for body, share in MIX.items()}}
 SLANG_MIX = {"slang": 0.9, **{body: 0.1 * share for body, share in MIX.items()}}
 
-SLIPS = 0.015  # labels that are wrong anywhere, as in any data that people label
+SLIPS = 0.01  # labels that are wrong anywhere, as in any data that people label
 TYPO_ROWS = 0.1  # rows with typing errors in the control, whatever they were written on
 SLIP_RATE = 0.3  # and the share of their words that have one
 PHONE_ROWS = 0.95  # rows with typing errors among those to serve that were written on a phone
