@@ -289,6 +289,24 @@ def test_few_changed_rows_prove_little(make_case, lost, verdict):
     assert (after - before).verdict() == verdict
 
 
+@pytest.mark.parametrize(("error", "verdict"), [(0.3, "better"), (0.001, "unclear")])
+def test_what_the_metric_cannot_tell_is_no_change(make_case, rng, error, verdict):
+    """A histogram of scores ties what lies close: dividing all scores by one number moves the area a little, always
+    the same way. That is no change for the worse; a model that is really worse still is."""
+    truth = rng.integers(0, 2, 4000)
+    scores = rng.normal(size=4000) + 0.8 * (2 * truth - 1)
+
+    def asked(values):
+        second = 1 / (1 + np.exp(-values))
+        return make_case(truth, np.stack([1 - second, second], axis=1)).measure("auroc")
+
+    blurred = asked(scores / 4) - asked(scores)
+    assert blurred.interval.high < 0
+    assert blurred.verdict() == "unclear"
+    wrong = np.where(rng.random(4000) < error, -scores, scores)
+    assert (asked(scores) - asked(wrong)).verdict() == verdict
+
+
 def test_calibration_of_a_perfect_forecaster_reaches_zero(make_case, rng):
     confidence = 0.5 + 0.5 * rng.beta(3, 1, 1500)
     probs = np.stack([confidence, 1 - confidence], axis=1)

@@ -417,14 +417,18 @@ class Change:
         return sum(most[:2]) if both else most[0]
 
     def verdict(self, margin: float = 0.0, factor: float = 1.0) -> str:
-        """ "better", "worse", "not_worse" (by more than `margin`) or "unclear", at the stretched interval."""
+        """ "better", "worse", "not_worse" (by more than `margin`) or "unclear", at the stretched interval.
+
+        Of a metric that is only computed to within `off_by`, a smaller change is none.
+        """
         interval = self.stretched(factor)
         low, high = sorted((self.sign * interval.low, self.sign * interval.high))
+        blur = float(self.after.metric.facts.get("off_by", 0.0))
         if not interval.settled:
             return "unclear"
-        if low > 0:
+        if low > blur:
             return "better"
-        if high < 0:
+        if high < -blur:
             return "worse"
         return "not_worse" if low > -margin else "unclear"
 

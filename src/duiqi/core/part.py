@@ -150,7 +150,8 @@ def metric(
     """Declare a metric: `rows(truth, guess, **options) -> float[n, s]` with `@name.finish`, perhaps `@name.pseudo`.
 
     `better` is "higher" or "lower"; `low` and `high` are the range of its values. `interval` is "percentile", or
-    "centred" for a statistic whose draws are biased (they are moved back onto the estimate).
+    "centred" for a statistic whose draws are biased (they are moved back onto the estimate). `off_by` is how far the
+    value may lie from the exact one, where it is computed approximately: changes below it are not told.
     """
     facts = {**facts, "better": better, "interval": interval, "low": low, "high": high}
     return _decorator("metric", needs=tuple(needs), source=source, facts=facts)
