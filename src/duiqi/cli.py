@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -296,15 +298,23 @@ def _print_parts(listed: list[dict[str, Any]], shown: str | None, as_json: bool)
 
 
 class Screen:
-    """A progress bar on stderr for what takes more than a moment; silent when asked, plain when no terminal."""
+    """A progress bar on stderr for what takes more than a moment; silent when asked, plain when no terminal.
+
+    An interrupt that some library swallowed (compiled code, a bare `except` while it is imported) is raised again at
+    the next progress.
+    """
 
     def __init__(self, quiet: bool, lang: str) -> None:
         self.quiet = quiet
         self.lang = lang
+        self.interrupted = False
         self._bar: Any = None
         self._stages: dict[str, Any] = {}
+        self._handler: Any = None
 
     def __enter__(self) -> Screen:
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGINT, self._interrupt)
         if not self.quiet:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -318,11 +328,19 @@ class Screen:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
         if self._bar is not None:
             self._bar.stop()
 
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        self.interrupted = True
+        raise KeyboardInterrupt
+
     def progress(self, stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
         """Show how far a stage is."""
+        if self.interrupted:
+            raise KeyboardInterrupt
         if self.quiet:
             return
         if self._bar is None:

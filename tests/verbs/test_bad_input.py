@@ -158,7 +158,8 @@ def test_nothing_reaches_for_the_network(tmp_path, fitted, monkeypatch):
 
 
 def test_a_row_with_markup_shows_as_text(tmp_path, fitted):
-    lines = [(f"<script>alert({i})</script> it was bad", "positive") for i in range(20)]
+    labels = ("positive", "negative")  # the same text with either: half of them go wrong, whatever the model says
+    lines = [(f"<script>alert({i})</script> it was bad", labels[i % 2]) for i in range(40)]
     lines += [(f"the film was good {i}", "positive") for i in range(40)]
     lines += [(f"the film was awful {i}", "negative") for i in range(40)]
     duiqi.diagnose(fitted, rows_file(tmp_path, lines), out=tmp_path / "out", threads=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import time
 import pytest
 
 import duiqi
+from duiqi.cli import Screen
 from duiqi.core.errors import ContaminationError, DataError, ModelError, OptionError
 from duiqi.core.part import Catalogue
 from duiqi.core.report import load_measures
@@ -208,6 +210,16 @@ def test_interrupting_leaves_with_130_and_can_go_on(tmp_path, body):
     assert process.returncode == 130, complaint
     assert "Interrupted" in complaint
     assert "Traceback" not in complaint
+
+
+def test_an_interrupt_that_a_library_swallowed_counts_at_the_next_progress():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), Screen(True, "en") as screen:
+        screen.progress("fit", 0, 2, {})
+        with contextlib.suppress(KeyboardInterrupt):  # what a library does
+            signal.raise_signal(signal.SIGINT)
+        screen.progress("fit", 1, 2, {})
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_interrupt_inside_generated_code_leaves_with_130_too(tmp_path):
