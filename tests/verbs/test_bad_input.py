@@ -164,5 +164,5 @@ def test_a_row_with_markup_shows_as_text(tmp_path, fitted):
     lines += [(f"the film was awful {i}", "negative") for i in range(40)]
     duiqi.diagnose(fitted, rows_file(tmp_path, lines), out=tmp_path / "out", threads=1)
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "&lt;script&gt;" in page
+    assert "&lt;script&gt;" in page.replace("<mark>", "").replace("</mark>", "")  # the slice's word is marked
     assert "<script" not in page
