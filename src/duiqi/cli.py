@@ -313,7 +313,8 @@ class Screen:
         self._handler: Any = None
 
     def __enter__(self) -> Screen:
-        if threading.current_thread() is threading.main_thread():
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored stays ignored
             self._handler = signal.signal(signal.SIGINT, self._interrupt)
         if not self.quiet:
             from rich.console import Console

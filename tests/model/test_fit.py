@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from duiqi.core.bundle import Step
 from duiqi.core.dataset import Dataset
@@ -139,6 +141,24 @@ def test_a_fresh_head_follows_the_weights_of_rows(body, task):
     truth = open_model(find(body), task, seed=3).head.targets(task, rows)
     _, said, _ = warmed(body, task, rows, np.where(truth == 1, 20.0, 1.0))
     assert (said.argmax(axis=1) == 1).all()
+
+
+def test_rows_of_no_weight_do_not_count_and_may_be_all_there_is(body, task):
+    rows = reviews(60)
+    fresh = open_model(find(body), task, seed=3).net
+    net, said, _ = warmed(body, task, rows, np.zeros(60))
+    assert np.isfinite(said).all()
+    assert torch.equal(net.classifier.weight, fresh.classifier.weight)
+
+
+def test_a_body_that_gives_no_numbers_names_the_rows(run, body, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(body, broken)
+    held = load_file(broken / "model.safetensors")
+    held["embeddings.word_embeddings.weight"][:] = float("nan")
+    save_file(held, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TrainingError, match="rows"):
+        run(bundle=find(broken))
 
 
 def test_classes_that_no_row_has_stay_possible(body):

@@ -90,7 +90,10 @@ class SequenceClassification:
     def warm(
         self, net: nn.Module, batches: Iterable[Mapping[str, Tensor]], targets: NDArray[Any], weights: Any
     ) -> None:
-        """Logistic regression on what the last layer reads, of `targets` int[n] with weights float[n]."""
+        """Logistic regression on what the last layer reads, of `targets` int[n] with weights float[n].
+
+        Nothing is done where fewer than two classes count, or where what is read is no number: training says so better.
+        """
         from sklearn.linear_model import LogisticRegression
 
         last = _last_linear(net)
@@ -101,10 +104,12 @@ class SequenceClassification:
                 self.raw(net, batch)
         finally:
             hook.remove()
-        if len(np.unique(targets)) < 2:
+        counts = np.asarray(weights) > 0
+        features, targets = torch.cat(read).numpy()[counts], targets[counts]
+        if len(np.unique(targets)) < 2 or not np.isfinite(features).all():
             return
         fitted = LogisticRegression(C=CAUTION / len(targets), max_iter=300)
-        fitted.fit(torch.cat(read).numpy(), targets, sample_weight=weights)
+        fitted.fit(features, targets, sample_weight=weights[counts])
         slopes, levels = fitted.coef_, fitted.intercept_
         if len(fitted.classes_) == 2:  # one slope for both
             slopes, levels = np.concatenate([-slopes, slopes]) / 2, np.concatenate([-levels, levels]) / 2

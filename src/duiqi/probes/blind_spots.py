@@ -102,7 +102,11 @@ def _difference(case: Case, slice: Slice) -> Measure:
 
 def _simultaneous(value: float, hit: Hit) -> Interval:
     """The interval that holds for all slices looked at together: the value and as many standard errors as the search
-    asks for. Its upper end lies below zero exactly where the search found the slice."""
+    asks for. Its upper end lies below zero exactly where the search found the slice.
+
+    For a slice found among the rows outside others the value is that of all rows, and its standard error stands to it
+    as among the rows where it was found.
+    """
     reach = abs(value) * hit.threshold / hit.z
     return Interval(max(-1.0, value - reach), min(1.0, value + reach))
 
