@@ -26,10 +26,9 @@ BUDGET = 2.8
 OPTIONS: dict[str, dict[str, Any]] = {
     "blind_spots": {"smallest": 0.04, "level": 0.01},
     "robustness": {"edits": ("typos",)},
-    "augment": {"epochs": 1},
 }
 MOST_TRIALS = 2
-AMONG = ("class_weights", "augment")  # of the remedies that train; the report names all that might help
+AMONG = ("class_weights", "reweight")  # of the remedies that train; the report names all that might help
 OVERLAP = 0.5
 INSIDE = 0.8
 

@@ -15,7 +15,7 @@ from duiqi.core.errors import DataError, OptionError, ResumeError, TrainingError
 from duiqi.core.part import Catalogue
 from duiqi.model import fit as fit_module
 from duiqi.model.export import recalibrated
-from duiqi.model.fit import Settings, fit, forecast, rate, warmup_steps
+from duiqi.model.fit import Settings, batch_for, fit, forecast, rate, warmup_steps
 from duiqi.model.objective import Likelihood, adversarial, likelihood
 from duiqi.model.open import find, open_model
 from duiqi.model.scope import full, head, top_layers
@@ -322,6 +322,14 @@ def test_the_rate_rises_and_falls():
                                                            (100, 0.0, 1), (3, 0.06, 1)])  # fmt: skip
 def test_short_fits_warm_up_longer(total, warmup, expected):
     assert warmup_steps(total, Settings(warmup=warmup)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs", "fresh", "expected"),
+    [(6_000, 3, True, 32), (1_300, 3, True, 16), (1_300, 1, True, 8), (1_300, 3, False, 32), (800, 1, False, 16)],
+)
+def test_few_rows_take_small_batches_and_fitted_models_need_fewer_steps(rows, epochs, fresh, expected):
+    assert batch_for(rows, epochs, fresh=fresh) == expected
 
 
 def test_batches_hold_every_row_once_and_rows_of_like_length():
