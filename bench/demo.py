@@ -47,12 +47,12 @@ def main() -> None:
     given = parser.parse_args()
     seeds = range(*map(int, given.seeds.split(":")))
     sides = list(filter(None, given.sides.split(",")))
-    diagnosed([(seed, side == "planted") for side in sides for seed in seeds], given.workers)
     wins: Counter[str] = Counter()
-    for seed in seeds[: given.whole]:
+    for seed in seeds[: given.whole]:  # before `diagnosed`, which leaves one thread to every process
         wins.update(whole(seed))
     if given.whole:
         print(f"kept: {dict(wins)}")
+    diagnosed([(seed, side == "planted") for side in sides for seed in seeds], given.workers)
 
 
 def diagnosed(jobs: list[tuple[int, bool]], workers: int) -> None:
