@@ -19,7 +19,7 @@ from duiqi.core.errors import DataError, ModelError
 from duiqi.core.task import Task
 from duiqi.model.tokens import Input
 
-CAUTION = 100.0  # inverse penalty of a head's first fit, for all rows together: for 500 rows and 384 features 0.2 each
+CAUTION = 50.0  # inverse penalty of a head's first fit, for each class and all rows together
 
 
 class Head(Protocol):
@@ -108,7 +108,7 @@ class SequenceClassification:
         features, targets = torch.cat(read).numpy()[counts], targets[counts]
         if len(np.unique(targets)) < 2 or not np.isfinite(features).all():
             return
-        fitted = LogisticRegression(C=CAUTION / len(targets), max_iter=300)
+        fitted = LogisticRegression(C=CAUTION * last.out_features / len(targets), max_iter=300)
         fitted.fit(features, targets, sample_weight=weights[counts])
         slopes, levels = fitted.coef_, fitted.intercept_
         if len(fitted.classes_) == 2:  # one slope for both
