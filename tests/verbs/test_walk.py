@@ -197,6 +197,15 @@ def test_a_killed_run_ends_with_the_same_model(tmp_path, body):
     assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupts count in this process and those it starts, even where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupting_leaves_with_130_and_can_go_on(tmp_path, body):
     rows = write_csv(tmp_path / "rows.csv", 3000)
     process = subprocess.Popen(
@@ -212,6 +221,15 @@ def test_interrupting_leaves_with_130_and_can_go_on(tmp_path, body):
     assert "Traceback" not in complaint
 
 
+def test_an_interrupt_that_is_ignored_stays_ignored(interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Screen(True, "en") as screen:
+        signal.raise_signal(signal.SIGINT)
+        screen.progress("fit", 1, 2, {})
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_that_a_library_swallowed_counts_at_the_next_progress():
     before = signal.getsignal(signal.SIGINT)
     with Screen(True, "en") as screen:
