@@ -7,6 +7,7 @@ with cheap random bits for dropout and plain attention 106 to 111, with the comp
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import MethodType
@@ -31,19 +32,17 @@ def memory_kept() -> Iterator[None]:
     Every step frees its gradients. Given back to the system, the same pages are asked for and zeroed again at the next
     step: of a small encoder's step that was a tenth.
     """
-    try:
-        libc = ctypes.CDLL(None)
-        tune, trim = libc.mallopt, libc.malloc_trim
-    except (OSError, TypeError, AttributeError):
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if libc is None or not hasattr(libc, "mallopt"):  # musl has none
         yield
         return
-    tune(MMAP_THRESHOLD, 2**25)
-    tune(TRIM_THRESHOLD, 2**31 - 1)
+    libc.mallopt(MMAP_THRESHOLD, 2**25)
+    libc.mallopt(TRIM_THRESHOLD, 2**31 - 1)
     try:
         yield
     finally:
-        tune(TRIM_THRESHOLD, 2**26)
-        trim(0)
+        libc.mallopt(TRIM_THRESHOLD, 2**26)
+        libc.malloc_trim(0)
 
 
 class _Drop(torch.autograd.Function):
