@@ -47,11 +47,8 @@ def main() -> None:
     given = parser.parse_args()
     seeds = range(*map(int, given.seeds.split(":")))
     sides = list(filter(None, given.sides.split(",")))
-    wins: Counter[str] = Counter()
-    for seed in seeds[: given.whole]:  # before `diagnosed`, which leaves one thread to every process
-        wins.update(whole(seed))
-    if given.whole:
-        print(f"kept: {dict(wins)}")
+    if given.whole:  # before `diagnosed`, which leaves one thread to every process
+        whole_demos(seeds[: given.whole])
     diagnosed([(seed, side == "planted") for side in sides for seed in seeds], given.workers)
 
 
@@ -96,8 +93,20 @@ def one(seed: int, planted: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def whole(seed: int) -> list[str]:
-    """The whole demo as its user runs it: the remedies it kept."""
+def whole_demos(seeds: range) -> None:
+    """Whole demos one after the other: which remedies were kept, which plants found, and what became of them."""
+    wins: Counter[str] = Counter()
+    became: Counter[str] = Counter()
+    for seed in seeds:
+        kept, statuses = whole(seed)
+        wins.update(kept)
+        became.update(statuses)
+    print(f"kept: {dict(wins)}")
+    print(f"found {became.total() - became['not_found']} of {became.total()} planted: {dict(became)}")
+
+
+def whole(seed: int) -> tuple[list[str], list[str]]:
+    """The whole demo as its user runs it: the remedies it kept, and what became of each plant."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["/usr/bin/time", "-v", sys.executable, "-m", "duiqi", "demo", "--seed", str(seed), "--quiet"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -112,7 +121,7 @@ def whole(seed: int) -> list[str]:
         "tried": {"+".join(r["name"] for r in t["remedies"]): f"{t['decision']}: {t['why']}" for t in trials},
         "planted": {row[0]: row[3] for row in rows},
     }), flush=True)  # fmt: skip
-    return kept
+    return kept, [row[3] for row in rows]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from duiqi.data.reviews import Plant, reviews
 from duiqi.run.table import Progress, lay
 from duiqi.show.publish import publish
 
-BUDGET = 2.9
+BUDGET = 2.8
 # Rows are put together from phrases that come again and again, so a slice of a few rows may be one phrase that the
 # model does not get: look at slices of four rows in a hundred and more, and take only what chance shows once in a
 # hundred times. Of all edits, try the one that is planted.
@@ -45,7 +45,7 @@ def demo(
 ) -> Report:
     """Align a model on about 3,200 reviews with planted misalignments; the report ends with what came of each.
 
-    At most three fits (one plain, two trials) and a budget of 2.9 minutes. `clean` leaves the misalignments
+    At most three fits (one plain, two trials) and a budget of 2.8 minutes. `clean` leaves the misalignments
     out: then nothing should be found. The exit code is that of `align`.
     """
     made = reviews(seed, lang="en", planted=not clean)

@@ -37,6 +37,11 @@ class Proposal:
     def name(self) -> str:
         return "+".join(part.name for part in self.remedies)
 
+    @property
+    def sets_confidence(self) -> bool:
+        """Whether all it changes is how sure the model says it is."""
+        return not self.plan.trains and all(set(part.treats) == {"miscalibration"} for part in self.remedies)
+
 
 @dataclass(frozen=True, eq=False)
 class Trial:
@@ -150,11 +155,18 @@ def repair_case(
         allowed = not among or proposal.name in among
         if with_ or (proposal.plan.trains and allowed):
             state = _try(bench, case, state, proposal, budget * 60 - reserve, most_trials)
-    if not with_:  # confidence is set last: every training moves it. It costs nothing, so doubts are enough to try
-        doubts = _doubts(table, case.with_predictor(state.model), state.last)
-        for proposal in proposals(case, [*state.last.findings, *doubts], (), table.options):
-            if not proposal.plan.trains:
-                state = _try(bench, case, state, proposal, math.inf, None)
+    if not with_:  # confidence is set last: everything else moves it
+        for sets_confidence in (False, True):
+            state = _finish(bench, case, state, sets_confidence=sets_confidence)
+    return state
+
+
+def _finish(bench: Bench, case: Case, state: Repaired, *, sets_confidence: bool) -> Repaired:
+    """The state after the remedies that do not train. They cost nothing, so doubts are enough to try them."""
+    doubts = _doubts(bench.table, case.with_predictor(state.model), state.last)
+    for proposal in proposals(case, [*state.last.findings, *doubts], (), bench.table.options):
+        if not proposal.plan.trains and proposal.sets_confidence is sets_confidence:
+            state = _try(bench, case, state, proposal, math.inf, None)
     return state
 
 
@@ -267,7 +279,7 @@ def judge_trial(proposal: Proposal, before: Report, after: Report, earlier: Sequ
         targets = tuple(_pairs(before, after, lambda m: m.name == "accuracy" and m.slice.rule == "all"))
     tried: list[Floats] = [change.draws for trial in earlier for change in trial.targets]
     factor = critical(tried + [change.draws for change in targets])
-    guards = _guards(before, after, trained=proposal.plan.trains)
+    guards = _guards(before, after, confidence=proposal.sets_confidence)
     guarding = critical([change.draws for change in guards])
     verdicts = [change.verdict(factor=factor) for change in targets]
     worse = [change for change in guards if change.verdict(factor=guarding) == "worse"]
@@ -280,11 +292,11 @@ def judge_trial(proposal: Proposal, before: Report, after: Report, earlier: Sequ
     return Trial(proposal, decision, why, targets, guards, factor)
 
 
-def _guards(before: Report, after: Report, *, trained: bool) -> tuple[Change, ...]:
+def _guards(before: Report, after: Report, *, confidence: bool) -> tuple[Change, ...]:
     """What must not get worse: how often the model is right, on all rows and on every slice, group and edit.
 
     Of a gap or difference its levels count, not their distance: a gap also grows when the stronger side gains more.
-    How sure the model says it is counts only where nothing was trained: it is set anew after the last training.
+    How sure the model says it is counts only for what changes nothing else (`confidence`): it is set anew at the end.
     """
     changes: list[Change] = []
     for change in _pairs(before, after, lambda m: not m.metric.facts.get("shape")):
@@ -292,7 +304,7 @@ def _guards(before: Report, after: Report, *, trained: bool) -> tuple[Change, ..
         if now.across is not None:
             levels = range(1 if now.across.reduce == "difference" else len(now.across.levels))
             changes += [now.level(at) - then.level(at) for at in levels]
-        elif not trained or now.metric.name in ("accuracy", "macro_f1"):
+        elif confidence or now.metric.name in ("accuracy", "macro_f1"):
             changes.append(change)
     return tuple({(each.after.name, each.after.digest): each for each in changes}.values())
 

@@ -52,7 +52,7 @@ def test_the_root_opens_as_a_plain_checkpoint(model, tmp_path):
 def test_the_fingerprint_follows_weights_task_and_calibration(model, tmp_path):
     first = save(model, tmp_path / "a")
     assert save(model, tmp_path / "b").fingerprint == first.fingerprint
-    warm = recalibrated(first, 2.0, tmp_path / "c")
+    warm = recalibrated(first, {"temperature": 2.0}, tmp_path / "c")
     assert warm.fingerprint != first.fingerprint
     with torch.no_grad():
         next(model.net.parameters())[0, 0] += 1
@@ -62,7 +62,9 @@ def test_the_fingerprint_follows_weights_task_and_calibration(model, tmp_path):
 def test_temperature_divides_the_scores(model, tmp_path):
     rows = reviews(20)
     made = save(model, tmp_path / "made")
-    warm = open_model(recalibrated(made, 2.0, tmp_path / "warm", step("temperature"))).with_dtype("float32")
+    warm = open_model(recalibrated(made, {"temperature": 2.0}, tmp_path / "warm", step("temperature"))).with_dtype(
+        "float32"
+    )
     plain = open_model(made).with_dtype("float32").predict(rows, ["probs"]).probs
     given = warm.predict(rows, ["probs"]).probs
     assert np.log(given[:, 0] / given[:, 1]) == pytest.approx(np.log(plain[:, 0] / plain[:, 1]) / 2, abs=1e-6)
@@ -71,11 +73,29 @@ def test_temperature_divides_the_scores(model, tmp_path):
     assert os.path.samefile(tmp_path / "made" / "model.safetensors", tmp_path / "warm" / "model.safetensors")
 
 
+def test_offsets_are_added_before_the_temperature_divides(model, tmp_path):
+    rows = reviews(20)
+    made = save(model, tmp_path / "made")
+    plain = open_model(made).with_dtype("float32").predict(rows, ["probs"]).probs
+    said = {"offsets": [-0.5, 1.0], "temperature": 2.0}
+    again = open_model(recalibrated(made, said, tmp_path / "moved")).with_dtype("float32")
+    given = again.predict(rows, ["probs"]).probs
+    odds, moved = (np.log(probs[:, 1] / probs[:, 0]) for probs in (plain, given))
+    assert moved == pytest.approx((odds + 1.5) / 2, abs=1e-6)
+    assert find(tmp_path / "moved").calibration == said
+
+
+def test_offsets_are_numbers(model, tmp_path):
+    made = save(model, tmp_path / "made")
+    with pytest.raises(OptionError):
+        recalibrated(made, {"offsets": [0.0, float("nan")]}, tmp_path / "moved")
+
+
 @pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
 def test_a_temperature_is_above_zero(model, tmp_path, temperature):
     made = save(model, tmp_path / "made")
     with pytest.raises(OptionError):
-        recalibrated(made, temperature, tmp_path / "warm")
+        recalibrated(made, {"temperature": temperature}, tmp_path / "warm")
 
 
 def test_a_save_that_fails_leaves_the_old_folder_and_no_rest(tmp_path):

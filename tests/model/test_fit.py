@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(run, tmp_path):
 
 
 def test_an_old_temperature_does_not_outlive_its_weights(run, tmp_path):
-    warm = recalibrated(run("first"), 3.0, tmp_path / "warm")
+    warm = recalibrated(run("first"), {"temperature": 3.0}, tmp_path / "warm")
     assert run("second", bundle=warm).calibration == {}
 
 

@@ -58,7 +58,8 @@ class Bundle:
     """A model on disk.
 
     `task` is `{"name", "options"}` or `None` for a body that has no head yet. `calibration` holds what turns raw
-    scores into probabilities (`temperature`), `thresholds` decision bounds, `card` facts for a model card.
+    scores into probabilities (`offsets` to add to the classes' scores, `temperature` to divide them by after that),
+    `thresholds` decision bounds, `card` facts for a model card.
     `fingerprint` covers weights, tokenizer, task and calibration. `base` names the model it was made from.
     """
 
@@ -66,7 +67,7 @@ class Bundle:
     fingerprint: str
     task: Mapping[str, Any] | None = None
     lineage: tuple[Step, ...] = ()
-    calibration: Mapping[str, float] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""

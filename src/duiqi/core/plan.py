@@ -19,8 +19,8 @@ class Plan:
     `restart`: begin again from the model that plain training began from, where that is known: what a network has
     learned by heart is not moved by weighting it otherwise.
     `training`: settings of the one training loop (`epochs`, `learning_rate`, …).
-    `finish`: functions `(model, rows) -> {"temperature": …}` that change how scores become answers, not the weights;
-    they run after training, on rows that were not trained on.
+    `finish`: functions `(model, rows) -> {"temperature": …}` that change how scores become answers, not the weights:
+    values of a bundle's `calibration`. They run after training, one after the other, on rows that were not trained on.
     `remedies` are the names and options of the remedies in it, for the lineage.
     """
 
@@ -29,7 +29,7 @@ class Plan:
     scope: Any = None
     training: Mapping[str, Any] = field(default_factory=dict)
     restart: bool = False
-    finish: tuple[Callable[[Any, Dataset], Mapping[str, float]], ...] = ()
+    finish: tuple[Callable[[Any, Dataset], Mapping[str, Any]], ...] = ()
     remedies: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -43,13 +44,16 @@ def save(
         return _sealed(made, place, Path(folder))
 
 
-def recalibrated(bundle: Bundle, temperature: float, out: Path | str, step: Step | None = None) -> Bundle:
-    """A copy of a bundle whose scores are divided by another temperature; the weights are shared where possible."""
-    if not 0 < temperature < float("inf"):
+def recalibrated(bundle: Bundle, calibration: Mapping[str, Any], out: Path | str, step: Step | None = None) -> Bundle:
+    """A copy of a bundle with another temperature or other offsets; the weights are shared where possible."""
+    temperature, offsets = calibration.get("temperature", 1.0), calibration.get("offsets", [])
+    if not 0 < temperature < math.inf:
         raise OptionError(f"expected a temperature above 0, given {temperature}", hint="1.0 leaves scores alone.")
+    if not all(map(math.isfinite, offsets)):
+        raise OptionError(f"expected offsets that are numbers, given {offsets}", hint="0 leaves a score alone.")
     made = replace(
         bundle,
-        calibration={**bundle.calibration, "temperature": float(temperature)},
+        calibration={**bundle.calibration, **calibration},
         lineage=bundle.lineage + ((step,) if step else ()),
     )
     with filled(Path(out)) as place:

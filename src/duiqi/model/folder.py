@@ -121,7 +121,7 @@ def body_fingerprint(folder: Path) -> str:
     return fingerprint(folder, None, {})
 
 
-def fingerprint(folder: Path, task: Mapping[str, Any] | None, calibration: Mapping[str, float]) -> str:
+def fingerprint(folder: Path, task: Mapping[str, Any] | None, calibration: Mapping[str, Any]) -> str:
     """Hash over weights, tokenizer, architecture, task and calibration: it changes when an answer could change."""
     digest = hashlib.blake2b(digest_size=8)
     for path in [*weight_files(folder), *(folder / name for name in TOKENIZERS if (folder / name).is_file())]:

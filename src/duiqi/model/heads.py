@@ -54,7 +54,7 @@ class Head(Protocol):
     def merge(self, raw: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """One raw answer per input from those of its windows, which lie together and begin at `starts`."""
 
-    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, float]) -> dict[str, NDArray[Any]]:
+    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Finished outputs of raw answers."""
 
 
@@ -142,8 +142,8 @@ class SequenceClassification:
         merged[alone] = raw[starts[alone]]
         return merged
 
-    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, float]) -> dict[str, NDArray[Any]]:
-        scaled = raw.astype(np.float64) / calibration.get("temperature", 1.0)
+    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        scaled = (raw.astype(np.float64) + calibration.get("offsets", 0.0)) / calibration.get("temperature", 1.0)
         return {"probs": np.exp(log_softmax(scaled))}
 
 

@@ -159,7 +159,7 @@ class Model:
         return self.head.offers | {"embedding"}
 
     @property
-    def calibration(self) -> Mapping[str, float]:
+    def calibration(self) -> Mapping[str, Any]:
         return self.bundle.calibration
 
     @property
@@ -178,6 +178,10 @@ class Model:
     def with_dtype(self, number_type: str) -> Model:
         """The same model and cache, answering in one number type."""
         return replace(self, number_type=number_type)
+
+    def with_calibration(self, calibration: Mapping[str, Any]) -> Model:
+        """The same model and cache, with these values in place of the bundle's own."""
+        return replace(self, bundle=replace(self.bundle, calibration={**self.calibration, **calibration}))
 
     def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
         """The asked outputs for every row of `data`, in its order."""

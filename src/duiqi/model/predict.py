@@ -113,11 +113,11 @@ def predict(
 ) -> Predictions:
     """The asked outputs for every row of `data`, in its order.
 
-    `probs` float64[n, k]: probabilities after temperature scaling. `embedding` float32[n, d]: the mean of the last
-    hidden states over the tokens. Texts longer than the model takes are read in windows that overlap by a quarter;
-    the answer is the normalised mean of the windows' log-probabilities, the embedding their mean. `dtype` forces a
-    number type; by default the fastest one that agrees with float32 on the first rows is used. Raises `OptionError`
-    for outputs the model does not offer.
+    `probs` float64[n, k]: probabilities after the offsets and the temperature of `calibration`. `embedding`
+    float32[n, d]: the mean of the last hidden states over the tokens. Texts longer than the model takes are read in
+    windows that overlap by a quarter; the answer is the normalised mean of the windows' log-probabilities, the
+    embedding their mean. `dtype` forces a number type; by default the fastest one that agrees with float32 on the first
+    rows is used. Raises `OptionError` for outputs the model does not offer.
     """
     for name in outputs:
         if name not in model.offers:

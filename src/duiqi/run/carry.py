@@ -85,11 +85,11 @@ class Bench:
     def _finished(self, plan: Plan, bundle: Bundle, place: Path, findings: tuple[Finding, ...]) -> Bundle:
         from duiqi.model.export import recalibrated
 
-        said: dict[str, float] = {}
+        model = self.table.open(bundle)
         for finish in plan.finish:
-            said |= finish(self.table.open(bundle), self.dev)
+            model = model.with_calibration(finish(model, self.dev))
         step = self._step(plan, findings, {"calibrated": self._keys(self.dev, "dev")})
-        return recalibrated(bundle, said["temperature"], place, step)
+        return recalibrated(bundle, model.calibration, place, step)
 
     def _step(self, plan: Plan, findings: tuple[Finding, ...], rows: Mapping[str, RowKeys]) -> Step:
         names = "+".join(name for name, _ in plan.remedies)
