@@ -16,7 +16,7 @@ from duiqi.core.folder import check_writable
 from duiqi.core.report import Finding, Report
 from duiqi.core.slice import Slice
 from duiqi.data.reviews import Plant, reviews
-from duiqi.run.table import Progress, lay
+from duiqi.run.table import Progress, Settings, lay
 from duiqi.show.publish import publish
 
 BUDGET = 2.8
@@ -45,11 +45,15 @@ def demo(
 ) -> Report:
     """Align a model on about 3,200 reviews with planted misalignments; the report ends with what came of each.
 
+    The reviews are written to `out`/data, to go on with.
+
     At most three fits (one plain, two trials) and a budget of 2.8 minutes. `clean` leaves the misalignments
     out: then nothing should be found. The exit code is that of `align`.
     """
     made = reviews(seed, lang="en", planted=not clean)
-    table = lay(made.parts, {"seed": seed, "threads": threads, "progress": progress, "options": OPTIONS})
+    groups = made.parts["train"].schema.groups
+    settings: Settings = {"seed": seed, "threads": threads, "options": OPTIONS, "groups": groups, "progress": progress}
+    table = lay(made.parts, settings)
     check_writable(Path(out))
     report, repaired, shop = align_table(table, model, Path(out), budget=BUDGET, most_trials=MOST_TRIALS, among=AMONG)
     told = [_told(plant, report.findings, table.part("dev")) for plant in made.plants]
@@ -57,7 +61,7 @@ def demo(
     if told:
         exhibit = Exhibit("table", {"title": "planted", "columns": columns, "rows": told})
         report = replace(report, exhibits=(*report.exhibits, exhibit))
-    report = publish(report, out, lang=lang, model=repaired.bundle.path)
+    report = publish(report, out, lang=lang, model=repaired.bundle.path, data=made.parts)
     shop.close()
     return report
 

@@ -64,6 +64,21 @@ def test_the_next_command_can_be_typed():
                         "duiqi repair 'my model; rm -rf /' 'reviews 2024.csv' --with reweight"]  # fmt: skip
 
 
+def test_the_next_command_names_the_columns_that_were_named():
+    report = samples.diagnose()
+    report["data"]["columns"] = {"groups": ["region", "sales channel"], "text_pair": "question"}
+    first = Outline(report, lang="en").steps[0]
+    assert first.command.endswith(" product-reviews --group region --group 'sales channel' --text-pair question")
+
+
+def test_a_remedy_that_was_skipped_was_not_tried():
+    report = samples.align()
+    for trial in report["trials"]:
+        trial["decision"] = "skipped"
+    (step,) = Outline(report, lang="en").steps
+    assert step.command.endswith("--with reweight")
+
+
 def test_a_remaining_problem_gets_a_remedy_that_was_not_tried():
     report = samples.align()
     report["trials"] = report["trials"][1:2]

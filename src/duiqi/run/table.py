@@ -57,11 +57,16 @@ def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Everything but the model: rows by part, the catalogue, gates, options, seed."""
+    """Everything but the model: rows by part, the catalogue, gates, options, seed.
+
+    `source` is where the rows were read and `columns` the roles that the user gave to columns there, as a report needs
+    them to say what to type next.
+    """
 
     parts: Mapping[str, Dataset]
     catalogue: Catalogue
     source: str = ""
+    columns: Mapping[str, Any] = field(default_factory=dict)
     task: str = "classify"
     gates: tuple[Gate, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -134,6 +139,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
         parts=parts,
         catalogue=catalogue,
         source=str(data) if isinstance(data, str | Path) else "",
+        columns=named_columns(settings),
         task=settings.get("task", "classify"),
         gates=gates_from(settings.get("gates") or {}),
         options=options,
@@ -172,8 +178,12 @@ def _parts(data: Source, settings: Settings) -> Mapping[str, Dataset]:
         return {"all": data}
     if isinstance(data, Mapping):
         return data
-    columns: dict[str, Any] = {name: settings[name] for name in COLUMNS if settings.get(name)}  # type: ignore[literal-required]
-    return read(data, **columns)
+    return read(data, **named_columns(settings))
+
+
+def named_columns(settings: Settings) -> dict[str, Any]:
+    """The columns that the user named, by role."""
+    return {name: settings[name] for name in COLUMNS if settings.get(name)}  # type: ignore[literal-required]
 
 
 def provenance(report: Report, table: Table, *, data: Dataset, model: Any, before: Any = None, **more: Any) -> Report:
@@ -189,6 +199,7 @@ def provenance(report: Report, table: Table, *, data: Dataset, model: Any, befor
             "rows": len(data),
             "split": _split_of(table, data),
             "path": table.source,
+            "columns": dict(table.columns),
         },
         "versions": versions(),
         **more,

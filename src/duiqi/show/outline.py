@@ -303,7 +303,9 @@ class Outline:
             chance=self._chance(finding, kind, metric),
             note=self._problem_note(finding, before, metric),
             treatments=remedies,
-            command=self._repair_command(remedies[0].code) if remedies else "",
+            command=next(
+                (self._repair_command(each.code) for each in remedies if each.code not in self._tried_out), ""
+            ),
             examples=shown,
             more_rows=max(int(rows) - len(shown), 0) if is_number(rows) and shown else 0,
             hidden_rows=bool(evidence) and not readable,
@@ -664,6 +666,12 @@ class Outline:
     # ---- what to do next
 
     @cached_property
+    def _tried_out(self) -> frozenset[str]:
+        """The remedies that this run has carried out, whatever came of them."""
+        run = [trial for trial in self.listed("trials") if trial.get("decision") != "skipped"]
+        return frozenset(str(remedy.get("name")) for trial in run for remedy in trial.get("remedies") or [])
+
+    @cached_property
     def steps(self) -> tuple[Step, ...]:
         """What to do next, with the commands to type."""
         if self.verdict == "unclear":
@@ -678,13 +686,23 @@ class Outline:
         return shlex.quote(str(self.table("model").get("path") or self.model_name))
 
     def _data_word(self) -> str:
-        return shlex.quote(str(self.table("data").get("path") or self.data_name))
+        return self._rows_word(str(self.table("data").get("path") or self.data_name))
+
+    def _rows_word(self, source: str) -> str:
+        """Rows of the same form in a command, with the columns that were named for these."""
+        named = self.table("data").get("columns") or {}
+        options = [
+            ("--group" if role == "groups" else f"--{role.replace('_', '-')}", name)
+            for role, names in (named.items() if isinstance(named, Mapping) else ())
+            for name in ([names] if isinstance(names, str) else names)
+        ]
+        return shlex.join([source, *(word for option in options for word in option)])
 
     def _repair_command(self, remedy: str) -> str:
         return f"duiqi repair {self._model_word()} {self._data_word()} --with {shlex.quote(remedy)}"
 
     def _look_again(self) -> str:
-        return f"duiqi diagnose {self._model_word()} new-rows.csv"
+        return f"duiqi diagnose {self._model_word()} {self._rows_word('new-rows.csv')}"
 
     def _more_rows(self) -> Step:
         needed = [each.gate.get("rows_to_settle") for each in self.checks
@@ -693,7 +711,7 @@ class Outline:
         model = self._model_word()
         before = shlex.quote(str(self.table("before").get("path") or self.table("before").get("name") or "BEFORE"))
         sides = {"prove": f"prove {before} {model}", "align": f"align {before}"}
-        command = f"duiqi {sides.get(self.verb, f'diagnose {model}')} more-rows.csv"
+        command = f"duiqi {sides.get(self.verb, f'diagnose {model}')} {self._rows_word('more-rows.csv')}"
         if numbers:
             return Step(self.words.say("next.more_rows", n=max(numbers)), command)
         return Step(self.words.say("next.more_rows_unknown"), command)
@@ -711,19 +729,21 @@ class Outline:
         return (Step(self.words.say("next.not_use"), f"duiqi diagnose {self._model_word()} {self._data_word()}"),)
 
     def _after_align(self) -> tuple[Step, ...]:
-        tried = {r.get("name") for trial in self.listed("trials") for r in trial.get("remedies") or []}
         remaining = [each for each in self.problems if each.status in REMAINING]
         if any(each.verdict == "fail" and _bounds_change(each.gate) for each in self.checks):
             return (Step(self.words.say("next.not_use"), f"duiqi diagnose {self._model_word()} {self._data_word()}"),)
         if not remaining:
             return (Step(self.words.say("next.use", path=self.model_name), self._look_again()),)
-        untried = [each.code for problem in remaining for each in problem.treatments if each.code not in tried]
-        if untried:
-            return (Step(self.words.say("next.remaining"), self._repair_command(untried[0])),)
+        commands = [each.command for each in remaining if each.command]
+        if commands:
+            return (Step(self.words.say("next.remaining"), commands[0]),)
         slice_words = self.words.slice(remaining[0].where, characters=self.characters)
         key = "next.label_more" if remaining[0].where else "next.label_more_rows"
         return (
-            Step(self.words.say_first([key], slice=slice_words), f"duiqi align {self._model_word()} more-rows.csv"),
+            Step(
+                self.words.say_first([key], slice=slice_words),
+                f"duiqi align {self._model_word()} {self._rows_word('more-rows.csv')}",
+            ),
         )
 
     # ---- trials, lineage, notes
