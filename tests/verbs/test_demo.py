@@ -52,4 +52,5 @@ def test_its_rows_stand_in_files_and_the_next_command_can_be_typed(shown):
         assert part.fingerprint == made[name].fingerprint
     words = shlex.split(Outline(said, lang="en").steps[0].command)
     assert words.count("--group") == len(columns["groups"]) == 3
-    assert (Path(words[2]) == out / "model") and (Path(words[2]) / "config.json").is_file()
+    assert Path(words[2]) == out / "model"
+    assert (out / "model" / "config.json").is_file()

@@ -32,7 +32,7 @@ def save(
 
     made = replace(
         model.bundle,
-        task=model.task.to_json(),
+        task=model.task.to_json() if model.head.offers else None,  # what answers nothing is a body for other tasks
         lineage=model.bundle.lineage + ((step,) if step else ()),
         card={**model.bundle.card, **(card or {}), "base": {"name": model.name, "fingerprint": model.fingerprint}},
         layout="full",

@@ -30,7 +30,7 @@ from duiqi.model.open import Model, find, labels_of, open_model
 from duiqi.model.predict import forward
 from duiqi.model.quiet import quiet
 from duiqi.model.scope import Scope, full, set_modes
-from duiqi.model.tokens import Encoded, collate, encode, grouped
+from duiqi.model.tokens import Encoded, collate, encode, grouped, words_of
 
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
@@ -358,7 +358,15 @@ class Run:
         device = torch.device(self.job.device)
         inputs = collate(self.encoded, which, self.model.tokenizer.pad_token_id, device)
         at = torch.from_numpy(which)
-        return Batch(inputs, self.targets[at].to(device), self.weights[at].to(device), which, self.model.head)
+        return Batch(
+            inputs,
+            self.targets[at].to(device),
+            self.weights[at].to(device),
+            which,
+            self.model.head,
+            words_of(self.encoded, which, device),
+            self.model.tokenizer.mask_token_id,
+        )
 
     def _no_number(self, rows: NDArray[np.int64], what: str) -> TrainingError:
         ids = [str(self.job.data.row_ids[i]) for i in rows]

@@ -16,18 +16,24 @@ import torch
 from torch import Tensor, nn
 
 from duiqi.core.errors import OptionError
-from duiqi.model.heads import Head
+from duiqi.model.heads import Head, MaskedLanguageModel
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Some rows as tensors: model inputs, targets, weights float[n], the positions of the rows, and their head."""
+    """Some rows as tensors: model inputs, targets, weights float[n], the positions of the rows, and their head.
+
+    `words` int[n, t] says which word a token belongs to, where the inputs are given as words (-1: none). `mask_token`
+    is the id that stands for a hidden token, where the tokenizer has one.
+    """
 
     inputs: Mapping[str, Tensor]
     targets: Tensor
     weights: Tensor
     rows: Any
     head: Head
+    words: Tensor | None = None
+    mask_token: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,58 @@ class Adversarial(Objective):
         return batch.head.losses(batch.head.raw(net, moved), batch.targets)
 
 
+@dataclass(frozen=True)
+class Masked(Objective):
+    """Negative log-likelihood of hidden tokens, in nats a token: whole words are hidden, `share` of them.
+
+    Of the hidden tokens four in five are replaced by the mask token, one in ten by any other, and one in ten is left
+    (Devlin et al. 2019, https://arxiv.org/abs/1810.04805); all tokens of a word together (Cui et al. 2021, Pre-training
+    with whole word masking for Chinese BERT, https://arxiv.org/abs/1906.08101). Every hidden token counts the same: a
+    row's loss is the sum over its own, divided by their mean number in the batch.
+    """
+
+    share: float = 0.15
+    name: ClassVar[str] = "masked"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise OptionError(f"expected a share between 0 and 1, given {self.share}", hint="0.15 is usual.")
+
+    def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
+        if batch.words is None or batch.mask_token is None or not isinstance(batch.head, MaskedLanguageModel):
+            raise OptionError(
+                f"expected a masked language model with a mask token, given {batch.head.name}",
+                hint="Use this objective for pre-training only.",
+            )
+        ids = batch.inputs["input_ids"]
+        hidden = hide(batch.words, self.share)
+        inputs = {**batch.inputs, "input_ids": replaced(ids, hidden, batch.mask_token, _entries(net))}
+        losses = batch.head.losses(batch.head.scores(net, inputs, hidden).float(), ids[hidden])
+        rows = hidden.nonzero()[:, 0]
+        return torch.zeros(len(ids), device=ids.device).index_add(0, rows, losses) * len(ids) / max(len(rows), 1)
+
+
+def hide(words: Tensor, share: float) -> Tensor:
+    """Which tokens to hide, bool[n, t]: all of about `share` of the words of each row, at least one word a row."""
+    draws = torch.rand(len(words), int(words.max()) + 2, device=words.device)
+    draws[:, 0] = 2.0  # the place of tokens that belong to no word
+    of_token = draws.gather(1, words + 1)
+    least = of_token.amin(dim=1, keepdim=True)
+    return (of_token < share) | ((of_token == least) & (least < 2.0))
+
+
+def replaced(ids: Tensor, hidden: Tensor, mask_token: int, entries: int) -> Tensor:
+    """The ids with hidden ones replaced: 8 in 10 by the mask token, 1 in 10 by any entry, 1 in 10 as they are."""
+    draws = torch.rand(ids.shape, device=ids.device)
+    other = torch.randint(entries, ids.shape, device=ids.device)
+    masked = torch.where(hidden & (draws < 0.8), torch.full_like(ids, mask_token), ids)
+    return torch.where(hidden & (draws >= 0.9), other, masked)
+
+
+def _entries(net: Any) -> int:
+    return int(getattr(net, "module", net).config.vocab_size)
+
+
 def word_vectors(net: Any, ids: Tensor) -> Tensor:
     """Word vectors float[n, t, d] of token ids, as the body reads them."""
     inner = getattr(net, "module", net)
@@ -145,6 +203,11 @@ def unit(slope: Tensor) -> Tensor:
 def likelihood() -> Objective:
     """Negative log-likelihood of the truth."""
     return Likelihood()
+
+
+def masked(share: float = 0.15) -> Objective:
+    """Negative log-likelihood of hidden words: the objective of pre-training."""
+    return Masked(float(share))
 
 
 def adversarial(epsilon: float = 1.0) -> Objective:

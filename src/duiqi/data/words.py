@@ -1,0 +1,71 @@
+"""Texts as words, English and Chinese in one text, and rows of words that fill what a model reads at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from duiqi.core.errors import DependencyError
+from duiqi.core.slice import CJK, is_cjk
+
+# A run of Chinese characters, a run of letters and digits of any other script, or one mark.
+_PIECES = re.compile(rf"[{CJK}]+|[^\W{CJK}]+|[^\w\s]")
+_ENDS = frozenset("。！？；!?;.…")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, without blanks. Chinese is divided by jieba; other scripts at blanks and marks."""
+    found: list[str] = []
+    for piece in _PIECES.findall(text):
+        found += _chinese(piece) if len(piece) > 1 and is_cjk(piece[0]) else [piece]
+    return found
+
+
+def packed(texts: Iterable[str], most: int) -> Iterator[list[str]]:
+    """Rows of words of about `most` tokens: long texts are divided, at the end of a sentence where one comes in the
+    last half of a row, and short ones that follow each other share a row.
+
+    Tokens are counted as a character-level model of Chinese has them: a character is one, a word of another script one
+    for every five letters that it has begun.
+    """
+    row: list[str] = []
+    size = 0
+    for text in texts:
+        for word in words(text):
+            cost = tokens(word)
+            while row and size + cost > most:
+                at = _end(row)
+                yield row[:at]
+                row = row[at:]
+                size = sum(map(tokens, row))
+            row.append(word)
+            size += cost
+    if row:
+        yield row
+
+
+def tokens(word: str) -> int:
+    """About how many tokens a character-level model makes of a word."""
+    return len(word) if is_cjk(word[0]) else 1 + (len(word) - 1) // 5
+
+
+def _end(row: list[str]) -> int:
+    """Where to divide a full row: behind the last end of a sentence in its second half, else at its end."""
+    for at in range(len(row), len(row) // 2, -1):
+        if row[at - 1] in _ENDS:
+            return at
+    return len(row)
+
+
+def _chinese(run: str) -> list[str]:
+    try:
+        import jieba
+    except ImportError as error:
+        raise DependencyError(
+            "expected the package jieba to divide Chinese texts into words, given none",
+            hint="Install it: pip install 'duiqi[zh]'",
+        ) from error
+    import logging
+
+    jieba.setLogLevel(logging.WARNING)
+    return list(jieba.cut(run, HMM=True))

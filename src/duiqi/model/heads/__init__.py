@@ -1,0 +1,24 @@
+"""Heads: what a task puts on a body. One file each, found by the name in `Task.head`; nothing else asks for kinds."""
+
+from __future__ import annotations
+
+from duiqi.core.errors import ModelError
+from duiqi.core.task import Task
+from duiqi.model.heads.head import Head, misfit
+from duiqi.model.heads.masked import MaskedLanguageModel
+from duiqi.model.heads.sequence import SequenceClassification
+
+HEADS: dict[str, Head] = {head.name: head for head in (SequenceClassification(), MaskedLanguageModel())}
+
+
+def head_of(task: Task) -> Head:
+    """The head a task asks for."""
+    if task.head not in HEADS:
+        raise ModelError(
+            f"expected a task with a head among {', '.join(HEADS)}, given {task.name} with {task.head}",
+            hint="This version cannot train or run this head yet.",
+        )
+    return HEADS[task.head]
+
+
+__all__ = ["HEADS", "Head", "MaskedLanguageModel", "SequenceClassification", "head_of", "misfit"]

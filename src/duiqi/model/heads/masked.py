@@ -1,0 +1,80 @@
+"""The hidden tokens of a text, from those around them: what a body is pre-trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError
+from duiqi.core.task import Task
+from duiqi.model.tokens import Input, Words
+
+
+class MaskedLanguageModel:
+    """transformers' own masked language models. Reads rows of words (`tokens`), so that whole words can be hidden.
+
+    A token's score for every entry of the vocabulary is its raw answer, float[tokens of the batch, v]. It offers no
+    answers to rows: it is trained (`objective.masked`) for the sake of the body below it, and of what fills in words.
+    """
+
+    name = "masked_language_model"
+    offers: frozenset[str] = frozenset()
+
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        from transformers import AutoModelForMaskedLM
+
+        options.pop("fresh")
+        net: nn.Module = AutoModelForMaskedLM.from_pretrained(path, **options)
+        return net
+
+    def arrange(self, net: nn.Module, task: Task) -> None:
+        return
+
+    def warm(
+        self, net: nn.Module, batches: Iterable[Mapping[str, Tensor]], targets: NDArray[Any], weights: Any
+    ) -> None:
+        return
+
+    def inputs(self, data: Dataset) -> list[Input]:
+        if not data.has("tokens"):
+            raise DataError(
+                f"expected rows that are given as words, given {data.name} without a column of tokens",
+                hint="Divide the texts into words first: duiqi.data.words.packed(texts).",
+            )
+        return [Words(words) for words in data.values("tokens")]
+
+    def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
+        """Nothing: what was hidden is the target."""
+        return np.zeros(len(data), dtype=np.int64)
+
+    def raw(self, net: Callable[..., Any], inputs: Mapping[str, Tensor]) -> Tensor:
+        scores: Tensor = net(**inputs).logits
+        return scores[inputs["attention_mask"].bool()].float()
+
+    def scores(self, net: Any, inputs: Mapping[str, Tensor], at: Tensor) -> Tensor:
+        """Scores float[m, v] of the tokens where `at` bool[n, t] is true.
+
+        Of a text few tokens are hidden and the vocabulary is large: where what stands on the body is one module, it is
+        run on these tokens alone.
+        """
+        inner = getattr(net, "module", net)
+        above = [child for name, child in inner.named_children() if name != inner.base_model_prefix]
+        if len(above) == 1:
+            found: Tensor = above[0](inner.base_model(**inputs)[0][at])
+            return found
+        whole: Tensor = inner(**inputs).logits
+        return whole[at]
+
+    def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(raw, targets, reduction="none")
+
+    def merge(self, raw: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        raise NotImplementedError("a masked language model gives no answers to rows")
+
+    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        return {}
