@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
-from duiqi.core.errors import OptionError
+from duiqi.core.errors import DependencyError, ModelError, OptionError, TrainingError
 from duiqi.core.examine import examine, finding
 from duiqi.core.measure import Change, Floats, Measure, critical
 from duiqi.core.part import Part
@@ -177,13 +177,18 @@ def _try(
     table, shop, number = bench.table, bench.shop, len(state.trials)
     plan = replace(proposal.plan, data=chained(state.kept.data, proposal.plan.data)) if proposal.plan.trains else None
     plan = plan or proposal.plan
-    why, forecast = _reason_to_skip(bench, state, proposal, plan, budget)
-    if not why and most_trials is not None and plan.trains and _trained(state) >= most_trials:
-        why = "most_trials"
+    begun, forecast = shop.seconds(), 0.0
+    try:
+        why, forecast = _reason_to_skip(bench, state, proposal, plan, budget)
+        if not why and most_trials is not None and plan.trains and _trained(state) >= most_trials:
+            why = "most_trials"
+        if not why:
+            begun = shop.seconds()
+            bundle = bench.carry_out(plan, state.bundle, f"{number}-{proposal.name}", proposal.findings)
+    except (ModelError, TrainingError, DependencyError) as error:  # not for this model, or not on these rows
+        why = f"raised:{error}"
     if why:
         return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
-    begun = shop.seconds()
-    bundle = bench.carry_out(plan, state.bundle, f"{number}-{proposal.name}", proposal.findings)
     model = table.open(bundle)
     report = _examine(table, case.with_predictor(model))
     trial = judge_trial(proposal, state.last, report, state.trials)

@@ -106,6 +106,38 @@ def test_repair_tries_what_is_asked_for(aligned, tmp_path):
     assert ("temperature" in card["calibration"]) is kept
 
 
+def test_a_remedy_that_cannot_be_carried_out_is_skipped_with_its_reason(fitted, rows_csv, tmp_path):
+    part = tmp_path / "hopeless.py"
+    part.write_text(
+        """
+from duiqi.core.errors import ModelError
+from duiqi.core.part import remedy
+from duiqi.core.plan import Plan
+
+@remedy(treats=("task_fit",))
+def hopeless(case, findings):
+    \"\"\"A remedy that finds out on the way that this model is none for it, whatever the rows may be.\"\"\"
+    def rows(train):
+        raise ModelError("expected a decoder, given an encoder")
+    return Plan(data=rows, training={"epochs": 1})
+"""
+    )
+    report = duiqi.repair(fitted, rows_csv, with_=["hopeless"], parts=[part], out=tmp_path / "out", threads=1)
+    (trial,) = report.facts["trials"]
+    assert (trial["decision"], trial["why"]) == ("skipped", "raised:expected a decoder, given an encoder")
+    assert "expected a decoder, given an encoder" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_pretraining_comes_before_the_labels_are_learned_again(body, rows_csv, tmp_path):
+    report = duiqi.align(
+        body, rows_csv, with_=["pretrain"], options={"pretrain": {"pretraining_epochs": 2}}, out=tmp_path / "out",
+        threads=1,
+    )  # fmt: skip
+    (trial,) = report.facts["trials"]
+    assert trial["decision"] in ("kept", "dropped", "unclear")
+    assert trial["remedies"] == [{"name": "pretrain", "options": {"epochs": 3, "pretraining_epochs": 2}}]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
+from duiqi.core.task import Task
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Plan:
     `training`: settings of the one training loop (`epochs`, `learning_rate`, …).
     `finish`: functions `(model, rows) -> {"temperature": …}` that change how scores become answers, not the weights:
     values of a bundle's `calibration`. They run after training, one after the other, on rows that were not trained on.
+    `first`: a plan to carry out before this one, from the same start, such as pre-training. `task`: what is trained
+    for, where it is not the task of the case.
     `remedies` are the names and options of the remedies in it, for the lineage.
     """
 
@@ -29,6 +32,8 @@ class Plan:
     scope: Any = None
     training: Mapping[str, Any] = field(default_factory=dict)
     restart: bool = False
+    first: Plan | None = None
+    task: Task | None = None
     finish: tuple[Callable[[Any, Dataset], Mapping[str, Any]], ...] = ()
     remedies: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
@@ -44,6 +49,8 @@ class Plan:
             scope=self._one("scope", other),
             training={**self.training, **self._unless_clashing(other)},
             restart=self.restart or other.restart,
+            first=self._one("first", other),
+            task=self._one("task", other),
             finish=self.finish + other.finish,
             remedies=self.remedies + other.remedies,
         )

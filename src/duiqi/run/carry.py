@@ -39,8 +39,9 @@ class Bench:
             return 1.0
         from duiqi.model.fit import forecast
 
-        train = plan.data(self.train) if plan.data else self.train
-        return float(forecast(self._start(plan, bundle), train, task=self.task, **_settings(plan)).seconds)
+        start, train = self._start(plan, bundle), self._rows(plan)
+        before = self.forecast(plan.first, start) if plan.first else 0.0
+        return before + forecast(start, train, task=plan.task or self.task, **_settings(plan)).seconds
 
     def carry_out(self, plan: Plan, bundle: Bundle, name: str, findings: tuple[Finding, ...] = ()) -> Bundle:
         """The bundle that the plan makes of another one; a finished one is taken from the workshop."""
@@ -62,15 +63,17 @@ class Bench:
             return bundle
         if (place / "duiqi.json").is_file():
             return find(str(place))
-        train = plan.data(self.train) if plan.data else self.train
+        start = self._start(plan, bundle)
+        if plan.first is not None:
+            start = self._trained(plan.first, start, f"{name}.first", self.shop.place(f"{name}.first"), findings)
 
         def progress(done: int, total: int, facts: Mapping[str, Any]) -> None:
             self.table.progress(f"fit {name}", done, total, facts)
 
         return fit(
-            self._start(plan, bundle),
-            train,
-            task=self.task,
+            start,
+            self._rows(plan),
+            task=plan.task or self.task,
             out=place,
             step=self._step(plan, findings, {"trained": self._keys(self.train, "train")}),
             seed=derive(self.table.seed, "fit", name) % 2**31,
@@ -78,6 +81,9 @@ class Bench:
             progress=progress,
             **_settings(plan),
         )
+
+    def _rows(self, plan: Plan) -> Dataset:
+        return plan.data(self.train) if plan.data else self.train
 
     def _start(self, plan: Plan, bundle: Bundle) -> Bundle:
         return self.origin if plan.restart and self.origin is not None else bundle

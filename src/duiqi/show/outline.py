@@ -776,9 +776,11 @@ class Outline:
         )
 
     def _trial_why(self, why: str) -> str:
-        code, _, metric = why.partition(":")
-        if code == "worse" and metric:
-            return self.words.say("why.worse_on", metric=self.words.metric(metric))
+        code, _, said = why.partition(":")
+        if code == "worse" and said:
+            return self.words.say("why.worse_on", metric=self.words.metric(said))
+        if code == "raised" and said:
+            return self.words.say("why.raised_with", error=said)
         return self.words.name("why", why) if why else ""
 
     def finding_code(self, title: str) -> str:
