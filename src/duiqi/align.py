@@ -89,7 +89,10 @@ def align_table(
         bench, before, opened, with_=with_, budget=budget, reserve=reserve, most_trials=most_trials, among=among
     )
     proof = prove_models(table, opened, repaired.model, test)
-    return joined(repaired, proof, notes), repaired, shop
+    report = joined(repaired, proof, notes).with_facts(given=model)
+    if origin is not None and report.facts["before"]:  # its folder goes with the workshop
+        report = report.with_facts(before={**report.facts["before"], "path": model, "plainly_trained": True})
+    return report, repaired, shop
 
 
 def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle, tuple[Mapping[str, Any], ...]]:

@@ -96,6 +96,15 @@ def test_where_rows_are_too_few_it_says_how_many_would_do():
     assert "3,000 行" in step.sentence
 
 
+def test_an_alignment_that_is_unclear_is_run_again_on_the_model_that_was_given():
+    report = samples.align()
+    report["verdict"], report["given"] = "unclear", "default"
+    report["before"] |= {"path": "default", "plainly_trained": True}
+    outline = Outline(report, lang="en")
+    assert outline.steps[0].command == "duiqi align default more-rows.csv"
+    assert outline.subject.endswith(" · compared with plain training")
+
+
 def test_lengths_are_characters_where_the_rows_are_chinese():
     for data, words in (("en", "at least 20 words"), ("zh", "at least 20 characters")):
         report = samples.diagnose(data)

@@ -133,8 +133,12 @@ def test_pretraining_comes_before_the_labels_are_learned_again(body, rows_csv, t
         body, rows_csv, with_=["pretrain"], options={"pretrain": {"pretraining_epochs": 2}}, out=tmp_path / "out",
         threads=1,
     )  # fmt: skip
+    assert report.facts["given"] == str(body)
     (trial,) = report.facts["trials"]
     assert trial["decision"] in ("kept", "dropped", "unclear")
+    if trial["decision"] == "kept":
+        assert report.facts["before"]["plainly_trained"]
+        assert report.facts["before"]["path"] == str(body)
     assert trial["remedies"] == [{"name": "pretrain", "options": {"epochs": 3, "pretraining_epochs": 2}}]
 
 

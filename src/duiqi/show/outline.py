@@ -207,7 +207,9 @@ class Outline:
         if is_number(rows):
             parts.append(self.words.say("page.split_rows", n=rows, split=split) if split
                          else self.words.say("page.rows_of", n=rows))  # fmt: skip
-        if self.table("before").get("name"):
+        if self.table("before").get("plainly_trained"):
+            parts.append(self.words.say("page.from_plain"))
+        elif self.table("before").get("name"):
             parts.append(self.words.say("page.from_before", before=self.table("before")["name"]))
         return " · ".join(parts)
 
@@ -710,7 +712,8 @@ class Outline:
         numbers = [int(each) for each in needed if each is not None and is_number(each)]
         model = self._model_word()
         before = shlex.quote(str(self.table("before").get("path") or self.table("before").get("name") or "BEFORE"))
-        sides = {"prove": f"prove {before} {model}", "align": f"align {before}"}
+        given = shlex.quote(str(self.report.get("given") or self.model_name))
+        sides = {"prove": f"prove {before} {model}", "align": f"align {given}"}
         command = f"duiqi {sides.get(self.verb, f'diagnose {model}')} {self._rows_word('more-rows.csv')}"
         if numbers:
             return Step(self.words.say("next.more_rows", n=max(numbers)), command)
