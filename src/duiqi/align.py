@@ -131,10 +131,10 @@ def _labels(table: Table, bundle: Bundle) -> tuple[str, ...]:
     from duiqi.data.read import check_labels, require_labels
     from duiqi.model.open import labels_of
 
-    train = table.part("train")
-    require_labels(train)
-    check_labels(train, [part for name, part in table.parts.items() if name != "train"])
-    given = sorted(set(map(str, train.values("label"))))
+    train, task = table.part("train"), table.task_for(())
+    require_labels(train, task.row_labels, least=1 if task.unit == "word" else 2)
+    check_labels(train, [part for name, part in table.parts.items() if name != "train"], task.row_labels)
+    given = task.find_labels(train)
     known = labels_of(bundle)
     if known and not set(given) <= set(known):
         extra = sorted(set(given) - set(known))

@@ -16,6 +16,7 @@ from duiqi.core.measure import Change, Floats, Measure, critical
 from duiqi.core.part import Part
 from duiqi.core.plan import Plan, chained
 from duiqi.core.report import Finding, Report
+from duiqi.core.task import Task
 from duiqi.diagnose import diagnose_case
 from duiqi.run.carry import Bench
 from duiqi.run.table import Settings, Source, Table, lay, provenance
@@ -85,7 +86,7 @@ class Repaired:
 
     def to_report(self) -> Report:
         """The diagnosis with the status of each finding and the trials."""
-        report = with_statuses(self.found, self.first, self.last)
+        report = with_statuses(self.model.task, self.found, self.first, self.last)
         run = [trial for trial in self.trials if trial.decision != "skipped"]
         return report.with_facts(trials=[trial.to_json() for trial in self.trials], chosen_among=len(run))
 
@@ -191,7 +192,7 @@ def _try(
         return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
     model = table.open(bundle)
     report = _examine(table, case.with_predictor(model))
-    trial = judge_trial(proposal, state.last, report, state.trials)
+    trial = judge_trial(case.task, proposal, state.last, report, state.trials)
     trial = replace(trial, forecast=forecast, seconds=shop.say(f"took:{number}", round(shop.seconds() - begun, 1)))
     shop.mark(f"trial {number}")
     shop.say(f"decision:{number}", trial.decision)
@@ -272,19 +273,19 @@ def _examine(table: Table, case: Case) -> Report:
     return examine(case, table.orders(case), gates=table.gates)
 
 
-def judge_trial(proposal: Proposal, before: Report, after: Report, earlier: Sequence[Trial]) -> Trial:
+def judge_trial(task: Task, proposal: Proposal, before: Report, after: Report, earlier: Sequence[Trial]) -> Trial:
     """Kept: a target proven better, nothing proven worse. Dropped: something worse. Unclear: neither can be told.
 
     Targets are corrected by max-T over the targets of all trials so far on these rows (STATISTICS, section 5), guards
     among themselves.
     """
-    found = [change for finding in proposal.findings if (change := _target(finding, before, after))]
+    found = [change for finding in proposal.findings if (change := _target(task, finding, before, after))]
     targets = tuple({(c.after.name, c.after.digest): c for c in found}.values())
     if not targets:
-        targets = tuple(_pairs(before, after, lambda m: m.name == "accuracy" and m.slice.rule == "all"))
+        targets = tuple(_pairs(before, after, lambda m: m.name == task.primary and m.slice.rule == "all"))
     tried: list[Floats] = [change.draws for trial in earlier for change in trial.targets]
     factor = critical(tried + [change.draws for change in targets])
-    guards = _guards(before, after, confidence=proposal.sets_confidence)
+    guards = _guards(task, before, after, confidence=proposal.sets_confidence)
     guarding = critical([change.draws for change in guards])
     verdicts = [change.verdict(factor=factor) for change in targets]
     worse = [change for change in guards if change.verdict(factor=guarding) == "worse"]
@@ -297,7 +298,7 @@ def judge_trial(proposal: Proposal, before: Report, after: Report, earlier: Sequ
     return Trial(proposal, decision, why, targets, guards, factor)
 
 
-def _guards(before: Report, after: Report, *, confidence: bool) -> tuple[Change, ...]:
+def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> tuple[Change, ...]:
     """What must not get worse: how often the model is right, on all rows and on every slice, group and edit.
 
     Of a gap or difference its levels count, not their distance: a gap also grows when the stronger side gains more.
@@ -309,17 +310,17 @@ def _guards(before: Report, after: Report, *, confidence: bool) -> tuple[Change,
         if now.across is not None:
             levels = range(1 if now.across.reduce == "difference" else len(now.across.levels))
             changes += [now.level(at) - then.level(at) for at in levels]
-        elif confidence or now.metric.name in ("accuracy", "macro_f1"):
+        elif confidence or now.metric.name in (task.primary, task.row_metric, "macro_f1"):
             changes.append(change)
     return tuple({(each.after.name, each.after.digest): each for each in changes}.values())
 
 
-def _target(finding: Finding, before: Report, after: Report) -> Change | None:
-    """The change a finding asks for: accuracy on its slice, or its own measure where it is about all rows."""
+def _target(task: Task, finding: Finding, before: Report, after: Report) -> Change | None:
+    """The change a finding asks for: of the rows right in its slice, or of its own measure where it is about all."""
 
     def meant(measure: Measure) -> bool:
         if finding.slice.where:
-            return measure.name == "accuracy" and measure.slice.rule == finding.slice.rule
+            return measure.name == task.row_metric and measure.slice.rule == finding.slice.rule
         wanted = finding.ruling.measure
         return (measure.name, measure.slice.rule) == (wanted.name, wanted.slice.rule)
 
@@ -331,13 +332,13 @@ def _pairs(before: Report, after: Report, meant: Any) -> list[Change]:
     return [now - then for now, then in pairs if then is not None]
 
 
-def with_statuses(found: Report, first: Report, last: Report) -> Report:
+def with_statuses(task: Task, found: Report, first: Report, last: Report) -> Report:
     """The diagnosis with the status of each finding: "repaired" (its gate no longer fails and the change is proven),
     "improved" (proven, but the gate still fails), "remaining" or "unclear"."""
     still = {finding.title for finding in last.findings}
 
     def status(finding: Finding) -> str:
-        change = _target(finding, first, last)
+        change = _target(task, finding, first, last)
         better = change is not None and change.verdict() == "better"
         if finding.title in still:
             return "improved" if better else "remaining"

@@ -26,7 +26,7 @@ from duiqi.core.part import Catalogue, Part
 from duiqi.core.plan import Plan
 from duiqi.core.seed import generator
 from duiqi.core.task import Task
-from duiqi.data.simulated import simulated_case
+from duiqi.data.simulated import simulated_case, tagged_case
 
 TEXTS = (
     "The kettle works well, from the first day.", "it broke at once", "", "x", "房间很干净，早餐也不错。",
@@ -52,14 +52,16 @@ def _declared(part: Part) -> None:
 
 
 def _metric(part: Part, seeds: int) -> None:
-    case = simulated_case(np.random.default_rng(0), rows=240)
+    tagged = "model.tags" in part.needs
+    case = (tagged_case if tagged else simulated_case)(np.random.default_rng(0), rows=240)
     rows = part(case.truth, case.guess)
     assert rows.shape[0] == len(case.data), f"{part.name}: expected one row of statistics for each row of data"
     halves = [np.arange(len(case.data)) % 2 == side for side in (0, 1)]
     totals, sums = accumulate(rows, [None, *halves], Weights(case.data.draw_keys, draws=50))
     assert np.array_equal(totals[0], totals[1] + totals[2]), f"{part.name}: statistics of two halves must add up"
     order = np.random.default_rng(1).permutation(len(case.data))
-    turned = part(case.truth[order], case.guess.take(order))
+    truth = [case.truth[i] for i in order] if tagged else case.truth[order]
+    turned = part(truth, case.guess.take(order))
     assert abs(turned - rows[order]).sum() < 1e-9, f"{part.name}: statistics depend on the order of rows"
     value = part.hooks["finish"](totals[0])
     assert np.all(np.isfinite(value)), f"{part.name}: not finite on ordinary rows"

@@ -43,7 +43,7 @@ def judged(table, after, *, earlier=()):
     before = examine(case, orders(case, only=PROBES))
     findings = tuple(f for f in found.findings if f.slice.rule == SOUTH.rule)
     proposal = Proposal((case.catalogue.find("remedy", "reweight"),), findings, Plan(training={"epochs": 1}))
-    return judge_trial(proposal, before, examine(after, orders(after, only=PROBES)), earlier)
+    return judge_trial(case.task, proposal, before, examine(after, orders(after, only=PROBES)), earlier)
 
 
 def test_the_weak_group_is_found(table):

@@ -15,8 +15,43 @@ from duiqi.core.measure import Across, Measure, Weights, accumulate, accumulate_
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.slice import ALL, Slice
+from duiqi.core.task import Task
 
 T = TypeVar("T")
+
+
+def rights(truth: Any, guess: Predictions) -> NDArray[np.bool_]:
+    """Which rows were answered right as a whole, bool[n]."""
+    if isinstance(truth, np.ndarray):
+        return np.asarray(guess.label == truth)
+    return np.array([np.array_equal(a, b) for a, b in zip(truth, guess.answers, strict=True)], dtype=bool)
+
+
+def confidences(guess: Predictions) -> NDArray[np.float64]:
+    """The largest probability of every row, float[n]; of tags, the mean over the words."""
+    if isinstance(guess["probs"], np.ndarray):
+        return guess.probs.max(axis=1)
+    return np.array([each.max(axis=1).mean() if len(each) else 1.0 for each in guess["probs"]])
+
+
+def as_words(truth: Sequence[NDArray[np.int64]], guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
+    """Tags of all words one after the other, and the answers to them as one class each."""
+    flat = np.concatenate(list(truth))
+    columns = {"label": np.concatenate(list(guess["tags"]))}
+    if "probs" in guess.columns:
+        columns["probs"] = np.concatenate(list(guess["probs"]))
+    return flat, Predictions(np.empty(len(flat), dtype="U1"), columns)
+
+
+def by_row(statistics: Any, lengths: Sequence[int]) -> Any:
+    """Statistics of words float[w, s] summed over each row: float[n, s]."""
+    from scipy.sparse import csr_array
+
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    adding = csr_array((np.ones(ends[-1]), np.arange(ends[-1]), ends), shape=(len(lengths), int(ends[-1])))
+    return adding @ statistics
+
+
 Asked = tuple[str, Mapping[str, Any]]  # a metric's name and its options
 
 
@@ -69,16 +104,34 @@ class Case:
     @cached_property
     def guess(self) -> Predictions:
         """The model's answers to the base rows; predicted once."""
-        return self.predictor.predict(self.data, [self.predictor.task.output])
+        return self.answers_to(self.data)
+
+    def answers_to(self, data: Dataset) -> Predictions:
+        """The model's answers to other rows, such as edited ones."""
+        return self.predictor.predict(data, [each for each in self.task.outputs if each in self.predictor.offers])
+
+    @property
+    def task(self) -> Task:
+        return self.predictor.task
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return self.predictor.task.labels
+        return self.task.labels
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
-        """Which rows were answered right, for tasks with one class a row."""
-        return np.asarray(self.guess.label == self.truth)
+        """Which rows were answered right as a whole."""
+        return rights(self.truth, self.guess)
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float64]:
+        """How sure the model is of each row, float[n]: of tags, the mean over the words."""
+        return confidences(self.guess)
+
+    @cached_property
+    def parts(self) -> tuple[NDArray[np.int64], Predictions]:
+        """Truths and answers of what has one class each: the rows, or of a task with a tag a word their words."""
+        return (self.truth, self.guess) if self.task.unit == "row" else as_words(self.truth, self.guess)
 
     @cached_property
     def _weights(self) -> Weights:
@@ -130,9 +183,12 @@ class Case:
         )
 
     def versus(self, metric: str, other: Predictions, *, by: str, guess: Predictions | None = None,
-               **options: Any) -> Measure:  # fmt: skip
-        """A metric of this model's answers minus that of other answers to the same rows (a floor, an edit)."""
-        part, mine = self._rows(metric, guess, options)
+               truth: Any = None, **options: Any) -> Measure:  # fmt: skip
+        """A metric of this model's answers minus that of other answers to the same rows (a floor, an edit).
+
+        `truth` is what `guess` is held against, where an edit has moved the truths along.
+        """
+        part, mine = self._rows(metric, guess, options, truth)
         _, theirs = self._rows(metric, other, options)
         (total, sums), (other_total, other_sums) = accumulate_all([mine, theirs], [None], self._weights)
         about = self._about(None)
@@ -145,9 +201,16 @@ class Case:
             **about,
         )
 
-    def _rows(self, metric: str, guess: Predictions | None, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    def _rows(
+        self, metric: str, guess: Predictions | None, options: Mapping[str, Any], truth: Any = None
+    ) -> tuple[Any, Any]:
+        """The metric and its statistics of every row. A metric of one class a row is taken over words where they have
+        the classes, and summed by row."""
         part = self.catalogue.find("metric", metric)
-        return part, part(self.truth, self.guess if guess is None else guess, **options)
+        truth, guess = self.truth if truth is None else truth, self.guess if guess is None else guess
+        if self.task.unit == "row" or part.facts.get("level") == "row":
+            return part, part(truth, guess, **options)
+        return part, by_row(part(*as_words(truth, guess), **options), [len(each) for each in truth])
 
     def _about(self, mask: NDArray[np.bool_] | None) -> dict[str, Any]:
         """What a measure says of the rows it was taken on."""

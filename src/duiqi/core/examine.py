@@ -18,6 +18,7 @@ from duiqi.core.measure import Measure
 from duiqi.core.part import Part
 from duiqi.core.report import Finding, Report
 from duiqi.core.slice import ALL, Slice
+from duiqi.core.task import Task
 
 MOST_EVIDENCE = 5
 MOST_IDS = 200
@@ -68,7 +69,7 @@ def examine(
         measures += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Measure)]
         exhibits += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Exhibit)]
     kinds = {order.probe.name: str(order.probe.kind) for order in probes}
-    rulings = judge(hold(measures, probes, gates, against))
+    rulings = judge(hold(case.task, measures, probes, gates, against))
     return Report(
         verb=verb,
         seed=case.seed,
@@ -82,7 +83,7 @@ def examine(
 
 
 def hold(
-    measures: Sequence[Measure], probes: Sequence[Order], gates: Sequence[Gate], against: Report | None
+    task: Task, measures: Sequence[Measure], probes: Sequence[Order], gates: Sequence[Gate], against: Report | None
 ) -> list[Held]:
     """Every gate with every measure it speaks of; the user's gates stand in for the defaults on the same measure."""
     held = []
@@ -90,7 +91,8 @@ def hold(
         if measure.metric.facts.get("shape"):
             continue
         own = [gate for gate in gates if gate.speaks_of(measure)]
-        default = [gate for order in probes if order.probe.name == measure.probe for gate in order.probe.gates]
+        declared = [gate for order in probes if order.probe.name == measure.probe for gate in order.probe.gates]
+        default = [gate.for_task(task) for gate in declared]
         before = against.find(measure) if against else None
         for gate in own or [gate for gate in default if gate.speaks_of(measure)]:
             held.append(gate.hold(measure, before))
@@ -157,20 +159,20 @@ def _distance(ruling: Ruling) -> float:
 
 
 def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dict[str, Any]]:
-    """Rows of a slice that were answered wrong, the most confident first."""
+    """Rows of a slice that were answered wrong, the most confident first; of tags, by the mean over their words."""
     if not (case.has("model.probs") and case.has("data.label")):
         return []
     inside = case.mask(slice) if slice is not ALL and slice.where else np.ones(len(case.data), dtype=bool)
-    confidence = case.guess.probs.max(axis=1)
+    confidence = case.confidence
     wrong = np.flatnonzero(inside & ~case.right)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    labels = case.labels
+    spell = case.task.spell
     return [
         {
             "row_id": str(case.data.row_ids[i]),
             "text": case.data.texts[i],
-            "label": labels[case.truth[i]],
-            "answer": labels[case.guess.label[i]],
+            "label": spell(case.truth[i]),
+            "answer": spell(case.guess.answers[i]),
             "confidence": round(float(confidence[i]), 4),
         }
         for i in chosen

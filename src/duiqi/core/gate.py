@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from duiqi.core.errors import OptionError
 from duiqi.core.measure import FEWEST_ROWS, Change, Interval, Measure, critical
+from duiqi.core.task import Task
 
 MOST_ROWS = 1_000_000
 
@@ -43,6 +44,10 @@ class Gate:
     def speaks_of(self, measure: Measure) -> bool:
         """Whether it bounds this measure."""
         return self.measure in (measure.name, measure.base) and self.slice in (None, measure.slice.rule)
+
+    def for_task(self, task: Task) -> Gate:
+        """The gate with the measures of a task in the place of `{primary}` and `{row_metric}`."""
+        return replace(self, measure=self.measure.format(primary=task.primary, row_metric=task.row_metric))
 
     def hold(self, measure: Measure, before: Measure | None) -> Held | None:
         """The gate held against a measure; `None` where it asks for a measure before and there is none."""

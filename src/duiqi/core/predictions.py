@@ -22,6 +22,7 @@ class Predictions:
 
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `spans` list of (text, start, score)
     · `text` list of str · `scores` float[n] · `loglik` float[n], natural log · `embedding` float[n, d].
+    Of tags, `probs` is a list of float[words, k].
     """
 
     row_ids: NDArray[np.str_]
@@ -45,8 +46,14 @@ class Predictions:
 
     @cached_property
     def label(self) -> NDArray[np.int64]:
-        """The most probable class of every row, int[n]."""
-        return self.probs.argmax(axis=1)
+        """The class answered in every row, int[n]: the most probable one, where none is given as `label`."""
+        return np.asarray(self.columns["label"]) if "label" in self.columns else self.probs.argmax(axis=1)
+
+    @property
+    def answers(self) -> Any:
+        """What was answered, in the form of a truth: arrays of tags, or classes."""
+        tags = self.columns.get("tags")
+        return self.label if tags is None else tags
 
     def take(self, rows: NDArray[Any]) -> Predictions:
         """The answers at the given positions or where a mask is true."""

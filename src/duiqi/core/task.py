@@ -15,7 +15,7 @@ Checked against the tasks to come:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,11 @@ class Task:
 
     `read_truth(data)` gives the truths aligned to the rows, in the form that the metrics of this task read.
     `options` are the keyword arguments the part was called with: with `name` they make the same task again.
+    `row_labels(data)` gives the labels of every row, and `spell(answer)` a truth or answer in words.
+
+    `primary` is what the model is chosen by. Where an answer has parts, `row_metric` says how many rows are right as a
+    whole, and `unit` is "word": metrics of one class a row are then taken over words and summed by row. `classes` are
+    what `by_class`, three metrics with an option `label`, are given for (precision, recall and F1).
     """
 
     name: str
@@ -39,6 +44,21 @@ class Task:
     read_truth: Callable[[Dataset], Any]
     labels: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    row_labels: Callable[[Dataset], Sequence[Iterable[str]]] = lambda data: ()
+    spell: Callable[[Any], str] = str
+    row_metric: str = "accuracy"
+    unit: str = "row"
+    classes: tuple[str, ...] = ()
+    by_class: tuple[str, str, str] = ("precision", "recall", "macro_f1")
+
+    def find_labels(self, data: Dataset) -> tuple[str, ...]:
+        """The labels that occur, sorted."""
+        return tuple(sorted({label for row in self.row_labels(data) for label in row}))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a predictor is asked for: the answer and, where it is something else, the confidence in its parts."""
+        return (self.output,) if self.unit == "row" else (self.output, "probs")
 
     def to_json(self) -> dict[str, Any]:
         """Name and options: enough for `catalogue.task(name, **options)` to make it again."""

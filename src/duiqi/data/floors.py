@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,17 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions
 from duiqi.core.slice import is_cjk
+from duiqi.core.task import Task
+
+
+def floors(task: Task, train: Dataset, data: Dataset) -> Mapping[str, Predictions]:
+    """The floors that make sense for a task, by name."""
+    truth = task.read_truth(train)
+    if task.unit == "word":
+        outside = [np.zeros(len(words), dtype=np.int64) for words in data.values("tokens")]
+        return {"majority": Predictions(data.row_ids, {"tags": outside}), "lookup": lookup(train, truth, data)}
+    classes = len(task.labels)
+    return {"majority": majority(truth, data, classes), "tfidf": tfidf(train, truth, data, classes)}
 
 
 def majority(train: NDArray[np.int64], data: Dataset, classes: int) -> Predictions:
@@ -45,3 +58,14 @@ def tfidf(train: Dataset, truth: NDArray[np.int64], data: Dataset, classes: int)
 def share_of(labels: Sequence[str], truth: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of each class among the truths, float[k]."""
     return np.bincount(truth, minlength=len(labels)) / max(len(truth), 1)
+
+
+def lookup(train: Dataset, truth: Sequence[NDArray[Any]], data: Dataset) -> Predictions:
+    """The tag that each word had most often in training, outside where it never came: what reads no context."""
+    counts: dict[str, Counter[int]] = {}
+    for words, tags in zip(train.values("tokens"), truth, strict=True):
+        for word, tag in zip(words, tags.tolist(), strict=True):
+            counts.setdefault(word, Counter())[tag] += 1
+    known = {word: count.most_common(1)[0][0] for word, count in counts.items()}
+    said = [np.array([known.get(word, 0) for word in words], dtype=np.int64) for words in data.values("tokens")]
+    return Predictions(data.row_ids, {"tags": said})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,22 +57,30 @@ def read(
     return build(raws, schema, notes)
 
 
-def require_labels(dataset: Dataset) -> None:
-    """Raise a `DataError` unless the rows have labels of at least two kinds, as training needs."""
-    labels = Counter(map(str, dataset.values("label")))
-    if len(labels) < 2:
+RowLabels = Callable[[Dataset], Sequence[Iterable[str]]]  # the labels of every row
+
+
+def one_label(data: Dataset) -> list[tuple[str]]:
+    """The one label that each row has."""
+    return [(str(value),) for value in data.values("label")]
+
+
+def require_labels(dataset: Dataset, row_labels: RowLabels = one_label, *, least: int = 2) -> None:
+    """Raise a `DataError` unless the rows have labels of at least so many kinds, as training needs."""
+    labels = {label for row in row_labels(dataset) for label in row}
+    if len(labels) < least:
         raise DataError(
-            f"expected at least two different labels in {dataset.name}, given only "
-            f"'{next(iter(labels), '')}' in {len(dataset)} rows",
+            f"expected at least {'two different labels' if least == 2 else 'one span'} in {dataset.name}, given only "
+            f"'{next(iter(labels), 'O')}' in {len(dataset)} rows",
             hint=f"Is '{dataset.schema.label}' the label column? Name another with --label COLUMN, or add rows.",
         )
 
 
-def check_labels(train: Dataset, others: Iterable[Dataset]) -> None:
+def check_labels(train: Dataset, others: Iterable[Dataset], row_labels: RowLabels = one_label) -> None:
     """Raise a `DataError` where a label of other rows was never seen in train."""
-    known = set(map(str, train.values("label")))
+    known = {label for row in row_labels(train) for label in row}
     for other in others:
-        unseen = Counter(label for label in map(str, other.values("label")) if label not in known)
+        unseen = Counter(label for row in row_labels(other) for label in set(row) if label not in known)
         if unseen:
             first = min(unseen)
             shown = ", ".join(f"'{label}' ({count} rows)" for label, count in sorted(unseen.items())[:5])

@@ -14,6 +14,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.seed import hash64
+from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.task import Task
 
 LABELS = ("negative", "positive")
@@ -133,3 +134,45 @@ class Slipping:
         ]
         probs = np.where(np.array(slips)[:, None], answers.probs[:, ::-1], answers.probs)
         return answers.with_columns({"probs": probs})
+
+
+def tagged_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.1, **options: Any) -> Case:
+    """A case of sentences with spans of two types; a share `error` of the spans is lost, moved or mistaken."""
+    catalogue = Catalogue.installed()
+    task = catalogue.task("tag", labels=TYPES)
+    truth = [_sentence(rng) for _ in range(rows)]
+    words = [[f"{WORDS[tag]}{rng.integers(50)}" for tag in tags] for tags in truth]
+    names = tags_of(TYPES)
+    data = Dataset.of({"tokens": words, "label": [[names[tag] for tag in tags] for tags in truth]})
+    guess = [_mistaken(rng, tags, error) for tags in truth]
+    probs = [np.where(np.eye(len(names))[tags] > 0, 0.9, 0.1 / (len(names) - 1)) for tags in guess]
+    recorded = Recorded(task, Predictions(data.row_ids, {"tags": guess, "probs": probs}))
+    return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
+
+
+TYPES = ("person", "place")
+WORDS = ("word", "name", "surname", "town", "bridge")  # by tag: outside, a name, its rest, a place, its rest
+
+
+def _sentence(rng: np.random.Generator) -> NDArray[np.int64]:
+    tags: list[int] = []
+    while len(tags) < 4 or rng.random() < 0.8:
+        kind = rng.choice([-1, -1, 0, 1])
+        tags += [0] if kind < 0 else [2 * kind + 1, *[2 * kind + 2] * int(rng.integers(3))]
+    return np.array(tags, dtype=np.int64)
+
+
+def _mistaken(rng: np.random.Generator, tags: NDArray[np.int64], error: float) -> NDArray[np.int64]:
+    """The tags with some spans lost, cut short or of the other type."""
+    said = tags.copy()
+    spans = find_spans([tags])
+    for start, end in zip(spans.start, spans.end, strict=True):
+        if rng.random() < error:
+            how = rng.integers(3)
+            if how == 0:
+                said[start:end] = 0
+            elif how == 1:
+                said[end - 1] = 0
+            else:
+                said[start:end] = (said[start:end] - 1 + 2) % 4 + 1
+    return said

@@ -31,7 +31,7 @@ LEVEL = 0.03
 @probe(
     kind="blind_spot",
     needs=("model.probs", "data.label"),
-    gates=(Gate("accuracy_difference", at_least=0.0, slice=None),),
+    gates=(Gate("{row_metric}_difference", at_least=0.0, slice=None),),
     source="Westfall and Young, 1993, Resampling-Based Multiple Testing",
 )
 def blind_spots(
@@ -40,7 +40,7 @@ def blind_spots(
 ) -> Iterator[Measure | Exhibit]:  # fmt: skip
     """Slices of the data on which the model is wrong more often than on the rest, in words a person can check.
 
-    What: the accuracy in a slice minus that on the rest, for every slice where the gap is more than chance explains.
+    What: the share of rows right in a slice minus that on the rest, for every slice where chance does not explain it.
     Why: an average hides that all rows of one source, about one topic, or with a negation go wrong.
     How: up to `most_slices` slices are made from the rows alone (each value of a group column, words, runs of two to
     four Chinese characters, length, negation, numbers, and pairs of these) that hold at least `fewest_rows` rows and
@@ -75,7 +75,7 @@ def blind_spots(
 
 
 def row_errors(case: Case) -> NDArray[np.float64]:
-    """How wrong every row was answered, float[n]: 0 is right, 1 is wrong. The one place that knows the task."""
+    """How wrong every row was answered, float[n]: 0 is right, 1 is wrong."""
     return np.asarray(~case.right, dtype=np.float64)
 
 
@@ -94,10 +94,10 @@ def _make(data: Dataset, limits: dict[str, Any]) -> Candidates:
 
 
 def _difference(case: Case, slice: Slice) -> Measure:
-    """Accuracy in the slice minus accuracy on the rest."""
+    """The share of rows right in the slice minus that on the rest."""
     inside = case.mask(slice)
     levels = {"slice": inside, "rest": ~inside}
-    return case.across("accuracy", levels, by="slice", reduce="difference", slice=slice)
+    return case.across(case.task.row_metric, levels, by="slice", reduce="difference", slice=slice)
 
 
 def _simultaneous(value: float, hit: Hit) -> Interval:

@@ -34,11 +34,12 @@ def calibration(case: Case, *, bins: int = 10) -> Iterator[Measure | Exhibit]:
 
 
 def _reliability(case: Case, bins: int) -> Exhibit:
-    confidence = case.guess.probs.max(axis=1)
+    truth, guess = case.parts
+    confidence, hits = guess.probs.max(axis=1), guess.label == truth
     order = np.argsort(confidence, kind="stable")
     points = []
     for rows in np.array_split(order, max(1, min(bins, len(order) // 20))):
-        right, n = int(case.right[rows].sum()), len(rows)
+        right, n = int(hits[rows].sum()), len(rows)
         low, high = _jeffreys(right, n)
         points.append([float(confidence[rows].mean()), right / n, low, high, n])
     series = [{"name": "model", "points": points}]

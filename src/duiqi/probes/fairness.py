@@ -23,23 +23,23 @@ Levels = dict[str, NDArray[np.bool_]]
 @probe(
     kind="unfairness",
     needs=("model.probs", "data.label", "data.groups"),
-    gates=(Gate("accuracy_gap", at_most=0.05),),
+    gates=(Gate("{primary}_gap", at_most=0.05),),
     source="Hardt, Price & Srebro, 2016, Equality of opportunity in supervised learning, NeurIPS; "
     "intervals: Romano & Wolf, 2005, Econometrica",
 )
-def fairness(
-    case: Case, *, metrics: tuple[str, ...] = ("accuracy",), crossings: bool = True
-) -> Iterator[Measure | Exhibit]:
+def fairness(case: Case, *, metrics: tuple[str, ...] = (), crossings: bool = True) -> Iterator[Measure | Exhibit]:
     """How far apart the groups are, for every group column and every pair of them.
 
-    For each metric in `metrics` the largest gap between two groups and the value of the worst group. Largest gaps are
-    too large by nature: eight groups that are equally well served show a gap of six points by chance. So intervals
-    hold for all pairs of groups at once (max-T), and a debiased gap stands beside the plain one.
+    For each metric in `metrics` (none: what the task is chosen by) the largest gap between two groups and the value of
+    the worst group. Largest gaps are too large by nature: eight groups that are equally well served show a gap of six
+    points by chance. So intervals hold for all pairs of groups at once (max-T), and a debiased gap stands beside the
+    plain one.
 
     Groups below 30 rows are shown, drawn towards the mean, and take no part in the gap. Misleads where groups differ
     in how hard their rows are: a gap is a question, not yet an accusation.
     Treated by reweighting, by more rows of the weak group, by correcting its labels.
     """
+    metrics = metrics or (case.task.primary,)
     for columns in _crossings(case, crossings):
         levels = _levels(case, columns)
         large = {name: mask for name, mask in levels.items() if mask.sum() >= SMALL_GROUP}

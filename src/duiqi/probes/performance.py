@@ -11,7 +11,8 @@ from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
 from duiqi.core.slice import ALL
-from duiqi.data.floors import majority, tfidf
+from duiqi.core.spans import OUTSIDE
+from duiqi.data.floors import floors
 from duiqi.data.simulated import simulated_case
 
 MOST_CLASSES = 60
@@ -21,17 +22,19 @@ MOST_CLASSES = 60
     kind="task_fit",
     needs=("model.probs", "data.label"),
     gates=(
-        Gate("accuracy_difference[majority]", at_least=0.0),
-        Gate("accuracy_difference[tfidf]", at_least=-0.01),
+        Gate("{primary}_difference[majority]", at_least=0.0),
+        Gate("{primary}_difference[tfidf]", at_least=-0.01),
+        Gate("{primary}_difference[lookup]", at_least=-0.01),
     ),
 )
 def performance(case: Case) -> Iterator[Measure | Exhibit]:
     """How good the answers are, and whether they beat what is cheap to have.
 
-    Every metric of the task on all rows and, for slices found earlier, accuracy on each of them. Two floors are fitted
-    on the training rows: always the larger class, and TF-IDF with logistic regression. The model must be proven better
-    than the first and no more than one point behind the second: a network that loses to word counts is not worth its
-    cost. Without training rows the floors are left out.
+    Every metric of the task on all rows and, for slices found earlier, the share of rows right in each of them. Two
+    floors are fitted on the training rows: always the larger class (of tags: none), and TF-IDF with logistic regression
+    (of tags: the one each word has most often). The model must be proven better than the first and no more than one
+    point behind the second: a network that loses to word counts is not worth its cost. Without training rows the floors
+    are left out.
 
     Misleads where dev and test rows look like the training rows but the rows to serve do not: see shift.
     Treated by fine-tuning.
@@ -39,11 +42,11 @@ def performance(case: Case) -> Iterator[Measure | Exhibit]:
     metrics = [name for name in case.predictor.task.metrics if name != "calibration_error"]
     yield from case.measures(metrics, [ALL])
     if case.slices:
-        yield from case.measures("accuracy", case.slices)
-    floors = _floors(case)
-    for name, floor in floors.items():
-        yield case.versus("accuracy", floor, by=name)
-    yield _floor_bars(case, floors)
+        yield from case.measures(case.task.row_metric, case.slices)
+    cheap = _floors(case)
+    for name, floor in cheap.items():
+        yield case.versus(case.task.primary, floor, by=name)
+    yield _floor_bars(case, cheap)
     yield _per_class(case)
     yield _confusion(case)
 
@@ -54,33 +57,28 @@ def _floors(case: Case) -> dict[str, Any]:
     train = case.train
 
     def fitted() -> dict[str, Any]:
-        truth = case.predictor.task.read_truth(train)
-        classes = len(case.labels)
-        return {
-            "majority": majority(truth, case.data, classes),
-            "tfidf": tfidf(train, truth, case.data, classes),
-        }
+        return dict(floors(case.task, train, case.data))
 
     return case.remember(f"floors:{train.fingerprint}:{case.data.fingerprint}", fitted)
 
 
-def _floor_bars(case: Case, floors: dict[str, Any]) -> Exhibit:
-    measures = {"model": case.measure("accuracy")}
-    measures |= {name: case.measure("accuracy", guess=guess) for name, guess in floors.items()}
+def _floor_bars(case: Case, cheap: dict[str, Any]) -> Exhibit:
+    metric = case.task.primary
+    measures = {"model": case.measure(metric)}
+    measures |= {name: case.measure(metric, guess=guess) for name, guess in cheap.items()}
     bars = [{"label": name, "value": m.value, **m.interval.to_json()} for name, m in measures.items()]
-    return Exhibit("bars", {"title": "floors", "x": "accuracy", "bars": bars})
+    return Exhibit("bars", {"title": "floors", "x": metric, "bars": bars})
 
 
 def _per_class(case: Case) -> Exhibit:
     """Precision, recall, F1 and support of every class that occurs, the weakest first where there are many."""
-    support = np.bincount(case.truth, minlength=len(case.labels))
-    present = np.flatnonzero(support)
-    names = ("precision", "recall", "macro_f1")
-    found = case.measures([(name, {"label": int(c)}) for c in present for name in names], [ALL])
-    cells = [{"value": m.value, **m.interval.to_json()} for m in found]
-    rows: list[list[Any]] = [
-        [case.labels[c], *cells[3 * i : 3 * i + 3], int(support[c])] for i, c in enumerate(present)
-    ]
+    classes, names = case.task.classes, case.task.by_class
+    found = case.measures([(name, {"label": c}) for c in range(len(classes)) for name in names], [ALL])
+    rows: list[list[Any]] = []
+    for name, at in zip(classes, range(0, len(found), 3), strict=True):
+        support = int(found[at].total[2])  # hits, answered, true
+        if support:
+            rows.append([name, *({"value": m.value, **m.interval.to_json()} for m in found[at : at + 3]), support])
     if len(rows) > 2:
         rows.sort(key=lambda row: row[3]["value"])
     columns = ["class", "precision", "recall", "f1", "support"]
@@ -88,9 +86,12 @@ def _per_class(case: Case) -> Exhibit:
 
 
 def _confusion(case: Case) -> Exhibit:
-    counts = np.zeros((len(case.labels),) * 2, dtype=int)
-    np.add.at(counts, (case.truth, case.guess.label), 1)
-    names = list(case.labels)
+    truth, guess = case.parts
+    names, answers = list(case.labels), guess.label
+    if case.task.unit == "word":  # words by the type of their span
+        names, truth, answers = [OUTSIDE, *names], (truth + 1) >> 1, (answers + 1) >> 1
+    counts = np.zeros((len(names),) * 2, dtype=int)
+    np.add.at(counts, (truth, answers), 1)
     return Exhibit("matrix", {"title": "confusion", "rows": names, "columns": names, "values": counts.tolist()})
 
 

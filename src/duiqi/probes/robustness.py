@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from duiqi.core.case import Case
+from duiqi.core.case import Case, confidences, rights
 from duiqi.core.edit import edit_dataset
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
@@ -21,7 +21,7 @@ MOST_EXAMPLES = 8
 @probe(
     kind="fragility",
     needs=("model.probs", "data.label", "data.text"),
-    gates=(Gate("accuracy_difference", at_least=-0.05),),
+    gates=(Gate("{primary}_difference", at_least=-0.05),),
     source="Ribeiro et al., 2020, Beyond accuracy: behavioral testing of NLP models with CheckList, ACL; "
     "Belinkov & Bisk, 2018, Synthetic and natural noise both break neural machine translation, ICLR",
 )
@@ -34,8 +34,9 @@ def robustness(
     """How many right answers are lost when the text is written a little differently.
 
     Every row is edited in a way that should not change the answer (`edits`: names of edits that preserve the label),
-    answered again, and compared with itself: the measure is the accuracy on edited rows minus that on the originals,
-    paired row by row. Edits are drawn from the seed and the row's id, so every model meets the same ones.
+    answered again, and compared with itself: the measure is what the task is chosen by (accuracy, or F1 of spans) on
+    edited rows minus that on the originals, paired row by row. Edits are drawn from the seed and the row's id, so every
+    model meets the same ones; tags move along with their words.
     `edit_options` maps an edit to its own options, such as `{"typos": {"rate": 0.2}}`.
 
     Misleads where an edit does change what a reader would say. Treated by augmenting training rows with such edits
@@ -43,17 +44,18 @@ def robustness(
     """
     parts = [case.catalogue.find("edit", name) for name in edits]
     flips: list[list[Any]] = []
-    bars = [_bar("original", case.measure("accuracy"))]
+    metric = case.task.primary
+    bars = [_bar("original", case.measure(metric))]
     for part in parts:
         edited = edit_dataset(
             case.data, part, seed=derive(case.seed, "robustness"), **(edit_options or {}).get(part.name, {})
         )
-        answers = case.predictor.predict(edited, ["probs"])
-        measure = case.versus("accuracy", case.guess, by=part.name, guess=answers)
+        answers, truth = case.answers_to(edited), case.task.read_truth(edited)
+        measure = case.versus(metric, case.guess, by=part.name, guess=answers, truth=truth)
         yield measure
-        bars.append(_bar(part.name, case.measure("accuracy", guess=answers)))
-        flips += _flips(case, edited.texts, answers, part.name)
-    yield Exhibit("bars", {"title": "fragility", "x": "accuracy", "bars": bars})
+        bars.append(_bar(part.name, measure.level(0)))
+        flips += _flips(case, edited.texts, answers, truth, part.name)
+    yield Exhibit("bars", {"title": "fragility", "x": metric, "bars": bars})
     if flips:
         columns = ["edit", "original", "edited", "label", "answer"]
         yield Exhibit("table", {"title": "flipped", "columns": columns, "rows": flips, "rows_of_data": True})
@@ -63,13 +65,12 @@ def _bar(label: str, measure: Measure) -> dict[str, Any]:
     return {"label": label, "value": measure.value, **measure.interval.to_json()}
 
 
-def _flips(case: Case, texts: list[str], answers: Predictions, name: str) -> list[list[Any]]:
+def _flips(case: Case, texts: list[str], answers: Predictions, truth: Any, name: str) -> list[list[Any]]:
     """Rows that were right and are wrong once edited, the surest first."""
-    lost = np.flatnonzero(case.right & (answers.label != case.truth))
-    surest = lost[np.argsort(-answers.probs.max(axis=1)[lost], kind="stable")][: MOST_EXAMPLES // 2]
-    return [
-        [name, case.data.texts[i], texts[i], case.labels[case.truth[i]], case.labels[answers.label[i]]] for i in surest
-    ]
+    lost = np.flatnonzero(case.right & ~rights(truth, answers))
+    surest = lost[np.argsort(-confidences(answers)[lost], kind="stable")][: MOST_EXAMPLES // 2]
+    spell = case.task.spell
+    return [[name, case.data.texts[i], texts[i], spell(truth[i]), spell(answers.answers[i])] for i in surest]
 
 
 @robustness.planted

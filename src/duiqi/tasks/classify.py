@@ -42,4 +42,7 @@ def classify(*, labels: tuple[str, ...] = ()) -> Task:
         read_truth=read_truth,
         labels=labels,
         options={"labels": labels},
+        row_labels=lambda data: [(str(value),) for value in data.values("label")],
+        spell=lambda answer: labels[int(answer)],
+        classes=labels,
     )
