@@ -120,7 +120,7 @@ def warmed(body, task, rows, weights=None):
     batch = collate(encoded, np.arange(len(rows)), model.tokenizer.pad_token_id, torch.device("cpu"))
     truth = model.head.targets(task, rows)
     with torch.no_grad():
-        model.head.warm(model.net, [batch], truth, np.ones(len(rows)) if weights is None else weights)
+        model.head.warm(model.net, [(batch, None)], truth, np.ones(len(rows)) if weights is None else weights)
         return model.net, model.head.raw(model.net, batch).log_softmax(dim=-1).numpy(), truth
 
 
@@ -159,7 +159,7 @@ def test_the_first_fit_of_many_classes_is_as_sure_as_that_of_two():
         truth = np.arange(512) % classes
         features = torch.tensor(centres[truth] + 0.3 * rng.normal(size=(512, 64)), dtype=torch.float32)
         net = Reads(64, classes)
-        SequenceClassification().warm(net, [{"features": features}], truth, np.ones(512))
+        SequenceClassification().warm(net, [({"features": features}, None)], truth, np.ones(512))
         said = net(features).logits.softmax(dim=-1).detach().numpy()
         return said[np.arange(512), truth].mean()
 

@@ -27,10 +27,10 @@ from duiqi.model.export import save
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type
 from duiqi.model.objective import Batch, Objective, likelihood
 from duiqi.model.open import Model, find, labels_of, open_model
-from duiqi.model.predict import forward
+from duiqi.model.predict import TOKENS_PER_BATCH
 from duiqi.model.quiet import quiet
 from duiqi.model.scope import Scope, full, set_modes
-from duiqi.model.tokens import Encoded, collate, encode, grouped, words_of
+from duiqi.model.tokens import Encoded, by_length, collate, encode, grouped, words_of
 
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
@@ -241,9 +241,9 @@ class Run:
     optimizer: Any
     accelerator: Any
     encoded: Encoded
-    targets: Tensor
+    targets: Any
     weights: Tensor
-    dev: tuple[Encoded, Tensor] | None
+    dev: tuple[Encoded, Any] | None
     number_type: str
     done: int = 0
     trail: list[float] = field(default_factory=list)
@@ -260,10 +260,10 @@ class Run:
             encoded = encode(model.tokenizer, head.inputs(job.data), limit, windows=False)
             dev = None
             if job.dev is not None:
-                targets = torch.from_numpy(head.targets(job.task, job.dev))
+                targets = head.targets(job.task, job.dev)
                 dev = (encode(model.tokenizer, head.inputs(job.dev), limit, windows=False), targets)
         number_type = _prepare(job, model, encoded, dev)
-        truth, weights = torch.from_numpy(head.targets(job.task, job.data)), _row_weights(job.data)
+        truth, weights = head.targets(job.task, job.data), _row_weights(job.data)
         if warm and model.seed is not None:
             _warm(job, model, encoded, truth, weights, number_type)
         accelerator = Accelerator(cpu=job.device == "cpu", mixed_precision="no")
@@ -357,14 +357,14 @@ class Run:
         """Rows as tensors."""
         device = torch.device(self.job.device)
         inputs = collate(self.encoded, which, self.model.tokenizer.pad_token_id, device)
-        at = torch.from_numpy(which)
+        words = words_of(self.encoded, which, device)
         return Batch(
             inputs,
-            self.targets[at].to(device),
-            self.weights[at].to(device),
+            self.model.head.align(self.targets, which, words).to(device),
+            self.weights[torch.from_numpy(which)].to(device),
             which,
             self.model.head,
-            words_of(self.encoded, which, device),
+            words,
             self.model.tokenizer.mask_token_id,
         )
 
@@ -387,12 +387,16 @@ class Run:
     def _dev_loss(self) -> float:
         assert self.dev is not None
         encoded, targets = self.dev
-        net = self.model.net
+        net, head, device = self.model.net, self.model.head, torch.device(self.job.device)
         net.eval()
-        with autocast(self.job.device, self.number_type):
-            raw = forward(net, self.model.head, encoded, self.model.tokenizer.pad_token_id)["raw"]
+        total = 0.0
+        with torch.inference_mode(), autocast(self.job.device, self.number_type):
+            for which in by_length(encoded.lengths, TOKENS_PER_BATCH):
+                inputs = collate(encoded, which, self.model.tokenizer.pad_token_id, device)
+                wanted = head.align(targets, which, words_of(encoded, which, device)).to(device)
+                total += float(head.losses(head.raw(net, inputs).float(), wanted).sum())
         set_modes(net)
-        return float(self.model.head.losses(torch.from_numpy(raw), targets).mean())
+        return total / len(encoded)
 
     def _is_over(self) -> bool:
         since = len(self.trail) - 1 - int(np.argmin(self.trail)) if self.trail else 0
@@ -441,7 +445,7 @@ class Run:
         return replace(self.model, net=net, bundle=replace(self.model.bundle, calibration={}, thresholds={}))
 
 
-def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Tensor] | None) -> str:
+def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Any] | None) -> str:
     """Set what moves, swap in fast kernels on a CPU, and settle the number type: the fast one, if it agrees."""
     net = model.net
     job.scope.apply(net)
@@ -460,7 +464,7 @@ def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Tenso
     return number_type
 
 
-def _warm(job: Job, model: Model, encoded: Encoded, truth: Tensor, weights: Tensor, number_type: str) -> None:
+def _warm(job: Job, model: Model, encoded: Encoded, truth: Any, weights: Tensor, number_type: str) -> None:
     """Fit a fresh head to the body as it is, on some rows drawn from the seed, before both move.
 
     Beside a head of random numbers the body first unlearns what it knew; on few and uneven rows it may end up giving
@@ -472,8 +476,11 @@ def _warm(job: Job, model: Model, encoded: Encoded, truth: Tensor, weights: Tens
     pad, size = model.tokenizer.pad_token_id, job.settings.batch_rows or 32
     model.net.eval()
     with torch.no_grad(), autocast(job.device, number_type):
-        batches = (collate(encoded, order[at : at + size], pad, _device(job)) for at in range(0, len(order), size))
-        model.head.warm(model.net, batches, truth[order].numpy(), weights[order].numpy())
+        parts = [order[at : at + size] for at in range(0, len(order), size)]
+        device = _device(job)
+        batches = ((collate(encoded, part, pad, device), words_of(encoded, part, device)) for part in parts)
+        chosen = truth[order] if isinstance(truth, np.ndarray) else [truth[i] for i in order]
+        model.head.warm(model.net, batches, chosen, weights[order].numpy())
     set_modes(model.net)
 
 
@@ -487,7 +494,7 @@ def _same_answers(job: Job, model: Model, sample: dict[str, Tensor], number_type
         for kind in ("float32", number_type):
             with autocast(job.device, kind):
                 raw = model.head.raw(model.net, sample)
-            answers.append(raw.softmax(dim=-1).double().cpu().numpy())
+            answers.append(raw.flatten(0, -2).softmax(dim=-1).double().cpu().numpy())
     return agree(*answers)
 
 

@@ -22,7 +22,7 @@ from duiqi.model.heads import Head
 from duiqi.model.kernels import pack, shorten
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type, same_label
 from duiqi.model.quiet import quiet
-from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, encode
+from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, encode, words_of
 
 TOKENS_PER_BATCH = 1024
 CHECKED = 64
@@ -131,12 +131,16 @@ def predict(
     number_type = choose(model, unique, dtype or model.number_type)
     answers = _answers(model, unique, kinds, number_type, progress)
     _note(model, data, answers[kinds[0]] if kinds else [], where)
-    columns: dict[str, NDArray[Any]] = {}
+    columns: dict[str, Any] = {}
     if "raw" in answers:
-        columns.update(model.head.outputs(_stack(answers["raw"], len(model.task.labels)), model.calibration))
+        columns.update(model.head.outputs([answer.raw for answer in answers["raw"]], model.task, model.calibration))
     if "embedding" in answers:
         columns["embedding"] = _stack(answers["embedding"], model.net.config.hidden_size)
-    return Predictions(data.row_ids, {name: columns[name][where] for name in outputs})
+    return Predictions(data.row_ids, {name: _at(columns[name], where) for name in outputs})
+
+
+def _at(column: Any, where: NDArray[np.int64]) -> Any:
+    return column[where] if isinstance(column, np.ndarray) else [column[i] for i in where]
 
 
 def _unique(inputs: Sequence[Input]) -> tuple[list[Input], NDArray[np.int64]]:
@@ -178,8 +182,9 @@ def _checked(model: Opened, inputs: Sequence[Input], fast: str) -> str:
 
 
 def _probs(model: Opened, answers: Sequence[Answer]) -> NDArray[np.float64]:
-    finished = model.head.outputs(_stack(answers, len(model.task.labels)), model.calibration)
-    return np.asarray(next(iter(finished.values())))
+    """Probabilities float[n, k] of rows, or of all their words."""
+    probs = model.head.outputs([answer.raw for answer in answers], model.task, model.calibration)["probs"]
+    return probs if isinstance(probs, np.ndarray) else np.concatenate(probs)
 
 
 def _answers(
@@ -208,16 +213,19 @@ def _run(
     raw = forward(net, model.head, encoded, model.tokenizer.pad_token_id, kinds, progress)
     starts = np.flatnonzero(np.diff(encoded.rows, prepend=-1))
     merge = {"raw": model.head.merge, "embedding": _mean_of_windows}
-    facts = _facts(model.tokenizer, encoded, starts)
+    facts, sizes = _facts(model.tokenizer, encoded, starts), [len(each) for each in inputs]
     return {
-        kind: [Answer(row, *fact) for row, fact in zip(merge[kind](raw[kind], starts), facts, strict=True)]
+        kind: [Answer(row, *fact) for row, fact in zip(merge[kind](raw[kind], starts, sizes), facts, strict=True)]
         for kind in kinds
     }
 
 
-def _mean_of_windows(vectors: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+def _mean_of_windows(
+    rows: Sequence[NDArray[np.float32]], starts: NDArray[np.int64], sizes: Sequence[int]
+) -> list[NDArray[np.float32]]:
+    vectors = np.stack(rows)
     counts = np.diff(np.append(starts, len(vectors)))
-    return (np.add.reduceat(vectors, starts, axis=0) / counts[:, None]).astype(np.float32)
+    return list((np.add.reduceat(vectors, starts, axis=0) / counts[:, None]).astype(np.float32))
 
 
 def _facts(tokenizer: Any, encoded: Encoded, starts: NDArray[np.int64]) -> list[tuple[int, int, int, bool]]:
@@ -258,22 +266,23 @@ def _engine(model: Opened, number_type: str, encoded: Encoded, *, whole: bool) -
 @torch.inference_mode()
 def forward(
     net: Any, head: Any, encoded: Encoded, pad: int, kinds: Sequence[str] = ("raw",), progress: Progress | None = None
-) -> dict[str, NDArray[np.float32]]:
-    """Raw answers and embeddings of all sequences, float32[m, …], in their order."""
+) -> dict[str, list[NDArray[np.float32]]]:
+    """Raw answers and embeddings of all sequences, one by one, in their order."""
     device = next(net.parameters()).device
     hidden: list[torch.Tensor] = []
     hook = net.base_model.register_forward_hook(lambda _module, _given, out: hidden.append(out[0]))
-    parts: dict[str, list[torch.Tensor]] = {kind: [] for kind in kinds}
+    parts: dict[str, list[NDArray[np.float32]]] = {kind: [] for kind in kinds}
     order: list[NDArray[np.int64]] = []
     done = 0
     try:
         for which in by_length(encoded.lengths, TOKENS_PER_BATCH):
             batch = collate(encoded, which, pad, device, multiple=PADDED_TO)
             raw = head.raw(net, batch)
-            made = {"raw": raw, "embedding": _mean_over_tokens(hidden.pop(), batch) if "embedding" in kinds else raw}
+            if "raw" in kinds:
+                parts["raw"] += head.rows(raw, words_of(encoded, which, device, multiple=PADDED_TO))
+            if "embedding" in kinds:
+                parts["embedding"] += list(_mean_over_tokens(hidden.pop(), batch).float().cpu().numpy())
             hidden.clear()
-            for kind in kinds:
-                parts[kind].append(made[kind].float().cpu())
             order.append(which)
             done += len(which)
             if progress is not None:
@@ -281,7 +290,7 @@ def forward(
     finally:
         hook.remove()
     back = np.argsort(np.concatenate(order), kind="stable")
-    return {kind: torch.cat(parts[kind]).numpy()[back] for kind in kinds}
+    return {kind: [parts[kind][i] for i in back] for kind in kinds}
 
 
 def _mean_over_tokens(states: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

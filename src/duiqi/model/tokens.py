@@ -178,12 +178,15 @@ def collate(
     return batch if device.type == "cpu" else {name: tensor.to(device) for name, tensor in batch.items()}
 
 
-def words_of(encoded: Encoded, which: NDArray[np.int64], device: torch.device) -> torch.Tensor | None:
+def words_of(
+    encoded: Encoded, which: NDArray[np.int64], device: torch.device, *, multiple: int = 1
+) -> torch.Tensor | None:
     """The word of every token of some sequences, int[n, t] padded like `collate`; `None` where words are not known."""
     if encoded.words is None:
         return None
     lengths = encoded.lengths[which]
-    filled = np.arange(int(lengths.max()))[None, :] < lengths[:, None]
+    width = -(-int(lengths.max()) // multiple) * multiple
+    filled = np.arange(width)[None, :] < lengths[:, None]
     words = np.full(filled.shape, NO_WORD, dtype=np.int64)
     words[filled] = encoded.words[_positions(encoded, which)]
     return torch.from_numpy(words).to(device)

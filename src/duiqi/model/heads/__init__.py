@@ -7,8 +7,11 @@ from duiqi.core.task import Task
 from duiqi.model.heads.head import Head, misfit
 from duiqi.model.heads.masked import MaskedLanguageModel
 from duiqi.model.heads.sequence import SequenceClassification
+from duiqi.model.heads.token import TokenClassification
 
-HEADS: dict[str, Head] = {head.name: head for head in (SequenceClassification(), MaskedLanguageModel())}
+HEADS: dict[str, Head] = {
+    head.name: head for head in (SequenceClassification(), TokenClassification(), MaskedLanguageModel())
+}
 
 
 def head_of(task: Task) -> Head:
@@ -21,4 +24,4 @@ def head_of(task: Task) -> Head:
     return HEADS[task.head]
 
 
-__all__ = ["HEADS", "Head", "MaskedLanguageModel", "SequenceClassification", "head_of", "misfit"]
+__all__ = ["HEADS", "Head", "MaskedLanguageModel", "SequenceClassification", "TokenClassification", "head_of", "misfit"]

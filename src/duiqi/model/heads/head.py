@@ -29,27 +29,45 @@ class Head(Protocol):
         """Bring the outputs of a saved head into the order of the task's labels."""
 
     def warm(
-        self, net: nn.Module, batches: Iterable[Mapping[str, Tensor]], targets: NDArray[Any], weights: Any
+        self,
+        net: nn.Module,
+        batches: Iterable[tuple[Mapping[str, Tensor], Tensor | None]],
+        targets: Any,
+        weights: NDArray[np.float32],
     ) -> None:
-        """Give a head drawn at random a first fit to what the body says of some rows, the body left as it is."""
+        """Give a head drawn at random a first fit to what the body says of some rows, the body left as it is.
+
+        `batches` are inputs and the words of their tokens, `targets` and `weights` those of the rows in that order.
+        """
 
     def inputs(self, data: Dataset) -> list[Input]:
         """What the tokenizer reads, one tuple of texts per row."""
 
-    def targets(self, task: Task, data: Dataset) -> NDArray[Any]:
-        """What the loss reads, one entry per row."""
+    def targets(self, task: Task, data: Dataset) -> Any:
+        """What is true of every row: an array or a list."""
+
+    def align(self, targets: Any, rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
+        """The targets of some rows as the loss reads them."""
 
     def raw(self, net: Callable[..., Any], inputs: Mapping[str, Tensor]) -> Tensor:
-        """The raw answer, float[n, k]."""
+        """The raw answer, float[n, k], or of every token float[n, t, k]."""
 
     def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood of the targets, float[n], in nats."""
 
-    def merge(self, raw: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
-        """One raw answer per input from those of its windows, which lie together and begin at `starts`."""
+    def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
+        """The raw answers one by one, without padding."""
 
-    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-        """Finished outputs of raw answers."""
+    def merge(
+        self, rows: Sequence[NDArray[np.float32]], starts: NDArray[np.int64], sizes: Sequence[int]
+    ) -> list[NDArray[np.float32]]:
+        """One answer per input from those of its windows, which lie together and begin at `starts`. `sizes` are the
+        numbers of words, where inputs are given as words."""
+
+    def outputs(
+        self, rows: Sequence[NDArray[np.float32]], task: Task, calibration: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Finished outputs of merged answers; `probs` among them."""
 
 
 def misfit(saved: Sequence[str], given: Sequence[str]) -> ModelError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -35,9 +36,7 @@ class MaskedLanguageModel:
     def arrange(self, net: nn.Module, task: Task) -> None:
         return
 
-    def warm(
-        self, net: nn.Module, batches: Iterable[Mapping[str, Tensor]], targets: NDArray[Any], weights: Any
-    ) -> None:
+    def warm(self, net: nn.Module, batches: Any, targets: Any, weights: NDArray[np.float32]) -> None:
         return
 
     def inputs(self, data: Dataset) -> list[Input]:
@@ -73,8 +72,18 @@ class MaskedLanguageModel:
     def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.cross_entropy(raw, targets, reduction="none")
 
-    def merge(self, raw: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+    def align(self, targets: Any, rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
+        return torch.from_numpy(targets[rows])
+
+    def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         raise NotImplementedError("a masked language model gives no answers to rows")
 
-    def outputs(self, raw: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    def merge(
+        self, rows: Sequence[NDArray[np.float32]], starts: NDArray[np.int64], sizes: Sequence[int]
+    ) -> list[NDArray[np.float32]]:
+        return list(rows)
+
+    def outputs(
+        self, rows: Sequence[NDArray[np.float32]], task: Task, calibration: Mapping[str, Any]
+    ) -> dict[str, Any]:
         return {}

@@ -1,0 +1,122 @@
+"""Tagging: words and their pieces are kept apart, long sentences go through windows, and what is learned comes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from duiqi.core.bundle import Step
+from duiqi.core.case import Case
+from duiqi.core.dataset import Dataset
+from duiqi.core.part import Catalogue
+from duiqi.model.export import recalibrated
+from duiqi.model.fit import fit
+from duiqi.model.heads.token import IGNORED
+from duiqi.model.open import find, open_model
+from duiqi.model.tokens import NO_WORD, collate, encode, words_of
+
+CPU = torch.device("cpu")
+
+
+def sentences(n, seed=0, *, longest=9):
+    """After "the" comes a thing of one or two words; "great" begins a praise of one word."""
+    rng = np.random.default_rng(seed)
+    tokens, tags = [], []
+    for _ in range(n):
+        words, said = [], []
+        for _ in range(int(rng.integers(2, longest))):
+            how = rng.integers(3)
+            if how == 0:
+                words += ["the", "plot", "scene"]
+                said += ["O", "B-THING", "I-THING"]
+            elif how == 1:
+                words += ["great", "xyzzy"]
+                said += ["B-PRAISE", "O"]
+            else:
+                words += [str(rng.choice(["was", "it", "very"]))]
+                said += ["O"]
+        tokens.append(words)
+        tags.append(said)
+    return Dataset.of({"tokens": tokens, "label": tags})
+
+
+@pytest.fixture(scope="module")
+def tagging():
+    return Catalogue.installed().task("tag", labels=("PRAISE", "THING"))
+
+
+@pytest.fixture(scope="module")
+def tagger(body, tagging, tmp_path_factory):
+    return fit(
+        find(body), sentences(300), task=tagging, out=tmp_path_factory.mktemp("tagger") / "model",
+        step=Step("finetune"), learning_rate=3e-3, batch_rows=16, epochs=3,
+    )  # fmt: skip
+
+
+def test_targets_stand_at_the_first_piece_of_each_word(body, tagging):
+    model = open_model(find(body), tagging)
+    rows = Dataset.of({"tokens": [["great", "xyzzy", "the", "plot"]], "label": [["B-PRAISE", "O", "O", "B-THING"]]})
+    encoded = encode(model.tokenizer, model.head.inputs(rows), 24, windows=False)
+    words = words_of(encoded, np.array([0]), CPU)
+    aligned = model.head.align(model.head.targets(tagging, rows), np.array([0]), words)
+    # [CLS] great x ##y ##z ##z ##y the plot [SEP]
+    assert words.tolist() == [[NO_WORD, 0, 1, 1, 1, 1, 1, 2, 3, NO_WORD]]
+    assert aligned.tolist() == [[IGNORED, 1, 0, *[IGNORED] * 4, 0, 3, IGNORED]]
+
+
+def test_the_loss_is_the_mean_over_words(body, tagging):
+    model = open_model(find(body), tagging)
+    rows = sentences(12, seed=3)
+    encoded = encode(model.tokenizer, model.head.inputs(rows), 24, windows=False)
+    which = np.arange(12)
+    inputs, words = collate(encoded, which, 0, CPU), words_of(encoded, which, CPU)
+    aligned = model.head.align(model.head.targets(tagging, rows), which, words)
+    raw = model.head.raw(model.net, inputs)
+    whole = torch.nn.functional.cross_entropy(raw.flatten(0, 1), aligned.flatten(), ignore_index=IGNORED)
+    assert float(model.head.losses(raw, aligned).mean()) == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_it_learns_and_what_is_saved_answers_the_same(tagger, tagging):
+    rows = sentences(80, seed=9)
+    model = open_model(find(tagger.path)).with_dtype("float32")
+    assert model.task.name == "tag"
+    case = Case(model, rows)
+    assert case.measure("span_f1").value > 0.95
+    assert case.measure("calibration_error").value < 0.2
+    assert [len(tags) for tags in case.guess["tags"]] == [len(words) for words in rows.values("tokens")]
+    assert all(np.allclose(each.sum(axis=1), 1) for each in case.guess["probs"])
+
+
+def test_long_sentences_go_through_windows_and_end_as_well_as_they_begin(tagger):
+    model = open_model(tagger).with_dtype("float32")
+    words = ["it", "was", "the", "plot", "scene", "very"] * 20
+    rows = Dataset.of({"tokens": [words, ["the", "plot"]]})
+    tags, short = model.predict(rows, ["tags"])["tags"]
+    assert len(tags) == 120
+    assert np.mean(tags == np.array([0, 0, 0, 3, 4, 0] * 20)) > 0.95
+    assert short.tolist() == [0, 3]
+
+
+def test_words_that_the_tokenizer_makes_nothing_of_are_outside(tagger):
+    model = open_model(tagger).with_dtype("float32")
+    rows = Dataset.of({"tokens": [["the", "\u200b", "plot", ""], [""]]})
+    tags = model.predict(rows, ["tags"])["tags"]
+    assert [len(each) for each in tags] == [4, 1]
+    assert tags[0][3] == 0
+
+
+def test_the_order_of_types_is_the_models(tagger, tmp_path):
+    turned = Catalogue.installed().task("tag", labels=("THING", "PRAISE"))
+    rows = sentences(30, seed=4)
+    straight, other = (open_model(tagger, each).with_dtype("float32") for each in (None, turned))
+    for a, b in zip(straight.predict(rows, ["tags"])["tags"], other.predict(rows, ["tags"])["tags"], strict=True):
+        assert np.array_equal(np.array([0, 3, 4, 1, 2])[a], b)
+
+
+def test_a_temperature_moves_the_confidence_of_words(tagger, tmp_path):
+    rows = sentences(30, seed=4)
+    warm = recalibrated(tagger, {"temperature": 3.0}, tmp_path / "warm")
+    plain, cooled = (Case(open_model(each).with_dtype("float32"), rows) for each in (tagger, warm))
+    assert all(np.array_equal(a, b) for a, b in zip(plain.guess["tags"], cooled.guess["tags"], strict=True))
+    assert (cooled.confidence < plain.confidence).all()
