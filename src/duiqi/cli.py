@@ -29,7 +29,10 @@ app = typer.Typer(
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, or default.")]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl or parquet file, a folder with "
                                      "train/dev/test files, or hub:NAME.")]  # fmt: skip
-Task = Annotated[str | None, typer.Option("--task", help="What is asked of the model. [default: classify]")]
+Task = Annotated[
+    str | None,
+    typer.Option("--task", help="What is asked of the model: classify or tag. [default: by the form of the rows]"),
+]
 Text = Annotated[str | None, typer.Option("--text", help="Column with the text.")]
 TextPair = Annotated[str | None, typer.Option("--text-pair", help="Column with a second text.")]
 Label = Annotated[str | None, typer.Option("--label", help="Column with the label.")]

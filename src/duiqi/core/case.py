@@ -34,6 +34,11 @@ def confidences(guess: Predictions) -> NDArray[np.float64]:
     return np.array([each.max(axis=1).mean() if len(each) else 1.0 for each in guess["probs"]])
 
 
+def parts_of(task: Task, truth: Any, guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
+    """Truths and answers of what has one class each: rows, or words."""
+    return (truth, guess) if task.unit == "row" else as_words(truth, guess)
+
+
 def as_words(truth: Sequence[NDArray[np.int64]], guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
     """Tags of all words one after the other, and the answers to them as one class each."""
     flat = np.concatenate(list(truth))
@@ -79,7 +84,7 @@ class Case:
         """Whether the case offers what a part needs, such as "data.groups", "case.train" or "model.probs"."""
         room, _, name = need.partition(".")
         if room == "data":
-            return self.data.has(name)
+            return self.data.has(name) or (name == "text" and self.data.has("tokens"))
         if room == "model":
             return name in self.predictor.offers
         if room == "task":
@@ -131,7 +136,7 @@ class Case:
     @cached_property
     def parts(self) -> tuple[NDArray[np.int64], Predictions]:
         """Truths and answers of what has one class each: the rows, or of a task with a tag a word their words."""
-        return (self.truth, self.guess) if self.task.unit == "row" else as_words(self.truth, self.guess)
+        return parts_of(self.task, self.truth, self.guess)
 
     @cached_property
     def _weights(self) -> Weights:

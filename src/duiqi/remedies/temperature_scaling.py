@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from duiqi.core.case import Case
+from duiqi.core.case import Case, parts_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
@@ -33,8 +33,9 @@ def fit_temperature(predictor: Any, data: Dataset) -> Mapping[str, float]:
     """The temperature that minimises log loss, times the one already in use."""
     from scipy.optimize import minimize_scalar
 
-    truth = predictor.task.read_truth(data)
-    logits = np.log(np.clip(predictor.predict(data, ["probs"]).probs, 1e-12, None))
+    answers = predictor.predict(data, predictor.task.outputs)
+    truth, guess = parts_of(predictor.task, predictor.task.read_truth(data), answers)
+    logits = np.log(np.clip(guess.probs, 1e-12, None))
 
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -131,6 +131,9 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
     check_options(catalogue, options)
     set_threads(settings.get("threads"))
     parts = _parts(data, settings)
+    given = settings.get("task")
+    task, notes = (given, ()) if given else guessed_task(next(iter(parts.values())))
+    parts = {name: replace(part, notes=(*part.notes, *notes)) for name, part in parts.items()} if notes else parts
     if complete:
         from duiqi.data.split import complete as completed
 
@@ -140,13 +143,20 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
         catalogue=catalogue,
         source=str(data) if isinstance(data, str | Path) else "",
         columns=named_columns(settings),
-        task=settings.get("task", "classify"),
+        task=task,
         gates=gates_from(settings.get("gates") or {}),
         options=options,
         seed=settings.get("seed", 0),
         device=settings.get("device", "cpu"),
         progress=settings.get("progress") or _silent,
     )
+
+
+def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
+    """The task that the form of the rows speaks of, and a note where it is not the plain one."""
+    if data.has("tokens") and data.has("label") and len(data) and isinstance(data.values("label")[0], list):
+        return "tag", ({"code": "guessed_task", "task": "tag"},)
+    return "classify", ()
 
 
 def check_options(catalogue: Catalogue, options: Mapping[str, Mapping[str, Any]]) -> None:
