@@ -119,6 +119,11 @@ class Dataset:
             return [text or "" for text in self.values("text")]
         return [" ".join(words) for words in self.values("tokens")]
 
+    @cached_property
+    def words(self) -> list[list[str]]:
+        """The words of every row, where they are given as words; else none."""
+        return self.values("tokens") if self.schema.tokens is not None else [[] for _ in range(len(self))]
+
     def group(self, column: str) -> NDArray[np.str_]:
         """Values of a group column as strings; missing ones are the empty string."""
         if column not in self.table.column_names:

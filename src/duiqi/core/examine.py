@@ -166,13 +166,13 @@ def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dic
     confidence = case.confidence
     wrong = np.flatnonzero(inside & ~case.right)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    spell = case.task.spell
+    spell, words = case.task.spell, case.data.words
     return [
         {
             "row_id": str(case.data.row_ids[i]),
             "text": case.data.texts[i],
-            "label": spell(case.truth[i]),
-            "answer": spell(case.guess.answers[i]),
+            "label": spell(case.truth[i], words[i]),
+            "answer": spell(case.guess.answers[i], words[i]),
             "confidence": round(float(confidence[i]), 4),
         }
         for i in chosen

@@ -28,7 +28,8 @@ class Task:
 
     `read_truth(data)` gives the truths aligned to the rows, in the form that the metrics of this task read.
     `options` are the keyword arguments the part was called with: with `name` they make the same task again.
-    `row_labels(data)` gives the labels of every row, and `spell(answer)` a truth or answer in words.
+    `row_labels(data)` gives the labels of every row, and `spell(answer, words)` a truth or answer as people read
+    it, with the words of the row where it has some.
 
     `primary` is what the model is chosen by. Where an answer has parts, `row_metric` says how many rows are right as a
     whole, and `unit` is "word": metrics of one class a row are then taken over words and summed by row. `classes` are
@@ -45,7 +46,7 @@ class Task:
     labels: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     row_labels: Callable[[Dataset], Sequence[Iterable[str]]] = lambda data: ()
-    spell: Callable[[Any], str] = str
+    spell: Callable[[Any, Sequence[str]], str] = lambda answer, words: str(answer)
     row_metric: str = "accuracy"
     unit: str = "row"
     classes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from duiqi.core.case import Case, confidences, rights
+from duiqi.core.dataset import Dataset
 from duiqi.core.edit import edit_dataset
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
@@ -54,7 +55,7 @@ def robustness(
         measure = case.versus(metric, case.guess, by=part.name, guess=answers, truth=truth)
         yield measure
         bars.append(_bar(part.name, measure.level(0)))
-        flips += _flips(case, edited.texts, answers, truth, part.name)
+        flips += _flips(case, edited, answers, truth, part.name)
     yield Exhibit("bars", {"title": "fragility", "x": metric, "bars": bars})
     if flips:
         columns = ["edit", "original", "edited", "label", "answer"]
@@ -65,12 +66,15 @@ def _bar(label: str, measure: Measure) -> dict[str, Any]:
     return {"label": label, "value": measure.value, **measure.interval.to_json()}
 
 
-def _flips(case: Case, texts: list[str], answers: Predictions, truth: Any, name: str) -> list[list[Any]]:
+def _flips(case: Case, edited: Dataset, answers: Predictions, truth: Any, name: str) -> list[list[Any]]:
     """Rows that were right and are wrong once edited, the surest first."""
     lost = np.flatnonzero(case.right & ~rights(truth, answers))
     surest = lost[np.argsort(-confidences(answers)[lost], kind="stable")][: MOST_EXAMPLES // 2]
-    spell = case.task.spell
-    return [[name, case.data.texts[i], texts[i], spell(truth[i]), spell(answers.answers[i])] for i in surest]
+    spell, words = case.task.spell, edited.words
+    return [
+        [name, case.data.texts[i], edited.texts[i], spell(truth[i], words[i]), spell(answers.answers[i], words[i])]
+        for i in surest
+    ]
 
 
 @robustness.planted

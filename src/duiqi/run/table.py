@@ -200,7 +200,7 @@ def provenance(report: Report, table: Table, *, data: Dataset, model: Any, befor
     """The report with who, what and with which versions."""
     task = model.task
     facts = {
-        "task": task.to_json(),
+        "task": {**task.to_json(), "primary": task.primary, "row_metric": task.row_metric},
         "model": describe(model),
         "before": describe(before) if before is not None else None,
         "data": {

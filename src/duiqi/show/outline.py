@@ -17,6 +17,7 @@ from duiqi.show.sentences import Named, Sentences, is_chinese, is_number, is_sha
 Json = Mapping[str, Any]
 
 VERDICTS = ("pass", "fail", "unclear")
+OF_ROWS = ("accuracy", "exact_match")  # what is left of them is the share of wrong answers
 REMAINING = ("remaining", "improved")
 EVIDENCE_SHOWN = 5
 EVIDENCE_LENGTH = 280
@@ -222,6 +223,16 @@ class Outline:
             texts = [str(c.get("value")) for c in conditions] + self.labels
         return sum(map(is_chinese, texts)) * 2 > len(texts)
 
+    @property
+    def primary(self) -> str:
+        """The measure that the model is chosen by."""
+        return str(self.table("task").get("primary") or "accuracy")
+
+    @property
+    def row_metric(self) -> str:
+        """The share of rows right as a whole."""
+        return str(self.table("task").get("row_metric") or "accuracy")
+
     @cached_property
     def labels(self) -> list[str]:
         """The classes of the task."""
@@ -276,7 +287,7 @@ class Outline:
             keys.insert(0, "{}.other.repaired")
         severity = finding.get("severity") if is_number(finding.get("severity")) else None
         # other measures are in units of their own: what they cost in wrong answers is not known
-        counts_answers = Named.of(str(finding.get("measure") or metric)).base in ("accuracy", "error_rate")
+        counts_answers = Named.of(str(finding.get("measure") or metric)).base in (*OF_ROWS, "error_rate")
         remedies = tuple(self.treatment(each) for each in finding.get("remedies") or [])
         evidence = [each for each in finding.get("evidence") or [] if isinstance(each, Mapping)]
         rows = (finding.get("slice") or {}).get("rows")
@@ -325,7 +336,7 @@ class Outline:
         """
         measures = [each for each in finding.get("measures") or [] if isinstance(each, Mapping)]
         metric = str(finding.get("measure") or (measures[0].get("name") if measures else "") or "")
-        for name in (metric, "accuracy") if rule != "all" else (metric,):
+        for name in (metric, self.row_metric) if rule != "all" else (metric,):
             compared = self._compared(name, rule)
             if compared:
                 overall = self._overall(name, "after") if rule != "all" else None
@@ -333,7 +344,7 @@ class Outline:
         named = Named.of(metric)
         searched = self._searched(rule) if named.by == "slice" else None
         if searched:
-            return "error_rate", searched, _as_error("accuracy", self._overall("accuracy", "before")), None
+            return "error_rate", searched, _as_error(self.row_metric, self._overall(self.row_metric, "before")), None
         grouped = self._grouped(finding, named)
         if grouped:
             return named.base, grouped, self._overall(named.base, "before"), None
@@ -612,7 +623,7 @@ class Outline:
 
     def _change_sentence(self) -> str:
         compared = [each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")]
-        order = {name: i for i, name in enumerate(("accuracy", "macro_f1"))}
+        order = {name: i for i, name in enumerate((self.primary, "macro_f1"))}
         for each in sorted(compared, key=lambda check: order.get(check.metric, 9)):
             if each.state:
                 return self.words.say(f"headline.change.{each.state}", metric=each.name, change=each.change)
@@ -646,7 +657,7 @@ class Outline:
             each.metric: each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")
         }
         measured = {str(m.get("name")): m for m in reversed(self.listed("measures")) if m.get("slice") == "all"}
-        wanted = ("accuracy", "macro_f1", "calibration_error", "log_loss")
+        wanted = tuple(dict.fromkeys((self.primary, self.row_metric, "macro_f1", "calibration_error", "log_loss")))
         names = [name for name in wanted if name in compared or name in measured]
         names += [name for name in [*compared, *measured] if name not in wanted][: max(0, 3 - len(names))]
         return tuple(self._tile(name, compared.get(name), measured.get(name)) for name in names[:3])
@@ -950,7 +961,7 @@ def _as_error(metric: str, measure: Json | None) -> Json | None:
         return None
     if metric == "error_rate":
         return measure
-    if metric != "accuracy":
+    if metric not in OF_ROWS:
         return None
     ends = [measure.get("high"), measure.get("low")]
     low, high = (1 - end if is_number(end) else None for end in ends)

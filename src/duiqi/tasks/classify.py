@@ -43,6 +43,6 @@ def classify(*, labels: tuple[str, ...] = ()) -> Task:
         labels=labels,
         options={"labels": labels},
         row_labels=lambda data: [(str(value),) for value in data.values("label")],
-        spell=lambda answer: labels[int(answer)],
+        spell=lambda answer, words: labels[int(answer)],
         classes=labels,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, nearest
 from duiqi.core.part import task
+from duiqi.core.slice import is_cjk
 from duiqi.core.spans import find_spans, is_tag, tags_of, to_bio, types_of
 from duiqi.core.task import Task
 
@@ -36,11 +38,14 @@ def tag(*, labels: tuple[str, ...] = (), head: str = "token_classification") -> 
             )
         return [np.array([index[each] for each in row], dtype=np.int64) for row in rows]
 
-    def spell(answer: Any) -> str:
+    def spell(answer: Any, words: Sequence[str]) -> str:
         spans = find_spans([answer])
-        said = [f"{types[kind]} {start + 1}–{end}" if end - start > 1 else f"{types[kind]} {start + 1}"
-                for start, end, kind in zip(spans.start, spans.end, spans.type, strict=True)]  # fmt: skip
-        return ", ".join(said) or "–"
+        glue = "" if is_cjk("".join(words)) else " "
+        said = [
+            f"{types[kind]}: {glue.join(words[start:end])}"
+            for start, end, kind in zip(spans.start, spans.end, spans.type, strict=True)
+        ]
+        return " · ".join(said) or "–"
 
     return Task(
         name="tag",

@@ -69,4 +69,4 @@ def test_slices_and_evidence_are_in_words(case):
     assert {each.kind for each in found} == {"blind_spot", "unfairness"}
     row = found[0].evidence[0]
     assert row["answer"] == "–"
-    assert "person" in row["label"] or "place" in row["label"]
+    assert "person: name" in row["label"] or "place: town" in row["label"]
