@@ -65,7 +65,7 @@ def test_adversarial_is_about_likelihood_plus_epsilon_times_slope(body, task):
     epsilon = 1e-3
     words = model.net.get_input_embeddings()(inputs["input_ids"]).requires_grad_(True)
     given = {k: v for k, v in inputs.items() if k != "input_ids"}
-    losses = model.head.losses(model.net(inputs_embeds=words, **given).logits, targets)
+    losses = model.head.losses(model.net, model.net(inputs_embeds=words, **given).logits, targets)
     (slope,) = torch.autograd.grad(losses.sum(), words)
     slope = slope * inputs["attention_mask"].unsqueeze(-1)
     mask = inputs["attention_mask"]

@@ -41,9 +41,9 @@ def sentences(n, seed=0, *, longest=9):
     return Dataset.of({"tokens": tokens, "label": tags})
 
 
-@pytest.fixture(scope="module")
-def tagging():
-    return Catalogue.installed().task("tag", labels=("PRAISE", "THING"))
+@pytest.fixture(scope="module", params=["token_classification", "crf"])
+def tagging(request):
+    return Catalogue.installed().task("tag", labels=("PRAISE", "THING"), head=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_targets_stand_at_the_first_piece_of_each_word(body, tagging):
     assert aligned.tolist() == [[IGNORED, 1, 0, *[IGNORED] * 4, 0, 3, IGNORED]]
 
 
-def test_the_loss_is_the_mean_over_words(body, tagging):
+def test_the_loss_is_the_mean_over_words(body):
+    tagging = Catalogue.installed().task("tag", labels=("PRAISE", "THING"))
     model = open_model(find(body), tagging)
     rows = sentences(12, seed=3)
     encoded = encode(model.tokenizer, model.head.inputs(rows), 24, windows=False)
@@ -74,7 +75,7 @@ def test_the_loss_is_the_mean_over_words(body, tagging):
     aligned = model.head.align(model.head.targets(tagging, rows), which, words)
     raw = model.head.raw(model.net, inputs)
     whole = torch.nn.functional.cross_entropy(raw.flatten(0, 1), aligned.flatten(), ignore_index=IGNORED)
-    assert float(model.head.losses(raw, aligned).mean()) == pytest.approx(float(whole), rel=1e-5)
+    assert float(model.head.losses(model.net, raw, aligned).mean()) == pytest.approx(float(whole), rel=1e-5)
 
 
 def test_it_learns_and_what_is_saved_answers_the_same(tagger, tagging):
@@ -106,8 +107,8 @@ def test_words_that_the_tokenizer_makes_nothing_of_are_outside(tagger):
     assert tags[0][3] == 0
 
 
-def test_the_order_of_types_is_the_models(tagger, tmp_path):
-    turned = Catalogue.installed().task("tag", labels=("THING", "PRAISE"))
+def test_the_order_of_types_is_the_models(tagger, tagging):
+    turned = Catalogue.installed().task("tag", labels=("THING", "PRAISE"), head=tagging.head)
     rows = sentences(30, seed=4)
     straight, other = (open_model(tagger, each).with_dtype("float32") for each in (None, turned))
     for a, b in zip(straight.predict(rows, ["tags"])["tags"], other.predict(rows, ["tags"])["tags"], strict=True):
@@ -120,3 +121,29 @@ def test_a_temperature_moves_the_confidence_of_words(tagger, tmp_path):
     plain, cooled = (Case(open_model(each).with_dtype("float32"), rows) for each in (tagger, warm))
     assert all(np.array_equal(a, b) for a, b in zip(plain.guess["tags"], cooled.guess["tags"], strict=True))
     assert (cooled.confidence < plain.confidence).all()
+
+
+def test_the_root_is_a_plain_checkpoint_and_what_stands_on_it_lies_beside(tagger, tagging):
+    from safetensors.torch import load_file
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    model = open_model(tagger).with_dtype("float32")
+    plain = AutoModelForTokenClassification.from_pretrained(tagger.path).eval()
+    inputs = AutoTokenizer.from_pretrained(tagger.path)("the plot was great", return_tensors="pt")
+    with torch.no_grad():
+        assert torch.equal(plain(**inputs).logits, model.net(**inputs).logits)
+    beside = tagger.path / "head.safetensors"
+    assert tagger.layout == {"crf": "composed", "token_classification": "full"}[tagging.head]
+    assert beside.is_file() == (tagging.head == "crf")
+    if beside.is_file():
+        assert torch.equal(load_file(beside)["transitions"], model.net.on_top.transitions)
+        assert not any(name.startswith("on_top") for name in load_file(tagger.path / "model.safetensors"))
+
+
+def test_a_field_never_goes_on_with_what_did_not_begin(tagger, tagging):
+    if tagging.head != "crf":
+        pytest.skip("words decided on their own may")
+    words = [["plot", "scene", "great", "was", "plot"], ["scene"] * 6]
+    for tags in open_model(tagger).with_dtype("float32").predict(Dataset.of({"tokens": words}), ["tags"])["tags"]:
+        for before, tag in zip([0, *tags.tolist()], tags.tolist(), strict=False):
+            assert tag % 2 or tag == 0 or before in (tag, tag - 1)

@@ -28,6 +28,7 @@ def save(
     The folder appears whole or not at all; one that was there is replaced. `OutputError` where nothing can be written
     or the disk is full.
     """
+    from duiqi.model.heads.head import ON_TOP, save_on_top
     from duiqi.model.quiet import quiet
 
     made = replace(
@@ -35,11 +36,11 @@ def save(
         task=model.task.to_json() if model.head.offers else None,  # what answers nothing is a body for other tasks
         lineage=model.bundle.lineage + ((step,) if step else ()),
         card={**model.bundle.card, **(card or {}), "base": {"name": model.name, "fingerprint": model.fingerprint}},
-        layout="full",
+        layout="composed" if hasattr(model.net, ON_TOP) else "full",
     )
     with filled(Path(folder)) as place:
         with quiet():
-            model.net.save_pretrained(place, safe_serialization=True)
+            model.net.save_pretrained(place, state_dict=save_on_top(model.net, place), safe_serialization=True)
             model.tokenizer.save_pretrained(place)
         return _sealed(made, place, Path(folder))
 

@@ -394,7 +394,7 @@ class Run:
             for which in by_length(encoded.lengths, TOKENS_PER_BATCH):
                 inputs = collate(encoded, which, self.model.tokenizer.pad_token_id, device)
                 wanted = head.align(targets, which, words_of(encoded, which, device)).to(device)
-                total += float(head.losses(head.raw(net, inputs).float(), wanted).sum())
+                total += float(head.losses(net, head.raw(net, inputs).float(), wanted).sum())
         set_modes(net)
         return total / len(encoded)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from duiqi.core.errors import ModelError
 
+ON_TOP_FILE = "head.safetensors"  # what stands on a standard body and transformers has no class for
 INDEX = "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -124,7 +125,8 @@ def body_fingerprint(folder: Path) -> str:
 def fingerprint(folder: Path, task: Mapping[str, Any] | None, calibration: Mapping[str, Any]) -> str:
     """Hash over weights, tokenizer, architecture, task and calibration: it changes when an answer could change."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in [*weight_files(folder), *(folder / name for name in TOKENIZERS if (folder / name).is_file())]:
+    beside = (ON_TOP_FILE, *TOKENIZERS)
+    for path in [*weight_files(folder), *(folder / name for name in beside if (folder / name).is_file())]:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest())
     shape = {key: value for key, value in config(folder).items() if key not in VOLATILE}

@@ -102,7 +102,7 @@ class Likelihood(Objective):
     name: ClassVar[str] = "likelihood"
 
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
-        return batch.head.losses(batch.head.raw(net, batch.inputs), batch.targets)
+        return batch.head.losses(net, batch.head.raw(net, batch.inputs), batch.targets)
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,13 @@ class Adversarial(Objective):
         given = {name: tensor for name, tensor in batch.inputs.items() if name != "input_ids"}
         words = word_vectors(net, batch.inputs["input_ids"])
         at = words.detach().requires_grad_(True)
-        losses = batch.head.losses(batch.head.raw(net, {"inputs_embeds": at, **given}), batch.targets)
+        losses = batch.head.losses(net, batch.head.raw(net, {"inputs_embeds": at, **given}), batch.targets)
         (slope,) = torch.autograd.grad(losses.sum(), at)
         mask = batch.inputs["attention_mask"]
         scale = (at.detach().float().norm(dim=-1) * mask).sum(dim=1) / mask.sum(dim=1)
         push = self.epsilon * scale[:, None, None] * unit(slope.float() * mask.unsqueeze(-1))
         moved = {"inputs_embeds": words + push.to(words.dtype), **given}
-        return batch.head.losses(batch.head.raw(net, moved), batch.targets)
+        return batch.head.losses(net, batch.head.raw(net, moved), batch.targets)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Masked(Objective):
         ids = batch.inputs["input_ids"]
         hidden = hide(batch.words, self.share)
         inputs = {**batch.inputs, "input_ids": replaced(ids, hidden, batch.mask_token, _entries(net))}
-        losses = batch.head.losses(batch.head.scores(net, inputs, hidden).float(), ids[hidden])
+        losses = batch.head.losses(net, batch.head.scores(net, inputs, hidden).float(), ids[hidden])
         rows = hidden.nonzero()[:, 0]
         return torch.zeros(len(ids), device=ids.device).index_add(0, rows, losses) * len(ids) / max(len(rows), 1)
 

@@ -133,7 +133,7 @@ def predict(
     _note(model, data, answers[kinds[0]] if kinds else [], where)
     columns: dict[str, Any] = {}
     if "raw" in answers:
-        columns.update(model.head.outputs([answer.raw for answer in answers["raw"]], model.task, model.calibration))
+        columns.update(model.head.outputs(model.net, [answer.raw for answer in answers["raw"]], model.calibration))
     if "embedding" in answers:
         columns["embedding"] = _stack(answers["embedding"], model.net.config.hidden_size)
     return Predictions(data.row_ids, {name: _at(columns[name], where) for name in outputs})
@@ -183,7 +183,7 @@ def _checked(model: Opened, inputs: Sequence[Input], fast: str) -> str:
 
 def _probs(model: Opened, answers: Sequence[Answer]) -> NDArray[np.float64]:
     """Probabilities float[n, k] of rows, or of all their words."""
-    probs = model.head.outputs([answer.raw for answer in answers], model.task, model.calibration)["probs"]
+    probs = model.head.outputs(model.net, [answer.raw for answer in answers], model.calibration)["probs"]
     return probs if isinstance(probs, np.ndarray) else np.concatenate(probs)
 
 

@@ -87,7 +87,7 @@ class Table:
 
     def task_for(self, labels: Sequence[str]) -> Task:
         """The task with these labels."""
-        return self.catalogue.task(self.task, labels=tuple(labels))
+        return self.catalogue.task(self.task, **{**self.options.get(self.task, {}), "labels": tuple(labels)})
 
     def open(self, bundle: Bundle) -> Any:
         """The model of a bundle that has a head for the task; `ModelError` where it has none."""
@@ -161,10 +161,10 @@ def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
 
 def check_options(catalogue: Catalogue, options: Mapping[str, Mapping[str, Any]]) -> None:
     """`OptionError` at once where an option belongs to no part or does not fit it."""
-    known = {name: role for role in ("probe", "remedy") for name in catalogue.names(role)}
+    known = {name: role for role in ("probe", "remedy", "task") for name in catalogue.names(role)}
     for name, values in options.items():
         if name not in known:
-            raise OptionError(f"expected options of a probe or remedy, given '{name}'", hint=nearest(name, known))
+            raise OptionError(f"expected options of a probe, remedy or task, given '{name}'", hint=nearest(name, known))
         catalogue.find(known[name], name).check(values)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from duiqi.core.errors import ModelError
 from duiqi.core.task import Task
+from duiqi.model.heads.crf import ConditionalRandomField
 from duiqi.model.heads.head import Head, misfit
 from duiqi.model.heads.masked import MaskedLanguageModel
 from duiqi.model.heads.sequence import SequenceClassification
 from duiqi.model.heads.token import TokenClassification
 
-HEADS: dict[str, Head] = {
-    head.name: head for head in (SequenceClassification(), TokenClassification(), MaskedLanguageModel())
-}
+_ALL = (SequenceClassification(), TokenClassification(), ConditionalRandomField(), MaskedLanguageModel())
+HEADS: dict[str, Head] = {head.name: head for head in _ALL}
 
 
 def head_of(task: Task) -> Head:
@@ -24,4 +24,13 @@ def head_of(task: Task) -> Head:
     return HEADS[task.head]
 
 
-__all__ = ["HEADS", "Head", "MaskedLanguageModel", "SequenceClassification", "TokenClassification", "head_of", "misfit"]
+__all__ = [
+    "HEADS",
+    "ConditionalRandomField",
+    "Head",
+    "MaskedLanguageModel",
+    "SequenceClassification",
+    "TokenClassification",
+    "head_of",
+    "misfit",
+]

@@ -4,6 +4,7 @@ its raw answer becomes losses (training) and outputs (prediction)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,10 @@ from torch import Tensor, nn
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, ModelError
 from duiqi.core.task import Task
+from duiqi.model.folder import ON_TOP_FILE
 from duiqi.model.tokens import Input
+
+ON_TOP = "on_top"  # the module of a network that transformers has no class for
 
 
 class Head(Protocol):
@@ -52,7 +56,7 @@ class Head(Protocol):
     def raw(self, net: Callable[..., Any], inputs: Mapping[str, Tensor]) -> Tensor:
         """The raw answer, float[n, k], or of every token float[n, t, k]."""
 
-    def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
+    def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood of the targets, float[n], in nats."""
 
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
@@ -64,9 +68,7 @@ class Head(Protocol):
         """One answer per input from those of its windows, which lie together and begin at `starts`. `sizes` are the
         numbers of words, where inputs are given as words."""
 
-    def outputs(
-        self, rows: Sequence[NDArray[np.float32]], task: Task, calibration: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
         """Finished outputs of merged answers; `probs` among them."""
 
 
@@ -88,3 +90,22 @@ def log_softmax(raw: NDArray[Any]) -> NDArray[Any]:
         raise DataError(f"expected raw answers float[n, k], given shape {raw.shape}")
     shifted = raw - raw.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def load_on_top(net: nn.Module, path: str) -> None:
+    """The weights of what stands on top of a standard body, where the folder has some."""
+    from safetensors.torch import load_file
+
+    place = Path(path) / ON_TOP_FILE
+    if place.is_file():
+        getattr(net, ON_TOP).load_state_dict(load_file(place))
+
+
+def save_on_top(net: nn.Module, folder: Path) -> dict[str, Tensor]:
+    """Write what stands on top of a standard body into a file of its own; the weights that are the body's own."""
+    from safetensors.torch import save_file
+
+    top = getattr(net, ON_TOP, None)
+    if top is not None:
+        save_file({name: each.detach().contiguous() for name, each in top.state_dict().items()}, folder / ON_TOP_FILE)
+    return {name: each for name, each in net.state_dict().items() if not name.startswith(f"{ON_TOP}.")}

@@ -69,7 +69,7 @@ class MaskedLanguageModel:
         whole: Tensor = inner(**inputs).logits
         return whole[at]
 
-    def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
+    def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.cross_entropy(raw, targets, reduction="none")
 
     def align(self, targets: Any, rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
@@ -83,7 +83,5 @@ class MaskedLanguageModel:
     ) -> list[NDArray[np.float32]]:
         return list(rows)
 
-    def outputs(
-        self, rows: Sequence[NDArray[np.float32]], task: Task, calibration: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
         return {}

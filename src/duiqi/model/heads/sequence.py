@@ -70,7 +70,7 @@ class SequenceClassification:
         logits: Tensor = net(**inputs).logits
         return logits.float()
 
-    def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
+    def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.cross_entropy(raw, targets, reduction="none")
 
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
@@ -86,10 +86,8 @@ class SequenceClassification:
         merged[alone] = raw[starts[alone]]
         return list(merged)
 
-    def outputs(
-        self, rows: Sequence[NDArray[np.float32]], task: Task, calibration: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, len(task.labels)))
+    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
+        raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, net.config.num_labels))
         scaled = (raw + calibration.get("offsets", 0.0)) / calibration.get("temperature", 1.0)
         return {"probs": np.exp(log_softmax(scaled))}
 

@@ -86,7 +86,7 @@ class TokenClassification:
         logits: Tensor = net(**inputs).logits
         return logits.float()
 
-    def losses(self, raw: Tensor, targets: Tensor) -> Tensor:
+    def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         """Summed over the words of a row and divided by their mean number, so that every word counts the same."""
         each = nn.functional.cross_entropy(raw.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none")
         words = (targets != IGNORED).sum()
@@ -119,9 +119,7 @@ class TokenClassification:
             merged.append(total)
         return merged
 
-    def outputs(
-        self, rows: Sequence[NDArray[np.float32]], task: Task, calibration: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
         offsets, temperature = calibration.get("offsets", 0.0), calibration.get("temperature", 1.0)
         probs = [np.exp(log_softmax((each.astype(np.float64) + offsets) / temperature)) for each in rows]
         return {"probs": probs, "tags": [each.argmax(axis=1) for each in probs]}
