@@ -14,7 +14,7 @@ from duiqi.model.export import recalibrated
 from duiqi.model.fit import fit
 from duiqi.model.heads.token import IGNORED
 from duiqi.model.open import find, open_model
-from duiqi.model.tokens import NO_WORD, collate, encode, words_of
+from duiqi.model.tokens import NO_WORD, ShapedWords, collate, encode, shape, words_of
 
 CPU = torch.device("cpu")
 
@@ -41,7 +41,7 @@ def sentences(n, seed=0, *, longest=9):
     return Dataset.of({"tokens": tokens, "label": tags})
 
 
-@pytest.fixture(scope="module", params=["token_classification", "crf"])
+@pytest.fixture(scope="module", params=["token_classification", "crf", "bilstm_crf"])
 def tagging(request):
     return Catalogue.installed().task("tag", labels=("PRAISE", "THING"), head=request.param)
 
@@ -63,6 +63,18 @@ def test_targets_stand_at_the_first_piece_of_each_word(body, tagging):
     # [CLS] great x ##y ##z ##z ##y the plot [SEP]
     assert words.tolist() == [[NO_WORD, 0, 1, 1, 1, 1, 1, 2, 3, NO_WORD]]
     assert aligned.tolist() == [[IGNORED, 1, 0, *[IGNORED] * 4, 0, 3, IGNORED]]
+
+
+def test_shapes_say_how_words_are_written_and_stand_at_every_piece(body):
+    words = ["The", "plot", "NATO", "A", "iPhone", "12-3", "b2b", ",", "房间", "Rome"]
+    assert [shape(word, at) for at, word in enumerate(words)] == [4, 1, 3, 3, 5, 6, 7, 8, 9, 2]
+    assert shape("A", 0) == 4
+    tokenizer = open_model(find(body), Catalogue.installed().task("tag", labels=("X",))).tokenizer
+    encoded = encode(tokenizer, [ShapedWords(("the", "Plot")), ShapedWords(("XY", "it"))], 24, windows=False)
+    batch = collate(encoded, np.array([1, 0]), 0, CPU)
+    assert batch["shapes"].tolist() == [[0, 3, 3, 1, 0], [0, 1, 2, 0, 0]]
+    long = encode(tokenizer, [ShapedWords(("the", "XY") * 30)], 12, windows=True)
+    assert (long.shapes == np.where(long.words < 0, 0, np.where(long.words % 2 == 0, 1, 3))).all()
 
 
 def test_the_loss_is_the_mean_over_words(body):
@@ -133,15 +145,15 @@ def test_the_root_is_a_plain_checkpoint_and_what_stands_on_it_lies_beside(tagger
     with torch.no_grad():
         assert torch.equal(plain(**inputs).logits, model.net(**inputs).logits)
     beside = tagger.path / "head.safetensors"
-    assert tagger.layout == {"crf": "composed", "token_classification": "full"}[tagging.head]
-    assert beside.is_file() == (tagging.head == "crf")
+    assert tagger.layout == ("full" if tagging.head == "token_classification" else "composed")
+    assert beside.is_file() == (tagging.head != "token_classification")
     if beside.is_file():
-        assert torch.equal(load_file(beside)["transitions"], model.net.on_top.transitions)
+        assert torch.equal(load_file(beside)["crf.transitions"], model.net.on_top.crf.transitions)
         assert not any(name.startswith("on_top") for name in load_file(tagger.path / "model.safetensors"))
 
 
 def test_a_field_never_goes_on_with_what_did_not_begin(tagger, tagging):
-    if tagging.head != "crf":
+    if tagging.head == "token_classification":
         pytest.skip("words decided on their own may")
     words = [["plot", "scene", "great", "was", "plot"], ["scene"] * 6]
     for tags in open_model(tagger).with_dtype("float32").predict(Dataset.of({"tokens": words}), ["tags"])["tags"]:

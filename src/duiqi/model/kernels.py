@@ -119,7 +119,7 @@ def quicken(net: Any, sample: dict[str, Tensor]) -> bool:
 def _answer(net: Any, sample: dict[str, Tensor]) -> Tensor:
     net.eval()
     with torch.no_grad():
-        states: Tensor = net.base_model(**sample)[0]
+        states: Tensor = net.base_model(**{name: each for name, each in sample.items() if name != "shapes"})[0]
     mask = sample["attention_mask"].unsqueeze(-1)
     return states * mask
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from duiqi.core.errors import ModelError
 from duiqi.core.task import Task
-from duiqi.model.heads.crf import ConditionalRandomField
+from duiqi.model.heads.crf import ConditionalRandomField, RecurrentField
 from duiqi.model.heads.head import Head, misfit
 from duiqi.model.heads.masked import MaskedLanguageModel
 from duiqi.model.heads.sequence import SequenceClassification
 from duiqi.model.heads.token import TokenClassification
 
-_ALL = (SequenceClassification(), TokenClassification(), ConditionalRandomField(), MaskedLanguageModel())
+_ALL = (
+    SequenceClassification(),
+    TokenClassification(),
+    ConditionalRandomField(),
+    RecurrentField(),
+    MaskedLanguageModel(),
+)
 HEADS: dict[str, Head] = {head.name: head for head in _ALL}
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
-from duiqi.model.heads.head import log_softmax, misfit
+from duiqi.model.heads.head import ON_TOP, log_softmax, misfit
 from duiqi.model.tokens import Input
 
 CAUTION = 50.0  # inverse penalty of a head's first fit, for each class and all rows together
@@ -134,5 +134,6 @@ def fit_last_layer(net: nn.Module, features: NDArray[Any], targets: NDArray[Any]
 
 
 def last_linear(net: nn.Module) -> nn.Linear:
-    """The layer that gives the classes' scores."""
-    return [module for module in net.modules() if isinstance(module, nn.Linear)][-1]
+    """The layer of a standard network that gives the classes' scores."""
+    own = [module for name, module in net.named_modules() if not name.startswith(f"{ON_TOP}.")]
+    return [module for module in own if isinstance(module, nn.Linear)][-1]
