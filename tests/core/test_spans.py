@@ -56,3 +56,11 @@ def test_tags_and_types_by_name():
     assert types_of(["O", "S-PER", "E-LOC", "B-LOC"]) == ("LOC", "PER")
     assert to_bio(["S-PER", "O", "B-LOC", "M-LOC", "E-LOC"]) == ["B-PER", "O", "B-LOC", "I-LOC", "I-LOC"]
     assert [is_tag(each) for each in ("O", "B-X", "U-X", "X-B", "B", "b-x", "")] == [True] * 3 + [False] * 4
+
+
+def test_spans_of_many_rows_are_not_taken_for_each_other():
+    """100,000 sentences with the same span: half of the answers lack it."""
+    row, none = np.array([0, 1, 2]), np.array([0, 0, 0])
+    counts = span_rows([row] * 100_000, [row, none] * 50_000, None)
+    assert counts.sum(axis=0).tolist() == [50_000, 50_000, 100_000]
+    assert counts[:2].tolist() == [[1, 1, 1], [0, 0, 1]]

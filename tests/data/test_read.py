@@ -300,7 +300,7 @@ def test_label_only_in_train(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("rows.conll", "CoNLL files are not read yet"), ("rows.xlsx", "CSV"), ("rows.cvs", "Did you mean .csv")],
+    [("rows.xlsx", "CSV"), ("rows.cvs", "Did you mean .csv")],
 )
 def test_unknown_suffix(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / name).write_text("x")

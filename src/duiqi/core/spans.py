@@ -40,19 +40,21 @@ def to_bio(tags: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """Spans of many sentences: sentence, first word, word behind the last, type; int[m] each, in order."""
+    """Spans of many sentences: sentence, first word, word behind the last, type, and the place of the first word among
+    the words of all sentences; int[m] each, in order."""
 
     row: Ints
     start: Ints
     end: Ints
     type: Ints
+    place: Ints
 
     def __len__(self) -> int:
         return len(self.row)
 
     def keys(self) -> Ints:
-        """One number for every different span."""
-        return ((self.row << 20 | self.start) << 20 | self.end) << 12 | self.type
+        """One number for every different span: room for 2³² words, spans of 2¹⁸ and 2¹² types."""
+        return (self.place << 18 | self.size) << 12 | self.type
 
     @property
     def size(self) -> Ints:
@@ -78,7 +80,7 @@ def find_spans(tags: Sequence[NDArray[Any]]) -> Spans:
     stops = np.flatnonzero(begins | ~inside | first)
     after = np.append(stops, len(flat))[np.searchsorted(stops, opens, side="right")] if len(opens) else opens
     word = opens - starts[row[opens]]
-    return Spans(row[opens], word, word + after - opens, kind[opens])
+    return Spans(row[opens], word, word + after - opens, kind[opens], opens)
 
 
 def span_rows(truth: Sequence[NDArray[Any]], guess: Sequence[NDArray[Any]], only: int | None) -> NDArray[np.float64]:

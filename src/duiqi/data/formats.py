@@ -1,4 +1,4 @@
-"""One file to columns: csv, tsv, json, jsonl and parquet, each also gzipped, with the place of every row."""
+"""One file to columns: csv, tsv, json, jsonl, parquet and CoNLL, each also gzipped, with the place of every row."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from duiqi.core.errors import DataError, nearest
+from duiqi.core.spans import is_tag
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ def _reader(path: Path) -> Callable[[bytes, str, Path], Raw]:
     suffix = _suffix(path)
     if suffix in READERS:
         return READERS[suffix]
-    if suffix in (".conll", ".conllu", ".bio", ".iob", ".iob2"):
-        hint = "CoNLL files are not read yet: write one JSON object a line with lists 'tokens' and 'tags' (.jsonl)."
-    elif suffix in (".xlsx", ".xls", ".ods"):
+    if suffix in (".xlsx", ".xls", ".ods"):
         hint = "Save the sheet as CSV (UTF-8) and give that file."
     else:
         hint = nearest(suffix, READERS) + " Rename the file if it is one of these."
@@ -112,6 +111,41 @@ def _guessed_encoding(content: bytes) -> str:
     wide = [char for char in text if ord(char) > 127]
     common = sum("\u4e00" <= char <= "\u9fff" or "\u3000" <= char <= "\u303f" or char >= "\uff00" for char in wide)
     return "GB18030" if len(wide) >= 2 and common / len(wide) > 0.9 and common > len(text) / 20 else "WINDOWS-1252"
+
+
+# CoNLL
+
+
+def _read_conll(content: bytes, name: str, path: Path) -> Raw:
+    """Sentences of lines "word … tag", divided by empty lines: the first column is the word, the last the tag.
+
+    Lines that begin a document (-DOCSTART-) and comments before a sentence (#) belong to none.
+    """
+    tokens: list[list[str]] = [[]]
+    tags: list[list[str]] = [[]]
+    places: list[int] = []
+    width = 0
+    for number, line in enumerate(_decoded(content, path).splitlines(), start=1):
+        cells = line.split("\t") if "\t" in line else line.split()
+        is_comment = not tokens[-1] and line.startswith("#") and not is_tag(cells[-1])
+        if not cells or is_comment or cells[0] == "-DOCSTART-":
+            if tokens[-1]:
+                tokens.append([])
+                tags.append([])
+            continue
+        width = width or len(cells)
+        if len(cells) != width or width < 2:
+            raise DataError(
+                f"expected a word and its tag in every line of {path}, {max(width, 2)} columns, "
+                f"given {len(cells)} in line {number}",
+                hint="Divide columns by blanks or tabs, and sentences by an empty line.",
+            )
+        if not tokens[-1]:
+            places.append(number)
+        tokens[-1].append(cells[0])
+        tags[-1].append(cells[-1].strip())
+    whole = len(places)
+    return Raw(name, {"tokens": tokens[:whole], "tags": tags[:whole]} if whole else {}, places, unit="line")
 
 
 # csv, tsv
@@ -263,4 +297,5 @@ READERS: Mapping[str, Callable[[bytes, str, Path], Raw]] = {
     ".jsonl": _read_jsonl,
     ".ndjson": _read_jsonl,
     ".parquet": _read_parquet,
+    **dict.fromkeys((".conll", ".bio", ".iob", ".iob2"), _read_conll),
 }
