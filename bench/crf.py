@@ -76,9 +76,8 @@ def compare(what: str, ours: Callable[[], object], theirs: Callable[[], object],
     ratios = sorted(b / a for a, b in zip(*taken, strict=True))
     low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
     ms = [1000 * statistics.median(side) for side in taken]
-    print(
-        f"{what}: {ms[0]:.1f} ms, theirs {ms[1]:.1f} ms: {statistics.median(ratios):.1f} times ({low:.1f} to {high:.1f})"
-    )
+    spread = f"{statistics.median(ratios):.1f} times ({low:.1f} to {high:.1f})"
+    print(f"{what}: {ms[0]:.1f} ms, theirs {ms[1]:.1f} ms: {spread}")
 
 
 if __name__ == "__main__":
