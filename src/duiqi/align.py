@@ -80,7 +80,7 @@ def align_table(
     }
     shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)
     origin = None if labels_of(bundle) else bundle
-    bench = Bench(table, shop, table.task_for(labels), train, dev, origin)
+    bench = Bench(table, shop, table.task_of(bundle, labels), train, dev, origin)
     before, notes = plainly_fitted(bench, bundle, budget)
     opened = table.open(before)
     untouched(test, [before.rows()])  # refuse before hours are spent, not after

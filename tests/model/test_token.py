@@ -159,3 +159,18 @@ def test_a_field_never_goes_on_with_what_did_not_begin(tagger, tagging):
     for tags in open_model(tagger).with_dtype("float32").predict(Dataset.of({"tokens": words}), ["tags"])["tags"]:
         for before, tag in zip([0, *tags.tolist()], tags.tolist(), strict=False):
             assert tag % 2 or tag == 0 or before in (tag, tag - 1)
+
+
+def test_a_plain_checkpoint_of_transformers_is_for_tags(tagger, tagging, tmp_path):
+    import shutil
+
+    if tagging.head != "token_classification":
+        pytest.skip("has a module of our own on top")
+    plain = shutil.copytree(tagger.path, tmp_path / "plain")
+    for name in ("duiqi.json", "lineage.parquet"):
+        (plain / name).unlink()
+    rows = sentences(30, seed=4)
+    ours, theirs = (open_model(find(path)).with_dtype("float32") for path in (tagger.path, plain))
+    assert (theirs.task.name, theirs.task.labels) == ("tag", ("PRAISE", "THING"))
+    for a, b in zip(ours.predict(rows, ["tags"])["tags"], theirs.predict(rows, ["tags"])["tags"], strict=True):
+        assert np.array_equal(a, b)

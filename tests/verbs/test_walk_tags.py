@@ -83,6 +83,25 @@ def varied(path, row, n=200):
     return path
 
 
+def test_a_model_for_classes_is_none_for_tags(fitted, tmp_path):
+    rows = write_rows(tmp_path / "rows.jsonl", 200)
+    with pytest.raises(ModelError, match=r"expected a model for tag, as the rows ask for, given .* made for classify"):
+        duiqi.diagnose(fitted, rows, threads=1)
+    with pytest.raises(DataError, match="expected one class a row in column 'tags'"):
+        duiqi.align(fitted, rows, task="classify", out=tmp_path / "out", threads=1)
+
+
+def test_the_head_is_the_users_choice_and_stays_the_models(body, tmp_path):
+    rows = write_rows(tmp_path / "rows.jsonl", 400)
+    duiqi.align(body, rows, out=tmp_path / "out", threads=1, with_=["temperature_scaling"],
+                options={"tag": {"head": "token_classification"}})  # fmt: skip
+    assert not (tmp_path / "out" / "model" / "head.safetensors").exists()
+    said = json.loads((tmp_path / "out" / "model" / "duiqi.json").read_text())
+    assert said["task"]["options"]["head"] == "token_classification"
+    report = duiqi.diagnose(tmp_path / "out" / "model", rows, threads=1, options={"tag": {"head": "crf"}})
+    assert report.facts["task"]["options"]["head"] == "token_classification"
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_page_speaks_of_spans(aligned, lang):
     _, _, said = aligned

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from duiqi.core.bundle import Bundle, read_card
 from duiqi.core.errors import DependencyError, ModelError, OptionError
 from duiqi.core.seed import derive
+from duiqi.core.spans import is_tag, types_of
 from duiqi.model import folder as on_disk
 
 if TYPE_CHECKING:
@@ -101,14 +102,34 @@ def _from_hub(name: str) -> Path:
 
 
 def labels_of(bundle: Bundle) -> tuple[str, ...]:
-    """Labels of the model's head in the order of its outputs; empty for a body without a classification head."""
+    """Labels of the model's head in the order of its outputs, of tags their types; empty for a body without a head."""
     if bundle.task is not None:
         return tuple(bundle.task.get("options", {}).get("labels", ()))
     said = on_disk.config(bundle.path)
-    if not any(name.endswith("ForSequenceClassification") for name in said.get("architectures") or ()):
-        return ()
+    kind = next((kind for kind in PLAIN if any(n.endswith(kind) for n in said.get("architectures") or ())), "")
     named: Mapping[str, str] = said.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    return tuple(named[key] for key in sorted(named, key=int))
+    names = tuple(named[key] for key in sorted(named, key=int))
+    if PLAIN.get(kind) == "tag":
+        return types_of(names) if all(map(is_tag, names)) else ()
+    return names if kind else ()
+
+
+# What transformers' own heads are for, where no duiqi.json says it.
+PLAIN = {"ForSequenceClassification": "classify", "ForTokenClassification": "tag"}
+
+
+def task_of(bundle: Bundle) -> Task | None:
+    """The task that a bundle was made for; `None` for a body without a head."""
+    from duiqi.core.part import Catalogue
+
+    if bundle.task is not None:
+        return Catalogue.installed().task(bundle.task["name"], **bundle.task["options"])
+    labels = labels_of(bundle)
+    if not labels:
+        return None
+    architectures = on_disk.config(bundle.path).get("architectures") or ()
+    name = next(task for kind, task in PLAIN.items() if any(each.endswith(kind) for each in architectures))
+    return Catalogue.installed().task(name, labels=labels)
 
 
 @dataclass(eq=False)
@@ -203,7 +224,12 @@ def open_model(
     from duiqi.model.quiet import quiet
     from duiqi.model.tokens import longest
 
-    task = task or _task_of(bundle)
+    task = task or task_of(bundle)
+    if task is None:
+        raise ModelError(
+            f"expected a task for {bundle.name}, given a body without a head and no task",
+            hint="Fit it to labelled rows first: duiqi align MODEL DATA.",
+        )
     head, fresh = head_of(task), not labels_of(bundle)
     _check_device(device)
     with quiet():
@@ -218,20 +244,6 @@ def open_model(
     made_from = seed if fresh else None
     made = Model(net.to(device), tokenizer, task, bundle, head, longest(tokenizer, net), device, made_from)
     return made if cache is None else replace(made, cache=cache)
-
-
-def _task_of(bundle: Bundle) -> Task:
-    from duiqi.core.part import Catalogue
-
-    if bundle.task is not None:
-        return Catalogue.installed().task(bundle.task["name"], **bundle.task["options"])
-    labels = labels_of(bundle)
-    if labels:
-        return Catalogue.installed().task("classify", labels=labels)
-    raise ModelError(
-        f"expected a task for {bundle.name}, given a body without a head and no task",
-        hint="Fit it to labelled rows first: duiqi align MODEL DATA.",
-    )
 
 
 def _check_device(device: str) -> None:

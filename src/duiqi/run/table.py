@@ -89,6 +89,22 @@ class Table:
         """The task with these labels."""
         return self.catalogue.task(self.task, **{**self.options.get(self.task, {}), "labels": tuple(labels)})
 
+    def task_of(self, bundle: Bundle, labels: Sequence[str] = ()) -> Task:
+        """The task that a bundle was made for, else that of the rows with these labels (or those of its head);
+        `ModelError` where the bundle was made for another task than the rows ask for."""
+        from duiqi.model.open import labels_of, task_of
+
+        made = task_of(bundle)
+        if made is None:
+            return self.task_for(labels or labels_of(bundle))
+        if made.name != self.task:
+            raise ModelError(
+                f"expected a model for {self.task}, as the rows ask for, given {bundle.name or bundle.path}, which was "
+                f"made for {made.name}",
+                hint=f"Give rows for {made.name}, or start from a body without a head (default).",
+            )
+        return made
+
     def open(self, bundle: Bundle) -> Any:
         """The model of a bundle that has a head for the task; `ModelError` where it has none."""
         from duiqi.model.open import labels_of, open_model
@@ -102,7 +118,7 @@ class Table:
             )
         if "answers" not in self.memory:
             self.memory["answers"] = Cache()
-        return open_model(bundle, self.task_for(labels), device=self.device, cache=self.memory["answers"])
+        return open_model(bundle, self.task_of(bundle), device=self.device, cache=self.memory["answers"])
 
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""

@@ -22,7 +22,7 @@ def classify(*, labels: tuple[str, ...] = ()) -> Task:
     index = {label: i for i, label in enumerate(labels)}
 
     def read_truth(data: Dataset) -> NDArray[np.int64]:
-        given = [str(value) for value in data.values("label")]
+        given = _labels(data)
         unknown = sorted({label for label in given if label not in index})
         if unknown:
             raise DataError(
@@ -42,7 +42,18 @@ def classify(*, labels: tuple[str, ...] = ()) -> Task:
         read_truth=read_truth,
         labels=labels,
         options={"labels": labels},
-        row_labels=lambda data: [(str(value),) for value in data.values("label")],
+        row_labels=lambda data: [(label,) for label in _labels(data)],
         spell=lambda answer, words: labels[int(answer)],
         classes=labels,
     )
+
+
+def _labels(data: Dataset) -> list[str]:
+    values = data.values("label")
+    lists = sum(isinstance(value, list) for value in values)
+    if lists:
+        raise DataError(
+            f"expected one class a row in column '{data.schema.label}' of {data.name}, given lists in {lists} rows",
+            hint="Rows with a tag for every word are another task: --task tag.",
+        )
+    return [str(value) for value in values]
