@@ -113,9 +113,9 @@ def test_long_sentences_go_through_windows_and_end_as_well_as_they_begin(tagger)
 
 def test_words_that_the_tokenizer_makes_nothing_of_are_outside(tagger):
     model = open_model(tagger).with_dtype("float32")
-    rows = Dataset.of({"tokens": [["the", "\u200b", "plot", ""], [""]]})
+    rows = Dataset.of({"tokens": [["the", "\u200b", "plot", ""], [""], []]})
     tags = model.predict(rows, ["tags"])["tags"]
-    assert [len(each) for each in tags] == [4, 1]
+    assert [len(each) for each in tags] == [4, 1, 0]
     assert tags[0][3] == 0
 
 
@@ -174,3 +174,13 @@ def test_a_plain_checkpoint_of_transformers_is_for_tags(tagger, tagging, tmp_pat
     assert (theirs.task.name, theirs.task.labels) == ("tag", ("PRAISE", "THING"))
     for a, b in zip(ours.predict(rows, ["tags"])["tags"], theirs.predict(rows, ["tags"])["tags"], strict=True):
         assert np.array_equal(a, b)
+
+
+def test_rows_of_no_words_are_trained_on_and_measured(body, tagging, tmp_path):
+    some = sentences(40, seed=2)
+    rows = Dataset.of({"tokens": [[], *some.values("tokens"), []], "label": [[], *some.values("label"), []]})
+    made = fit(find(body), rows, task=tagging, out=tmp_path / "m", step=Step("finetune"), epochs=1, batch_rows=8)
+    case = Case(open_model(made), rows)
+    assert np.isfinite(case.measure("log_loss").value)
+    assert case.right[[0, -1]].all()
+    assert case.measure("exact_match").rows == 42

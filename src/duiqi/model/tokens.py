@@ -107,10 +107,11 @@ def _shaped(encoded: Encoded, inputs: Sequence[Input]) -> Encoded:
     if not inputs or not isinstance(inputs[0], ShapedWords) or encoded.words is None:
         return encoded
     of_word = [[shape(word, at) for at, word in enumerate(words)] for words in inputs]
-    begins = np.concatenate([[0], np.cumsum([len(each) for each in of_word])])
-    flat = np.array([each for words in of_word for each in words] or [0], dtype=np.int8)
-    place = begins[np.repeat(encoded.rows, encoded.lengths)] + np.maximum(encoded.words, 0)
-    return replace(encoded, shapes=np.where(encoded.words == NO_WORD, 0, flat[place]).astype(np.int8))
+    begins = np.cumsum([0, *map(len, of_word)])[np.repeat(encoded.rows, encoded.lengths)]
+    flat = np.array([each for words in of_word for each in words], dtype=np.int8)
+    shapes, known = np.zeros(len(encoded.ids), dtype=np.int8), encoded.words != NO_WORD
+    shapes[known] = flat[(begins + encoded.words)[known]]
+    return replace(encoded, shapes=shapes)
 
 
 def shape(word: str, at: int) -> int:

@@ -15,7 +15,7 @@ from duiqi.core.spans import tags_of
 from duiqi.core.task import Task
 from duiqi.model.crf import CRF, best, log_likelihood, marginals
 from duiqi.model.heads.head import ON_TOP, load_on_top
-from duiqi.model.heads.sequence import last_linear
+from duiqi.model.heads.sequence import last_linear_name
 from duiqi.model.heads.token import IGNORED, TokenClassification
 from duiqi.model.tokens import SHAPES, Input, ShapedWords
 
@@ -30,8 +30,9 @@ class Top(nn.Module):
     The scores begin at 0, so that the network begins as the classifier that was fitted to the body.
     """
 
-    def __init__(self, width: int, tags: int, *, recurrent: bool) -> None:
+    def __init__(self, width: int, tags: int, beside: str, *, recurrent: bool) -> None:
         super().__init__()
+        self.beside = beside  # the name of the classifier, whose states are read
         self.shapes = nn.Embedding(SHAPES, SHAPE_WIDTH)
         read = width + 3 * SHAPE_WIDTH
         self.lstm = nn.LSTM(read, HIDDEN // 2, bidirectional=True, batch_first=True) if recurrent else None
@@ -75,7 +76,8 @@ class ConditionalRandomField(TokenClassification):
         given = {name: each for name, each in inputs.items() if name != "shapes"}
         inner = getattr(net, "module", net)
         read: list[Tensor] = []
-        hook = last_linear(inner).register_forward_hook(lambda _module, states, _out: read.append(states[0]))
+        classifier = inner.get_submodule(getattr(inner, ON_TOP).beside)
+        hook = classifier.register_forward_hook(lambda _module, states, _out: read.append(states[0]))
         try:
             logits: Tensor = inner(**given).logits
         finally:
@@ -85,7 +87,8 @@ class ConditionalRandomField(TokenClassification):
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         net: Any = super().load(path, task, **options)
-        net.add_module(ON_TOP, Top(net.config.hidden_size, len(tags_of(task.labels)), recurrent=self.recurrent))
+        top = Top(net.config.hidden_size, len(tags_of(task.labels)), last_linear_name(net), recurrent=self.recurrent)
+        net.add_module(ON_TOP, top)
         load_on_top(net, path)
         made: nn.Module = net
         return made
