@@ -30,11 +30,12 @@ import torch
 
 from duiqi.core.bundle import Step
 from duiqi.core.dataset import Dataset, Schema, normalise
+from duiqi.core.folder import swapped_in
 from duiqi.core.seed import hash64
 from duiqi.core.slice import is_cjk
-from duiqi.core.task import Task
 from duiqi.data.words import packed
 from duiqi.model.fit import fit
+from duiqi.model.heads import filling
 from duiqi.model.objective import masked
 from duiqi.model.open import find
 
@@ -61,21 +62,20 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-4)
     given = parser.parse_args()
     rows = read_rows(given.data, given.out / "texts.parquet")
+    first = given.out / f"first-{given.start}-{given.layers}"
+    if not first.is_dir():  # its vocabulary is that of all rows, however many are trained on
+        with swapped_in(first) as aside:
+            make_first(rows, aside, start=given.start, layers=given.layers)
     if given.rows:
         rows = rows.take(torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[: given.rows].numpy())
-    first = given.out / f"first-{given.start}-{given.layers}"
-    if not (first / "config.json").is_file():
-        make_first(rows, first, start=given.start, layers=given.layers)
     name = f"{given.start}-{given.layers}-{len(rows)}x{given.epochs}"
     made = fit(
-        find(first), rows, task=FILL, out=given.out / f"model-{name}", step=Step("pretrain", {"rows": len(rows)}),
+        find(str(first)), rows, task=filling(), out=given.out / f"model-{name}",
+        step=Step("pretrain", {"rows": len(rows), "epochs": given.epochs}),
         objective=masked(), learning_rate=given.rate, epochs=given.epochs, batch_rows=given.batch, max_tokens=128,
         work=given.out / f"work-{name}", checkpoint_seconds=300, progress=Progress(),
     )  # fmt: skip
     print(f"made {made.path} ({made.fingerprint})")
-
-
-FILL = Task("fill", "masked_language_model", ("tokens",), "", (), "", lambda data: [0] * len(data))
 
 
 class Progress:
@@ -101,7 +101,9 @@ def read_rows(data: Path, kept: Path) -> Dataset:
         used: Counter[str] = Counter()
         rows = list(packed(allowed(data, used), TOKENS))
         print(f"{len(rows)} rows of words; texts taken: {dict(used)}", file=sys.stderr)
-        pq.write_table(pa.table({"tokens": rows}), kept)
+        aside = kept.with_suffix(".new")
+        pq.write_table(pa.table({"tokens": rows}), aside)
+        aside.replace(kept)
     return Dataset(pq.read_table(kept), Schema(tokens="tokens"), "pretraining")
 
 

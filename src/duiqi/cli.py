@@ -27,14 +27,15 @@ app = typer.Typer(
 )
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, or default.")]
-Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl or parquet file, a folder with "
-                                     "train/dev/test files, or hub:NAME.")]  # fmt: skip
+Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl, parquet or CoNLL file, a folder "
+                                     "with train/dev/test files, or hub:NAME.")]  # fmt: skip
 Task = Annotated[
     str | None,
     typer.Option("--task", help="What is asked of the model: classify or tag. [default: by the form of the rows]"),
 ]
 Text = Annotated[str | None, typer.Option("--text", help="Column with the text.")]
 TextPair = Annotated[str | None, typer.Option("--text-pair", help="Column with a second text.")]
+Tokens = Annotated[str | None, typer.Option("--tokens", help="Column with the words of each row, as a list.")]
 Label = Annotated[str | None, typer.Option("--label", help="Column with the label.")]
 Group = Annotated[list[str] | None, typer.Option("--group", help="Column to be fair to; may be given again.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column with your own row ids.")]
@@ -59,7 +60,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 
 @app.command()
 def align(
-    model: Model, data: Data, task: Task = None, text: Text = None, text_pair: TextPair = None, label: Label = None,
+    model: Model, data: Data, task: Task = None, text: Text = None, text_pair: TextPair = None,
+    tokens: Tokens = None, label: Label = None,
     group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None, with_: With = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
@@ -75,6 +77,7 @@ def diagnose(
     before: Annotated[str | None, typer.Option("--before", help="An earlier model to compare with.")] = None,
     reference: Annotated[list[str] | None, typer.Option("--reference", help="NAME=DATA: other rows.")] = None,
     only: Only = None, part: Part = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
+    tokens: Tokens = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
     out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None, gates: Gates = None,
     parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
@@ -87,6 +90,7 @@ def diagnose(
 @app.command()
 def repair(
     model: Model, data: Data, with_: With = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
+    tokens: Tokens = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
@@ -102,7 +106,8 @@ def prove(
     after: Annotated[str, typer.Argument(metavar="AFTER", help="The model after.")],
     data: Data, only: Only = None, part: Part = None,
     margin: Annotated[float, typer.Option("--margin", help="By how much the main metric may be worse.")] = 0.01,
-    task: Task = None, text: Text = None, text_pair: TextPair = None, label: Label = None, group: Group = None,
+    task: Task = None, text: Text = None, text_pair: TextPair = None,
+    tokens: Tokens = None, label: Label = None, group: Group = None,
     id: Id = None, split: Split = None, cluster: Cluster = None, out: Out = None, seed: Seed = None,
     threads: Threads = None, device: Device = None, gates: Gates = None, parts: Parts = None, lang: Lang = None,
     json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
@@ -229,7 +234,20 @@ def _call(verb: str, said: dict[str, Any], own: tuple[str, ...], out: str | None
 
 def settle(said: Mapping[str, Any], config: Mapping[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
     """Arguments of the verb: what the command line says, else what `duiqi.toml` says, else left to the verb."""
-    columns = ("text", "text_pair", "label", "id", "split", "cluster", "task", "seed", "threads", "device", "parts")
+    columns = (
+        "text",
+        "text_pair",
+        "tokens",
+        "label",
+        "id",
+        "split",
+        "cluster",
+        "task",
+        "seed",
+        "threads",
+        "device",
+        "parts",
+    )
     plain = (*own, *columns, "lang", "out")
     settled = {}
     for name in plain:

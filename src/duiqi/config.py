@@ -12,7 +12,8 @@ from duiqi.core.errors import OptionError, nearest
 FILE = "duiqi.toml"
 TABLES = ("gates", "options")
 PLAIN = (
-    "task", "text", "text_pair", "label", "group", "id", "split", "time", "cluster", "seed", "threads", "device",
+    "task", "text", "text_pair", "tokens",
+    "label", "group", "id", "split", "time", "cluster", "seed", "threads", "device",
     "parts", "budget", "out", "lang", "with", "only",
 )  # fmt: skip
 

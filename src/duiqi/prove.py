@@ -16,6 +16,7 @@ from duiqi.core.examine import examine
 from duiqi.core.gate import Gate
 from duiqi.core.report import Report
 from duiqi.core.slice import Slice
+from duiqi.core.task import Task
 from duiqi.diagnose import model_notes
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
@@ -66,8 +67,7 @@ def prove_models(
     against = None
     if before.fingerprint != after.fingerprint:
         against = examine(case.with_predictor(exact[0]), probes, verb="prove", gates=table.gates)
-    primary = after.task.primary
-    gates = (*table.gates, *promises(primary, margin, slices))
+    gates = (*table.gates, *promises(after.task, margin, slices))
 
     def progress(name: str, done: int, total: int) -> None:
         table.progress("proof", done, total, {"name": name})
@@ -79,10 +79,10 @@ def prove_models(
     return provenance(report, table, data=clean, model=after, before=before if against else None, margin=margin)
 
 
-def promises(primary: str, margin: float, slices: Sequence[Slice]) -> tuple[Gate, ...]:
-    """What a repair must not break: the main metric on all rows, and on every slice that was treated."""
-    whole = Gate(primary, no_worse_by=margin)
-    return (whole, *(Gate(primary, no_worse_by=margin, slice=each.rule) for each in slices))
+def promises(task: Task, margin: float, slices: Sequence[Slice]) -> tuple[Gate, ...]:
+    """What a repair must not break: the main metric on all rows, and how many rows are right of every slice treated."""
+    whole = Gate(task.primary, no_worse_by=margin)
+    return (whole, *(Gate(task.row_metric, no_worse_by=margin, slice=each.rule) for each in slices))
 
 
 def treated_slices(model: Any) -> tuple[Slice, ...]:

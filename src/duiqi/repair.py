@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
-from duiqi.core.errors import DependencyError, ModelError, OptionError, TrainingError
+from duiqi.core.errors import DuiqiError, OptionError, OutputError, ResumeError
 from duiqi.core.examine import examine, finding
 from duiqi.core.measure import Change, Floats, Measure, critical
 from duiqi.core.part import Part
@@ -186,8 +186,10 @@ def _try(
         if not why:
             begun = shop.seconds()
             bundle = bench.carry_out(plan, state.bundle, f"{number}-{proposal.name}", proposal.findings)
-    except (ModelError, TrainingError, DependencyError) as error:  # not for this model, or not on these rows
-        why = f"raised:{error}"
+    except (KeyboardInterrupt, MemoryError, OutputError, ResumeError):
+        raise
+    except Exception as error:  # not for this model, or not on these rows: the run goes on and the report says so
+        why = f"raised:{error if isinstance(error, DuiqiError) else f'{type(error).__name__}: {error}'}"
     if why:
         return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
     model = table.open(bundle)

@@ -219,3 +219,9 @@ def test_token_rows_with_one_label_a_row():
     edited = edit_dataset(data, shout, seed=0)
     assert edited.values("label") == ["pos"]
     assert edited.values("tokens")[0][1].startswith("bad!")
+
+
+def test_a_word_of_its_own_that_is_divided_goes_on():
+    words, tags = apply_tokens(["Peterson", "won"], ["S-PER", "O"], [Change(5, 5, " ")])
+    assert words == ["Peter", "son", "won"]
+    assert tags == ["S-PER", "I-PER", "O"]

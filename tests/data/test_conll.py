@@ -61,3 +61,8 @@ def test_nothing_but_comments_is_no_rows(tmp_path):
 def test_a_hash_with_a_tag_is_a_word(tmp_path):
     (tmp_path / "rows.conll").write_text("# O\nwinning B-X\n")
     assert read(tmp_path / "rows.conll")["all"].values("tokens") == [["#", "winning"]]
+
+
+def test_only_line_ends_end_lines_and_only_blanks_divide_them(tmp_path):
+    (tmp_path / "rows.conll").write_text("x\u2028y\tO\r\n\u00a0 O\n\t\nz\tB-X\n", encoding="utf-8", newline="")
+    assert read(tmp_path / "rows.conll")["all"].values("tokens") == [["x\u2028y", "\u00a0"], ["z"]]

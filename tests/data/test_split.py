@@ -182,3 +182,12 @@ def test_dev_and_test_stop_growing() -> None:
     )
     parts = complete({"all": data})
     assert (len(parts["dev"]), len(parts["test"])) == (2000, 5000)
+
+
+def test_a_rare_type_of_span_is_in_train_whatever_the_seed():
+    tags = [["O", "B-COMMON"] for _ in range(200)]
+    tags[17] = ["B-RARE", "O"]
+    rows = Dataset.of({"tokens": [[f"a{i}", f"b{i * 7919 % 10007}"] for i in range(200)], "label": tags})
+    for seed in range(12):
+        parts = complete({"all": rows}, seed=seed)
+        assert any("B-RARE" in row for row in parts["train"].values("label"))

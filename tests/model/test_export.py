@@ -85,6 +85,16 @@ def test_offsets_are_added_before_the_temperature_divides(model, tmp_path):
     assert find(tmp_path / "moved").calibration == said
 
 
+def test_offsets_go_with_their_labels(model, tmp_path):
+    from duiqi.core.part import Catalogue
+
+    rows = reviews(20)
+    made = recalibrated(save(model, tmp_path / "made"), {"offsets": [-3.0, 3.0]}, tmp_path / "moved")
+    turned = Catalogue.installed().task("classify", labels=tuple(reversed(model.task.labels)))
+    straight, other = (open_model(made, task).with_dtype("float32") for task in (None, turned))
+    assert np.allclose(straight.predict(rows, ["probs"]).probs, other.predict(rows, ["probs"]).probs[:, ::-1])
+
+
 def test_offsets_are_numbers(model, tmp_path):
     made = save(model, tmp_path / "made")
     with pytest.raises(OptionError):

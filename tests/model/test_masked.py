@@ -123,3 +123,16 @@ def test_likelihood_is_no_objective_of_it(batch):
     model, rows = batch
     with pytest.raises(ValueError):
         likelihood()(model.net, rows)
+
+
+def test_a_body_whose_head_has_words_of_its_own_is_pretrained_too(body, filling, rows, tmp_path):
+    import json
+    import shutil
+
+    untied = shutil.copytree(body, tmp_path / "untied")
+    config = json.loads((untied / "config.json").read_text())
+    (untied / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": False}))
+    made = fit(
+        find(untied), rows, task=filling, out=tmp_path / "made", step=Step("pretrain"), objective=masked(), epochs=1
+    )
+    assert made.task is None

@@ -14,7 +14,7 @@ from duiqi.model.export import recalibrated
 from duiqi.model.fit import fit
 from duiqi.model.heads.token import IGNORED
 from duiqi.model.open import find, open_model
-from duiqi.model.tokens import NO_WORD, ShapedWords, collate, encode, shape, words_of
+from duiqi.model.tokens import NO_WORD, ShapedWords, Words, collate, encode, shape, words_of
 
 CPU = torch.device("cpu")
 
@@ -116,6 +116,7 @@ def test_words_that_the_tokenizer_makes_nothing_of_are_outside(tagger):
     rows = Dataset.of({"tokens": [["the", "\u200b", "plot", ""], [""], []]})
     tags = model.predict(rows, ["tags"])["tags"]
     assert [len(each) for each in tags] == [4, 1, 0]
+    assert [len(each) for each in model.predict(rows, ["tags"])["tags"]] == [4, 1, 0]  # now from the cache
     assert tags[0][3] == 0
 
 
@@ -184,3 +185,36 @@ def test_rows_of_no_words_are_trained_on_and_measured(body, tagging, tmp_path):
     assert np.isfinite(case.measure("log_loss").value)
     assert case.right[[0, -1]].all()
     assert case.measure("exact_match").rows == 42
+
+
+def test_a_window_that_begins_inside_a_word_does_not_answer_for_it(body, tagging):
+    model = open_model(find(body), tagging)
+    words = ("xyzzyxyzzy", "plot") * 12
+    encoded = encode(model.tokenizer, [Words(words)], 16, windows=True)
+    inside = [w for s, w in zip(encoded.starts[1:-1], encoded.words[encoded.starts[1:-1] + 1], strict=True)
+              if encoded.words[encoded.starts[0] : s].tolist().count(w)]  # fmt: skip
+    assert inside  # some windows begin with a word that the window before has too
+    rows = [np.array([[0, 9.0, 0], [1, 9.0, 0]], np.float32), np.array([[1, 0, 99.0], [2, 0, 9.0]], np.float32)]
+    (merged,) = model.head.merge(rows, np.array([0]), [3])
+    assert merged.argmax(axis=1).tolist() == [0, 0, 1]
+
+
+def test_rows_that_have_no_words_at_all(tagger):
+    rows = Dataset.of({"tokens": [[], []]})
+    assert [len(each) for each in open_model(tagger).predict(rows, ["tags"])["tags"]] == [0, 0]
+
+
+def test_a_head_for_other_labels_gives_way(tagger, tmp_path):
+    import json
+    import shutil
+
+    other = shutil.copytree(tagger.path, tmp_path / "other")
+    for name in ("duiqi.json", "lineage.parquet", "head.safetensors"):
+        (other / name).unlink(missing_ok=True)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "id2label": dict(enumerate("NVADP"))}))  # parts of speech
+    task = Catalogue.installed().task("tag", labels=("X", "Y", "Z"))
+    model = open_model(find(other), task)
+    assert model.net.config.num_labels == 7
+    assert torch.equal(model.net.base_model.embeddings.word_embeddings.weight,
+                       open_model(tagger).net.base_model.embeddings.word_embeddings.weight)  # fmt: skip

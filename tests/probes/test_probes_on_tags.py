@@ -9,9 +9,13 @@ import pytest
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.examine import examine, orders
+from duiqi.core.part import Catalogue
+from duiqi.core.predictions import Predictions
 from duiqi.core.slice import Slice
-from duiqi.core.spans import find_spans
+from duiqi.core.spans import find_spans, mended
 from duiqi.data.simulated import tagged_case
+from duiqi.prove import promises
+from duiqi.show.publish import publish
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,69 @@ def test_slices_and_evidence_are_in_words(case):
     row = found[0].evidence[0]
     assert row["answer"] == "–"
     assert "person: name" in row["label"] or "place: town" in row["label"]
+
+
+def test_a_type_that_is_never_answered_and_a_group_without_spans_are_no_numbers(case, tmp_path):
+    """The report can be written all the same: JSON has no NaN."""
+    answers = [np.where(tags > 2, 0, tags) for tags in case.guess["tags"]]
+    towns = case.data.group("town")
+    words = [["word"] * len(t) if town == "small" else w
+             for w, t, town in zip(case.data.values("tokens"), case.truth, towns, strict=True)]  # fmt: skip
+    labels = [["O"] * len(w) if town == "small" else tags
+              for w, tags, town in zip(words, case.data.values("label"), towns, strict=True)]  # fmt: skip
+    data = Dataset.of({"tokens": words, "label": labels, "town": towns.tolist()}, groups=("town",))
+    said = [np.zeros_like(a) if town == "small" else a for a, town in zip(answers, towns, strict=True)]
+    guess = replace(case.guess, row_ids=data.row_ids, columns={**case.guess.columns, "tags": said})
+    sick = replace(case, data=data, predictor=replace(case.predictor, answers=guess), memory={})
+    report = examine(sick, orders(sick, only=["performance", "fairness"]))
+    assert not report.skipped
+    publish(replace(report, facts={**report.facts, "data": {}}), tmp_path / "out")
+    (table,) = [each.data for each in report.exhibits if each.data["title"] == "per_class"]
+    assert [row[1]["value"] is None for row in table["rows"] if row[0] == "place"] == [True]
+    (by_town,) = [each.data for each in report.exhibits if each.data["title"] == "by_group"]
+    assert [row[0] for row in by_town["rows"]] == ["large", "small"]  # what has no number comes last
+
+
+def test_a_repair_that_ruins_its_slice_breaks_a_promise(case):
+    small = Slice.of("town", "small")
+    before = replace(case, slices=(small,))
+    ruined = [np.zeros_like(g) if bad else g for g, bad in zip(case.guess["tags"], case.mask(small), strict=True)]
+    answers = case.guess.with_columns({"tags": ruined})
+    after = before.with_predictor(replace(case.predictor, answers=answers))
+    probes = orders(before, only=["performance"])
+    gates = promises(case.task, 0.01, [small])
+    report = examine(after, probes, verb="prove", gates=gates, against=examine(before, probes))
+    verdicts = {(r.measure.name, r.measure.slice.rule): r.verdict for r in report.rulings if r.gate.no_worse_by}
+    assert verdicts[("exact_match", small.rule)] == "fail"
+
+
+def test_tags_alone_are_examined_too(case):
+    answers = Predictions(case.guess.row_ids, {"tags": case.guess["tags"]})
+    bare = case.with_predictor(replace(case.predictor, answers=answers), memory={})
+    report = examine(bare, orders(bare, only=["performance", "fairness", "blind_spots", "calibration"]))
+    assert [each["probe"] for each in report.skipped] == ["calibration"]
+    assert report.measure("span_f1").value == pytest.approx(case.measure("span_f1").value)
+    assert "log_loss" not in {measure.name for measure in report.measures}
+
+
+def test_equal_recorded_tags_have_equal_fingerprints(case):
+    copied = Predictions(case.guess.row_ids, {name: [each.copy() for each in column]
+                                              for name, column in case.guess.columns.items()})  # fmt: skip
+    again = replace(case.predictor, answers=copied)
+    assert again.fingerprint == replace(case.predictor, answers=case.guess).fingerprint
+    other = copied.with_columns({"tags": [np.zeros_like(each) for each in copied["tags"]]})
+    assert replace(case.predictor, answers=other).fingerprint != again.fingerprint
+
+
+def test_an_inside_that_begins_is_a_beginning():
+    task = Catalogue.installed().task("tag", labels=("X", "Y"))
+    rows = Dataset.of({"tokens": [["a"] * 4], "label": [["I-X", "I-X", "I-Y", "O"]]})
+    (truth,) = task.read_truth(rows)
+    assert truth.tolist() == [1, 2, 3, 0]
+    guess = Predictions(rows.row_ids, {"tags": mended([np.array([2, 2, 4, 0])])})
+    assert exact_match_of(truth, guess) == 1.0
+
+
+def exact_match_of(truth, guess):
+    metric = Catalogue.installed().find("metric", "exact_match")
+    return metric.hooks["finish"](metric([truth], guess).sum(axis=0))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,10 @@ from duiqi.cli import Screen
 from duiqi.core.errors import ContaminationError, DataError, ModelError, OptionError
 from duiqi.core.part import Catalogue
 from duiqi.core.report import load_measures
+from duiqi.model.open import find
+from duiqi.run.carry import Bench
+from duiqi.run.table import lay
+from duiqi.run.workshop import Workshop
 from tiny import reviews, write_csv
 
 
@@ -129,17 +134,23 @@ def hopeless(case, findings):
 
 
 def test_pretraining_comes_before_the_labels_are_learned_again(body, rows_csv, tmp_path):
-    report = duiqi.align(
-        body, rows_csv, with_=["pretrain"], options={"pretrain": {"pretraining_epochs": 2}}, out=tmp_path / "out",
-        threads=1,
-    )  # fmt: skip
-    assert report.facts["given"] == str(body)
-    (trial,) = report.facts["trials"]
-    assert trial["decision"] in ("kept", "dropped", "unclear")
-    if trial["decision"] == "kept":
-        assert report.facts["before"]["plainly_trained"]
-        assert report.facts["before"]["path"] == str(body)
-    assert trial["remedies"] == [{"name": "pretrain", "options": {"epochs": 3, "pretraining_epochs": 2}}]
+    table = lay(rows_csv, {"threads": 1, "options": {"pretrain": {"pretraining_epochs": 2}}}, complete=True)
+    task = table.task_for(("negative", "positive"))
+    bench = Bench(table, Workshop.open(tmp_path / "work", {}), task, table.part("train"), table.part("dev"), find(body))
+    case = table.case(None, table.part("dev"))
+    plan = table.catalogue.find("remedy", "pretrain")(case, (), pretraining_epochs=2)
+    made = bench.carry_out(replace(plan, remedies=(("pretrain", {"epochs": 3}),)), find(body), "0-pretrain")
+    assert [(step.remedy, step.options) for step in made.lineage] == [
+        ("pretrain", {"pretrain": {"epochs": 2, "share": 0.15}}), ("pretrain", {"pretrain": {"epochs": 3}}),
+    ]  # fmt: skip
+    assert find(str(bench.shop.place("0-pretrain.first"))).task is None
+    assert bench.forecast(plan, find(body)) > bench.forecast(replace(plan, first=None), find(body))
+
+
+def test_an_alignment_says_which_model_it_was_given(aligned, fitted):
+    _, report = aligned
+    assert report.facts["given"] == str(fitted)
+    assert report.facts["before"] is None or "plainly_trained" not in report.facts["before"]
 
 
 @pytest.mark.parametrize(
@@ -296,3 +307,22 @@ def test_other_arguments_do_not_go_on_with_begun_work(tmp_path, body, rows_csv):
     done = call("align", body, rows_csv, "--threads", "1", cwd=tmp_path)
     assert done.returncode == 2
     assert "duiqi-out.work" in done.stderr
+
+
+def test_a_task_of_ones_own_goes_all_the_way(body, rows_csv, tmp_path):
+    part = tmp_path / "polarity.py"
+    part.write_text(
+        """
+from dataclasses import replace
+from duiqi.core.part import Catalogue, task
+
+@task()
+def polarity(*, labels: tuple[str, ...] = ()):
+    \"\"\"The same as classify under a name of its own, as somebody else might bring it.\"\"\"
+    return replace(Catalogue.installed().task("classify", labels=labels), name="polarity")
+"""
+    )
+    report = duiqi.align(
+        body, rows_csv, task="polarity", parts=[part], out=tmp_path / "out", threads=1, with_=["temperature_scaling"]
+    )
+    assert report.facts["task"]["name"] == "polarity"

@@ -28,7 +28,9 @@ def rights(truth: Any, guess: Predictions) -> NDArray[np.bool_]:
 
 
 def confidences(guess: Predictions) -> NDArray[np.float64]:
-    """The largest probability of every row, float[n]; of tags, the mean over the words."""
+    """The largest probability of every row, float[n]; of tags, the mean over the words; ones where there are none."""
+    if "probs" not in guess.columns:
+        return np.ones(len(guess))
     if isinstance(guess["probs"], np.ndarray):
         return guess.probs.max(axis=1)
     return np.array([each.max(axis=1).mean() if len(each) else 1.0 for each in guess["probs"]])
@@ -41,10 +43,10 @@ def parts_of(task: Task, truth: Any, guess: Predictions) -> tuple[NDArray[np.int
 
 def as_words(truth: Sequence[NDArray[np.int64]], guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
     """Tags of all words one after the other, and the answers to them as one class each."""
-    flat = np.concatenate(list(truth))
-    columns = {"label": np.concatenate(list(guess["tags"]))}
+    flat = np.concatenate([np.zeros(0, dtype=np.int64), *truth])
+    columns = {"label": np.concatenate([np.zeros(0, dtype=np.int64), *guess["tags"]])}
     if "probs" in guess.columns:
-        columns["probs"] = np.concatenate(list(guess["probs"]))
+        columns["probs"] = np.concatenate(list(guess["probs"])) if len(guess) else np.zeros((0, 1))
     return flat, Predictions(np.empty(len(flat), dtype="U1"), columns)
 
 
@@ -86,7 +88,7 @@ class Case:
         if room == "data":
             return self.data.has(name) or (name == "text" and self.data.has("tokens"))
         if room == "model":
-            return name in self.predictor.offers
+            return (self.task.output if name == "answer" else name) in self.predictor.offers
         if room == "task":
             return self.predictor.task.name == name
         return bool(getattr(self, name, None))

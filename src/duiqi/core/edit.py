@@ -175,7 +175,7 @@ def _heir(owners: Sequence[int], change: Change) -> int:
 
 
 def _continued(tag: Any) -> Any:
-    return f"I-{tag[2:]}" if isinstance(tag, str) and tag.startswith("B-") else tag
+    return f"I-{tag[2:]}" if isinstance(tag, str) and tag.startswith(("B-", "S-", "U-")) else tag
 
 
 def _edited_tokens(data: Dataset, changes: Sequence[Sequence[Change]]) -> Dataset:

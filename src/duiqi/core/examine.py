@@ -160,7 +160,7 @@ def _distance(ruling: Ruling) -> float:
 
 def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dict[str, Any]]:
     """Rows of a slice that were answered wrong, the most confident first; of tags, by the mean over their words."""
-    if not (case.has("model.probs") and case.has("data.label")):
+    if not (case.has("model.answer") and case.has("data.label")):
         return []
     inside = case.mask(slice) if slice is not ALL and slice.where else np.ones(len(case.data), dtype=bool)
     confidence = case.confidence

@@ -132,6 +132,11 @@ class Measure:
         """Finished draws before they are reduced over levels: float[b, g] (or float[b] without levels)."""
         return self._finish(self.sums + self._pseudo())
 
+    @property
+    def cell(self) -> dict[str, float | None]:
+        """Value and interval for an exhibit; `None` where there is no number."""
+        return {"value": _plain(self.value), **self.interval.to_json()}
+
     @cached_property
     def debiased(self) -> float:
         """The estimate less the bias its draws show; for gaps, which are too large where groups are equal."""

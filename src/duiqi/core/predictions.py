@@ -106,13 +106,7 @@ class Recorded:
     def fingerprint(self) -> str:
         from duiqi.core.seed import hash64
 
-        columns = sorted(
-            (
-                name,
-                np.asarray(column, dtype=object).tobytes() if not isinstance(column, np.ndarray) else column.tobytes(),
-            )
-            for name, column in self.answers.columns.items()
-        )
+        columns = sorted((name, _bytes(column)) for name, column in self.answers.columns.items())
         return f"{hash64(repr(columns)):016x}"
 
     @cached_property
@@ -132,3 +126,13 @@ class Recorded:
             )
         taken = self.answers.take(np.array([self._where[str(row)] for row in data.row_ids], dtype=np.int64))
         return Predictions(data.row_ids, {name: taken[name] for name in outputs})
+
+
+def _bytes(column: Any) -> bytes:
+    """What a column says: of a list of arrays their shapes and numbers, of other lists their spelling."""
+    if isinstance(column, np.ndarray):
+        return column.tobytes()
+    return b"|".join(
+        repr(each.shape).encode() + each.tobytes() if isinstance(each, np.ndarray) else repr(each).encode()
+        for each in column
+    )

@@ -83,6 +83,22 @@ def find_spans(tags: Sequence[NDArray[Any]]) -> Spans:
     return Spans(row[opens], word, word + after - opens, kind[opens], opens)
 
 
+def mended(tags: Sequence[NDArray[Any]]) -> list[Ints]:
+    """The same spans in one spelling: what begins a span begins it, what goes on goes on."""
+    spans = find_spans(tags)
+    lengths = [len(each) for each in tags]
+    flat = np.zeros(sum(lengths), dtype=np.int64)
+    flat[_inside(spans)] = np.repeat(2 * spans.type + 2, spans.size)
+    flat[spans.place] = 2 * spans.type + 1
+    return np.split(flat, np.cumsum(lengths)[:-1]) if lengths else []
+
+
+def _inside(spans: Spans) -> Ints:
+    """The places of all words of spans, among the words of all sentences."""
+    within = np.arange(spans.size.sum()) - np.repeat(np.cumsum(spans.size) - spans.size, spans.size)
+    return np.repeat(spans.place, spans.size) + within
+
+
 def span_rows(truth: Sequence[NDArray[Any]], guess: Sequence[NDArray[Any]], only: int | None) -> NDArray[np.float64]:
     """Row statistics float[n, 3]: spans found, answered and true, of all types or of type `only`."""
     real, said = find_spans(truth), find_spans(guess)

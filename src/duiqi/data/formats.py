@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -125,8 +126,8 @@ def _read_conll(content: bytes, name: str, path: Path) -> Raw:
     tags: list[list[str]] = [[]]
     places: list[int] = []
     width = 0
-    for number, line in enumerate(_decoded(content, path).splitlines(), start=1):
-        cells = line.split("\t") if "\t" in line else line.split()
+    for number, line in enumerate(_decoded(content, path).replace("\r\n", "\n").split("\n"), start=1):
+        cells = [] if not line.strip() else line.split("\t") if "\t" in line else re.split(" +", line.strip(" "))
         is_comment = not tokens[-1] and line.startswith("#") and not is_tag(cells[-1])
         if not cells or is_comment or cells[0] == "-DOCSTART-":
             if tokens[-1]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, DependencyError, nearest
 from duiqi.data.columns import PARTS, build, part_name, resolve
-from duiqi.data.formats import Raw, from_arrow, is_readable, read_file
+from duiqi.data.formats import READERS, Raw, from_arrow, is_readable, read_file
 
 HUB = "hub:"
 
@@ -31,8 +31,9 @@ def read(
 ) -> dict[str, Dataset]:
     """Data sets "train", "dev" and "test" as far as they are there, or "all" for a file that is not divided.
 
-    `source` is a csv, tsv, json, jsonl or parquet file (also gzipped), a folder that holds such files named train,
-    dev (or valid, validation, val) and test, or `hub:NAME` (`hub:NAME#CONFIG`), the only source that uses a network.
+    `source` is a csv, tsv, json, jsonl, parquet or CoNLL file (also gzipped), a folder that holds such files named
+    train, dev (or valid, validation, val) and test, or `hub:NAME` (`hub:NAME#CONFIG`), the only source that uses a
+    network.
     A file with a split column is divided by it. Columns that are not named here are guessed where their names are
     plain; each guess is a note of the data set. Classes are strings. Raises `DataError` on what cannot be read and
     `DependencyError` where the hub needs a package.
@@ -121,7 +122,7 @@ def _from_folder(folder: Path) -> dict[str, Raw]:
     if not any(named.values()):
         shown = ", ".join(each.name for each in files[:10]) or "nothing"
         raise DataError(
-            f"expected files named train, dev and test (csv, tsv, json, jsonl, parquet) in {folder}, given {shown}",
+            f"expected files named train, dev and test ({', '.join(READERS)}) in {folder}, given {shown}",
             hint="Rename the files, or give one file: it is divided for you.",
         )
     return {part: read_file(paths[0], f"{folder.resolve().name}/{part}") for part, paths in named.items() if paths}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
 from duiqi.core.seed import derive, hash64, mix
+from duiqi.core.spans import types_of
 from duiqi.data.dedupe import near_duplicates, signatures
 
 SHARE = 0.15
@@ -135,10 +137,19 @@ def _strata(data: Dataset) -> NDArray[np.int64]:
     if not data.has("label"):
         return np.zeros(len(data), dtype=np.int64)
     labels = data.values("label")
+    if labels and all(isinstance(label, list) for label in labels):
+        labels = _rarest(labels)
     plain = all(isinstance(label, str | int | None) for label in labels)
     if not plain or len(set(labels)) > len(labels) / 2:
         return np.zeros(len(data), dtype=np.int64)
     return np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1].astype(np.int64)
+
+
+def _rarest(rows: list[list[Any]]) -> list[str]:
+    """Of tags, the type that fewest rows have among those of each row; of a row without spans, nothing."""
+    types = [types_of([str(each) for each in row]) for row in rows]
+    count = Counter(each for row in types for each in row)
+    return [min(row, key=lambda each: (count[each], each), default="") for row in types]
 
 
 def _cells(data: Dataset) -> NDArray[np.int64]:

@@ -455,7 +455,8 @@ def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Any] 
         if int(encoded.lengths.max()) <= kernels.LONGEST_PLAIN:
             kernels.quicken(net, sample)
             kernels.shorten(net, lambda net: model.head.raw(net, sample))
-        kernels.compact(net, ids)
+        if not job.objective.invents:
+            kernels.compact(net, ids)
     number_type = _number_type(job)
     net.eval()
     if number_type != "float32" and not _same_answers(job, model, sample, number_type):

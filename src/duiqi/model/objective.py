@@ -42,6 +42,11 @@ class Objective:
 
     name: ClassVar[str]
 
+    @property
+    def invents(self) -> bool:
+        """Whether it gives the network tokens that no row has."""
+        return False
+
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         """Loss of every row, float[n]."""
         raise NotImplementedError
@@ -70,6 +75,10 @@ class Sum(Objective):
     terms: tuple[Objective, ...]
     name: ClassVar[str] = "sum"
 
+    @property
+    def invents(self) -> bool:
+        return any(term.invents for term in self.terms)
+
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         total = self.terms[0](net, batch)
         for term in self.terms[1:]:
@@ -87,6 +96,10 @@ class Scaled(Objective):
     factor: float
     term: Objective
     name: ClassVar[str] = "scaled"
+
+    @property
+    def invents(self) -> bool:
+        return self.term.invents
 
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         return self.factor * self.term(net, batch)
@@ -148,6 +161,10 @@ class Masked(Objective):
 
     share: float = 0.15
     name: ClassVar[str] = "masked"
+
+    @property
+    def invents(self) -> bool:
+        return True
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:

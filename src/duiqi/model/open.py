@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from duiqi.core.bundle import Bundle, read_card
 from duiqi.core.errors import DependencyError, ModelError, OptionError
 from duiqi.core.seed import derive
-from duiqi.core.spans import is_tag, types_of
+from duiqi.core.spans import is_tag, tags_of, types_of
 from duiqi.model import folder as on_disk
 
 if TYPE_CHECKING:
     from duiqi.core.dataset import Dataset
+    from duiqi.core.part import Catalogue
     from duiqi.core.predictions import Predictions
     from duiqi.core.task import Task
     from duiqi.model.heads import Head
@@ -110,7 +111,8 @@ def labels_of(bundle: Bundle) -> tuple[str, ...]:
     named: Mapping[str, str] = said.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
     names = tuple(named[key] for key in sorted(named, key=int))
     if PLAIN.get(kind) == "tag":
-        return types_of(names) if all(map(is_tag, names)) else ()
+        types = types_of([name for name in names if is_tag(name)])
+        return types if types and set(names) == set(tags_of(types)) else ()  # other tags are no head of ours
     return names if kind else ()
 
 
@@ -118,18 +120,19 @@ def labels_of(bundle: Bundle) -> tuple[str, ...]:
 PLAIN = {"ForSequenceClassification": "classify", "ForTokenClassification": "tag"}
 
 
-def task_of(bundle: Bundle) -> Task | None:
+def task_of(bundle: Bundle, catalogue: Catalogue | None = None) -> Task | None:
     """The task that a bundle was made for; `None` for a body without a head."""
     from duiqi.core.part import Catalogue
 
+    catalogue = catalogue or Catalogue.installed()
     if bundle.task is not None:
-        return Catalogue.installed().task(bundle.task["name"], **bundle.task["options"])
+        return catalogue.task(bundle.task["name"], **bundle.task["options"])
     labels = labels_of(bundle)
     if not labels:
         return None
     architectures = on_disk.config(bundle.path).get("architectures") or ()
     name = next(task for kind, task in PLAIN.items() if any(each.endswith(kind) for each in architectures))
-    return Catalogue.installed().task(name, labels=labels)
+    return catalogue.task(name, labels=labels)
 
 
 @dataclass(eq=False)
@@ -233,17 +236,27 @@ def open_model(
     head, fresh = head_of(task), not labels_of(bundle)
     _check_device(device)
     with quiet():
-        tokenizer = _tokenizer(bundle.path)
+        tokenizer = _tokenizer(bundle.path, words="tokens" in task.inputs)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "head"))
             net = _network(bundle, head, task, fresh=fresh)
     if not fresh:
+        bundle = _in_order(bundle, task)
         head.arrange(net, task)
     _give_pad_token(net, tokenizer)
     net.eval().requires_grad_(False)
     made_from = seed if fresh else None
     made = Model(net.to(device), tokenizer, task, bundle, head, longest(tokenizer, net), device, made_from)
     return made if cache is None else replace(made, cache=cache)
+
+
+def _in_order(bundle: Bundle, task: Task) -> Bundle:
+    """The bundle with the offsets of its scores in the order of the task's labels."""
+    offsets, saved = bundle.calibration.get("offsets"), labels_of(bundle)
+    if not offsets or len(offsets) != len(saved) or sorted(saved) != sorted(task.labels):
+        return bundle
+    turned = [offsets[saved.index(label)] for label in task.labels]
+    return replace(bundle, calibration={**bundle.calibration, "offsets": turned})
 
 
 def _check_device(device: str) -> None:
@@ -275,11 +288,15 @@ def _network(bundle: Bundle, head: Head, task: Task, *, fresh: bool) -> Any:
         ) from error
 
 
-def _tokenizer(path: Path) -> Any:
+def _tokenizer(path: Path, *, words: bool) -> Any:
+    """The tokenizer of a folder; for rows given as `words`, one that takes each for the beginning of a word."""
     from transformers import AutoTokenizer
 
+    local = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path), local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(str(path), **local)
+        if words and getattr(tokenizer, "add_prefix_space", True) is False:  # byte-level pieces, as RoBERTa has them
+            tokenizer = AutoTokenizer.from_pretrained(str(path), add_prefix_space=True, **local)
     except Exception as error:
         raise ModelError(
             f"expected a tokenizer that transformers can open in {path}, given one it cannot ({type(error).__name__})",

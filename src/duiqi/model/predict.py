@@ -113,7 +113,8 @@ def predict(
 ) -> Predictions:
     """The asked outputs for every row of `data`, in its order.
 
-    `probs` float64[n, k]: probabilities after the offsets and the temperature of `calibration`. `embedding`
+    `probs` float64[n, k]: probabilities after the offsets and the temperature of `calibration`; of words a list of
+    float64[words, k], and `tags` a list of int[words]. `embedding`
     float32[n, d]: the mean of the last hidden states over the tokens. Texts longer than the model takes are read in
     windows that overlap by a quarter; the answer is the normalised mean of the windows' log-probabilities, the
     embedding their mean. `dtype` forces a number type; by default the fastest one that agrees with float32 on the first
@@ -164,8 +165,8 @@ def choose(model: Opened, inputs: Sequence[Input], number_type: str) -> str:
 
 
 def _checked(model: Opened, inputs: Sequence[Input], fast: str) -> str:
-    if "auto" not in model.engines and inputs:
-        sample = inputs[:CHECKED]
+    sample = [each for each in inputs if len(each)][:CHECKED]
+    if "auto" not in model.engines and sample:
         exact, quick = (
             _probs(model, _answers(model, sample, ["raw"], kind, None)["raw"]) for kind in ("float32", fast)
         )
@@ -191,7 +192,8 @@ def _answers(
     model: Opened, inputs: Sequence[Input], kinds: Sequence[str], number_type: str, progress: Progress | None
 ) -> dict[str, list[Answer]]:
     """Answers of each kind for distinct inputs: what the cache has, and one run of the network for the rest."""
-    digests = [hashlib.blake2b("\x1e".join(each).encode("utf-8", "surrogatepass"), digest_size=16) for each in inputs]
+    spelled = ("\x1e".join((str(len(each)), *each)) for each in inputs)  # no words are not one empty word
+    digests = [hashlib.blake2b(each.encode("utf-8", "surrogatepass"), digest_size=16) for each in spelled]
     keys = {kind: [(model.body, kind, number_type, d.digest()) for d in digests] for kind in kinds}
     found = {kind: model.cache.get(keys[kind]) for kind in kinds}
     missing = [i for i in range(len(inputs)) if any(found[kind][i] is None for kind in kinds)]

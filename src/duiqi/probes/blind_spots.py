@@ -30,7 +30,7 @@ LEVEL = 0.03
 
 @probe(
     kind="blind_spot",
-    needs=("model.probs", "data.label"),
+    needs=("model.answer", "data.label"),
     gates=(Gate("{row_metric}_difference", at_least=0.0, slice=None),),
     source="Westfall and Young, 1993, Resampling-Based Multiple Testing",
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
@@ -22,7 +23,7 @@ Levels = dict[str, NDArray[np.bool_]]
 
 @probe(
     kind="unfairness",
-    needs=("model.probs", "data.label", "data.groups"),
+    needs=("model.answer", "data.label", "data.groups"),
     gates=(Gate("{primary}_gap", at_most=0.05),),
     source="Hardt, Price & Srebro, 2016, Equality of opportunity in supervised learning, NeurIPS; "
     "intervals: Romano & Wolf, 2005, Econometrica",
@@ -76,7 +77,7 @@ def _by_group(case: Case, columns: tuple[str, ...], levels: Levels, metrics: tup
         count = int(mask.sum())
         cells = [_cell(measured[metric][at], overall[metric], count) for metric in metrics]
         rows.append([name, *cells, count])
-    rows.sort(key=lambda row: row[1]["value"])
+    rows.sort(key=lambda row: math.inf if row[1]["value"] is None else row[1]["value"])
     data = {
         "title": "by_group",
         "by": JOIN.join(columns),
@@ -87,8 +88,9 @@ def _by_group(case: Case, columns: tuple[str, ...], levels: Levels, metrics: tup
 
 
 def _cell(measure: Measure, overall: float, count: int) -> dict[str, float | bool | None]:
-    cell: dict[str, float | bool | None] = {"value": measure.value, **measure.interval.to_json()}
-    if count < SMALL_GROUP:  # as if SMALL_GROUP - count rows of the average kind had been added
+    cell: dict[str, float | bool | None] = {**measure.cell}
+    if count < SMALL_GROUP and cell["value"] is not None:
+        # as if SMALL_GROUP - count rows of the average kind had been added
         cell["value"] = (count * measure.value + (SMALL_GROUP - count) * overall) / SMALL_GROUP
         cell["shrunk"] = True
     return cell

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ MOST_CLASSES = 60
 
 @probe(
     kind="task_fit",
-    needs=("model.probs", "data.label"),
+    needs=("model.answer", "data.label"),
     gates=(
         Gate("{primary}_difference[majority]", at_least=0.0),
         Gate("{primary}_difference[tfidf]", at_least=-0.01),
@@ -39,7 +40,8 @@ def performance(case: Case) -> Iterator[Measure | Exhibit]:
     Misleads where dev and test rows look like the training rows but the rows to serve do not: see shift.
     Treated by fine-tuning.
     """
-    metrics = [name for name in case.predictor.task.metrics if name != "calibration_error"]
+    asked = [case.catalogue.find("metric", name) for name in case.task.metrics if name != "calibration_error"]
+    metrics = [metric.name for metric in asked if all(case.has(need) for need in metric.needs)]
     yield from case.measures(metrics, [ALL])
     if case.slices:
         yield from case.measures(case.task.row_metric, case.slices)
@@ -66,7 +68,7 @@ def _floor_bars(case: Case, cheap: dict[str, Any]) -> Exhibit:
     metric = case.task.primary
     measures = {"model": case.measure(metric)}
     measures |= {name: case.measure(metric, guess=guess) for name, guess in cheap.items()}
-    bars = [{"label": name, "value": m.value, **m.interval.to_json()} for name, m in measures.items()]
+    bars = [{"label": name, **m.cell} for name, m in measures.items()]
     return Exhibit("bars", {"title": "floors", "x": metric, "bars": bars})
 
 
@@ -78,9 +80,9 @@ def _per_class(case: Case) -> Exhibit:
     for name, at in zip(classes, range(0, len(found), 3), strict=True):
         support = int(found[at].total[2])  # hits, answered, true
         if support:
-            rows.append([name, *({"value": m.value, **m.interval.to_json()} for m in found[at : at + 3]), support])
+            rows.append([name, *(m.cell for m in found[at : at + 3]), support])
     if len(rows) > 2:
-        rows.sort(key=lambda row: row[3]["value"])
+        rows.sort(key=lambda row: math.inf if row[3]["value"] is None else row[3]["value"])
     columns = ["class", "precision", "recall", "f1", "support"]
     return Exhibit("table", {"title": "per_class", "columns": columns, "rows": rows[:MOST_CLASSES], "total": len(rows)})
 

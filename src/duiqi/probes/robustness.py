@@ -21,7 +21,7 @@ MOST_EXAMPLES = 8
 
 @probe(
     kind="fragility",
-    needs=("model.probs", "data.label", "data.text"),
+    needs=("model.answer", "data.label", "data.text"),
     gates=(Gate("{primary}_difference", at_least=-0.05),),
     source="Ribeiro et al., 2020, Beyond accuracy: behavioral testing of NLP models with CheckList, ACL; "
     "Belinkov & Bisk, 2018, Synthetic and natural noise both break neural machine translation, ICLR",
@@ -63,7 +63,7 @@ def robustness(
 
 
 def _bar(label: str, measure: Measure) -> dict[str, Any]:
-    return {"label": label, "value": measure.value, **measure.interval.to_json()}
+    return {"label": label, **measure.cell}
 
 
 def _flips(case: Case, edited: Dataset, answers: Predictions, truth: Any, name: str) -> list[list[Any]]:

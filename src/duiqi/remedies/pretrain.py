@@ -2,15 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
-from duiqi.core.task import Task
 
 TOKENS = 126  # of a row, without its two special tokens
 
@@ -32,6 +28,7 @@ def pretrain(
     Pays where the texts are unlike what the model has read: trade, dialect, another language. Of a thousand short
     texts there is little to learn; it costs several times what fine-tuning costs. The model must be an encoder.
     """
+    from duiqi.model.heads import filling
     from duiqi.model.objective import masked
 
     def read(train: Dataset) -> Dataset:
@@ -39,12 +36,7 @@ def pretrain(
 
         return Dataset.of({"tokens": list(packed(train.texts, TOKENS))}, name=f"{train.name} as words")
 
-    first = Plan(data=read, objective=masked(share), task=FILL, training={"epochs": pretraining_epochs})
+    training = {"epochs": pretraining_epochs}
+    said = (("pretrain", {**training, "share": share}),)
+    first = Plan(data=read, objective=masked(share), task=filling(), training=training, remedies=said)
     return Plan(first=first, training={"epochs": epochs}, restart=True)
-
-
-def _nothing(data: Dataset) -> NDArray[np.int64]:
-    return np.zeros(len(data), dtype=np.int64)
-
-
-FILL = Task("fill", "masked_language_model", ("tokens",), "", (), "", _nothing)

@@ -30,7 +30,7 @@ def temperature_scaling(case: Case, findings: Sequence[Finding]) -> Plan:
 
 
 def fit_temperature(predictor: Any, data: Dataset) -> Mapping[str, float]:
-    """The temperature that minimises log loss, times the one already in use."""
+    """The temperature that minimises log loss, times the one already in use; for a field, of its words' marginals."""
     from scipy.optimize import minimize_scalar
 
     answers = predictor.predict(data, predictor.task.outputs)

@@ -33,6 +33,7 @@ class Settings(TypedDict, total=False):
     task: str
     text: str | None
     text_pair: str | None
+    tokens: str | None
     label: str | None
     groups: Sequence[str]
     id: str | None
@@ -48,7 +49,7 @@ class Settings(TypedDict, total=False):
     progress: Progress | None
 
 
-COLUMNS = ("text", "text_pair", "label", "groups", "id", "split", "time", "cluster")
+COLUMNS = ("text", "text_pair", "tokens", "label", "groups", "id", "split", "time", "cluster")
 
 
 def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
@@ -94,7 +95,7 @@ class Table:
         `ModelError` where the bundle was made for another task than the rows ask for."""
         from duiqi.model.open import labels_of, task_of
 
-        made = task_of(bundle)
+        made = task_of(bundle, self.catalogue)
         if made is None:
             return self.task_for(labels or labels_of(bundle))
         if made.name != self.task:

@@ -698,6 +698,11 @@ class Outline:
     def _model_word(self) -> str:
         return shlex.quote(str(self.table("model").get("path") or self.model_name))
 
+    @property
+    def _suffix(self) -> str:
+        """How a file of such rows may end: sentences with tags are no table of plain cells."""
+        return ".jsonl" if self.table("task").get("name") == "tag" else ".csv"
+
     def _data_word(self) -> str:
         return self._rows_word(str(self.table("data").get("path") or self.data_name))
 
@@ -715,7 +720,7 @@ class Outline:
         return f"duiqi repair {self._model_word()} {self._data_word()} --with {shlex.quote(remedy)}"
 
     def _look_again(self) -> str:
-        return f"duiqi diagnose {self._model_word()} {self._rows_word('new-rows.csv')}"
+        return f"duiqi diagnose {self._model_word()} {self._rows_word(f'new-rows{self._suffix}')}"
 
     def _more_rows(self) -> Step:
         needed = [each.gate.get("rows_to_settle") for each in self.checks
@@ -725,7 +730,7 @@ class Outline:
         before = shlex.quote(str(self.table("before").get("path") or self.table("before").get("name") or "BEFORE"))
         given = shlex.quote(str(self.report.get("given") or self.model_name))
         sides = {"prove": f"prove {before} {model}", "align": f"align {given}"}
-        command = f"duiqi {sides.get(self.verb, f'diagnose {model}')} {self._rows_word('more-rows.csv')}"
+        command = f"duiqi {sides.get(self.verb, f'diagnose {model}')} {self._rows_word(f'more-rows{self._suffix}')}"
         if numbers:
             return Step(self.words.say("next.more_rows", n=max(numbers)), command)
         return Step(self.words.say("next.more_rows_unknown"), command)
@@ -756,7 +761,7 @@ class Outline:
         return (
             Step(
                 self.words.say_first([key], slice=slice_words),
-                f"duiqi align {self._model_word()} {self._rows_word('more-rows.csv')}",
+                f"duiqi align {self._model_word()} {self._rows_word(f'more-rows{self._suffix}')}",
             ),
         )
 

@@ -12,7 +12,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, nearest
 from duiqi.core.part import task
 from duiqi.core.slice import is_cjk
-from duiqi.core.spans import find_spans, is_tag, tags_of, to_bio, types_of
+from duiqi.core.spans import find_spans, is_tag, mended, tags_of, to_bio, types_of
 from duiqi.core.task import Task
 
 
@@ -36,13 +36,12 @@ def tag(*, labels: tuple[str, ...] = (), head: str = "token_classification") -> 
                 f"{', '.join(each[2:] for each in unknown[:5])} in {data.name}",
                 hint=f"{nearest(unknown[0][2:], types)} Rename these types, or train on rows that have them.",
             )
-        return [np.array([index[each] for each in row], dtype=np.int64) for row in rows]
+        return mended([np.array([index[each] for each in row], dtype=np.int64) for row in rows])
 
     def spell(answer: Any, words: Sequence[str]) -> str:
         spans = find_spans([answer])
-        glue = "" if is_cjk("".join(words)) else " "
         said = [
-            f"{types[kind]}: {glue.join(words[start:end])}"
+            f"{types[kind]}: {('' if is_cjk(words[start]) else ' ').join(words[start:end])}"
             for start, end, kind in zip(spans.start, spans.end, spans.type, strict=True)
         ]
         return " · ".join(said) or "–"

@@ -6,7 +6,7 @@ from duiqi.core.errors import ModelError
 from duiqi.core.task import Task
 from duiqi.model.heads.crf import ConditionalRandomField, RecurrentField
 from duiqi.model.heads.head import Head, misfit
-from duiqi.model.heads.masked import MaskedLanguageModel
+from duiqi.model.heads.masked import MaskedLanguageModel, filling
 from duiqi.model.heads.sequence import SequenceClassification
 from duiqi.model.heads.token import TokenClassification
 
@@ -37,6 +37,7 @@ __all__ = [
     "MaskedLanguageModel",
     "SequenceClassification",
     "TokenClassification",
+    "filling",
     "head_of",
     "misfit",
 ]

@@ -45,7 +45,7 @@ class Head(Protocol):
         """
 
     def inputs(self, data: Dataset) -> list[Input]:
-        """What the tokenizer reads, one tuple of texts per row."""
+        """What the tokenizer reads of each row: a tuple of texts, or its `Words`."""
 
     def targets(self, task: Task, data: Dataset) -> Any:
         """What is true of every row: an array or a list."""

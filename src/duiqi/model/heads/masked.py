@@ -85,3 +85,16 @@ class MaskedLanguageModel:
 
     def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
         return {}
+
+
+def filling() -> Task:
+    """The task of pre-training. No part of the catalogue: it answers nothing to rows, and no bundle keeps it."""
+    return Task(
+        name="fill",
+        head=MaskedLanguageModel.name,
+        inputs=("tokens",),
+        output="",
+        metrics=(),
+        primary="",
+        read_truth=lambda data: np.zeros(len(data), dtype=np.int64),
+    )

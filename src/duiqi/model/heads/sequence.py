@@ -93,10 +93,15 @@ class SequenceClassification:
 
 
 def load_with_labels(kind: Any, path: str, labels: Sequence[str], *, fresh: bool, **options: Any) -> Any:
-    """A network with a head of one of transformers' kinds; a fresh head gets these labels."""
-    if fresh:
-        options |= {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
-    return kind.from_pretrained(path, **options)
+    """A network with a head of one of transformers' kinds; a fresh head gets these labels, in the place of any other."""
+    if not fresh:
+        return kind.from_pretrained(path, **options)
+    named = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
+    net, told = kind.from_pretrained(path, ignore_mismatched_sizes=True, output_loading_info=True, **named, **options)
+    body = [str(each[0]) for each in told["mismatched_keys"] if str(each[0]).startswith(f"{net.base_model_prefix}.")]
+    if body:
+        raise ValueError(f"{body[0]} has another size than its config says")
+    return net
 
 
 def reorder(net: Any, saved: list[str], wanted: list[str]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
-from duiqi.core.spans import tags_of
+from duiqi.core.spans import mended, tags_of
 from duiqi.core.task import Task
 from duiqi.model.heads.head import log_softmax, misfit
 from duiqi.model.heads.sequence import fit_last_layer, last_linear, load_with_labels, reorder
@@ -57,7 +57,7 @@ class TokenClassification:
                 rows = np.arange(at, at + len(inputs["input_ids"]))
                 aligned = self.align(targets, rows, words)
                 first = aligned != IGNORED
-                read[-1] = read[-1][first].float().cpu()
+                read[-1] = read[-1].float().cpu()[first]
                 wanted.append(aligned[first])
                 counts.append(torch.from_numpy(weights[rows])[first.nonzero()[:, 0]])
                 at += len(rows)
@@ -74,6 +74,7 @@ class TokenClassification:
     def align(self, targets: Sequence[NDArray[Any]], rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
         """The tag of a word at its first piece, `IGNORED` everywhere else: int[n, t]."""
         assert words is not None
+        words = words.cpu()
         first = _firsts(words)
         aligned = torch.full_like(words, IGNORED)
         for at, row in enumerate(rows.tolist()):
@@ -107,7 +108,7 @@ class TokenClassification:
         a word that was cut off, or that the tokenizer makes nothing of, is certainly outside."""
         merged = []
         for begin, end, size in zip(starts, np.append(starts[1:], len(rows)), sizes, strict=True):
-            pieces = np.concatenate(list(rows[begin:end]))
+            pieces = np.concatenate([_whole(rows, at, begin) for at in range(begin, end)])
             at, scores = pieces[:, 0].astype(np.int64), pieces[:, 1:]
             if end - begin > 1:
                 scores = log_softmax(scores)
@@ -122,7 +123,14 @@ class TokenClassification:
     def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
         offsets, temperature = calibration.get("offsets", 0.0), calibration.get("temperature", 1.0)
         probs = [np.exp(log_softmax((each.astype(np.float64) + offsets) / temperature)) for each in rows]
-        return {"probs": probs, "tags": [each.argmax(axis=1) for each in probs]}
+        return {"probs": probs, "tags": mended([each.argmax(axis=1) for each in probs])}
+
+
+def _whole(rows: Sequence[NDArray[np.float32]], at: int, begin: int) -> NDArray[np.float32]:
+    """The answers of a window without its first word where the window before has that too: it may begin inside it."""
+    row = rows[at]
+    again = at > begin and len(row) and row[0, 0] in rows[at - 1][:, 0]
+    return row[1:] if again else row
 
 
 def _firsts(words: Tensor) -> Tensor:
