@@ -93,7 +93,7 @@ class SequenceClassification:
 
 
 def load_with_labels(kind: Any, path: str, labels: Sequence[str], *, fresh: bool, **options: Any) -> Any:
-    """A network with a head of one of transformers' kinds; a fresh head gets these labels, in the place of any other."""
+    """A network with a head of one of transformers' kinds; a fresh head gets these labels, whatever it had."""
     if not fresh:
         return kind.from_pretrained(path, **options)
     named = {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
