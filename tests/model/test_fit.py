@@ -372,16 +372,15 @@ def test_batches_hold_every_row_once_and_rows_of_like_length():
     assert {frozenset(b.tolist()) for b in batches} != {frozenset(b.tolist()) for b in other}
 
 
-def test_the_forecast_is_of_the_right_order(run, body, task):
-    import time
-
-    rows = reviews(320)
-    said = forecast(find(body), rows, task=task, **FAST)
+def test_the_forecast_is_as_many_steps_as_the_fit_will_take(body, task, monkeypatch):
+    """Were every step a second, it would be the 60 steps of three epochs, and what opening takes."""
+    monkeypatch.setattr(fit_module, "_timed", lambda run, which: 1.0)
     begun = time.perf_counter()
-    run(data=rows)
-    took = time.perf_counter() - begun
-    assert said.seconds / 8 < took < said.seconds * 8
-    assert said.bytes > 0
+    said = forecast(find(body), reviews(320), task=task, **FAST).seconds
+    spent = time.perf_counter() - begun
+    assert 50 < said < 75 + spent
+    twice = forecast(find(body), reviews(320), task=task, **{**FAST, "epochs": 6}).seconds
+    assert twice - said > 40 - spent
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"learning_rate": -1.0}, {"epoch": 3}, {"number_type": "float16"}])

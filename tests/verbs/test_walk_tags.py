@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import duiqi
-from duiqi.core.errors import DataError, ModelError
+from duiqi.core.errors import DataError, ModelError, OptionError
 from duiqi.show.html import render
 
 PLACES = ("the plot", "the scene", "the film")
@@ -90,6 +90,13 @@ def test_a_model_for_classes_is_none_for_tags(fitted, tmp_path):
         duiqi.diagnose(fitted, rows, threads=1)
     with pytest.raises(DataError, match="expected one class a row in column 'tags'"):
         duiqi.align(fitted, rows, task="classify", out=tmp_path / "out", threads=1)
+
+
+def test_a_head_that_is_none_is_told(body, tmp_path):
+    with pytest.raises(OptionError, match=r"expected a head among token_classification, crf, bilstm_crf, given 'cfr'"):
+        duiqi.align(
+            body, write_rows(tmp_path / "rows.jsonl", 200), out=tmp_path / "out", options={"tag": {"head": "cfr"}}
+        )
 
 
 def test_the_head_is_the_users_choice_and_stays_the_models(body, tmp_path):

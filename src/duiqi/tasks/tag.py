@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError, nearest
+from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.part import task
 from duiqi.core.slice import is_cjk
 from duiqi.core.spans import find_spans, is_tag, mended, tags_of, to_bio, types_of
 from duiqi.core.task import Task
+
+HEADS = ("token_classification", "crf", "bilstm_crf")
 
 
 @task()
@@ -23,7 +25,12 @@ def tag(*, labels: tuple[str, ...] = (), head: str = "token_classification") -> 
     Rows are sentences as lists of words (`tokens`) with as many tags (`label`), in BIO or BIOES; inside they are BIO.
     `labels` are the types of spans, in the order of the model's outputs; training sets them to the types of the
     training rows. An answer may go on with what did not begin: that begins it.
+
+    `head` is "token_classification" (each word on its own), "crf" (what follows what counts too, and how words are
+    written, which an uncased body does not see) or "bilstm_crf" (with an LSTM that reads the sentence below it).
     """
+    if head not in HEADS:
+        raise OptionError(f"expected a head among {', '.join(HEADS)}, given '{head}'", hint=nearest(head, HEADS))
     types = tuple(labels)
     index = {name: i for i, name in enumerate(tags_of(types))}
 
