@@ -78,7 +78,7 @@ def test_shapes_say_how_words_are_written_and_stand_at_every_piece(body):
 
 
 def test_the_loss_is_the_mean_over_words(body):
-    tagging = Catalogue.installed().task("tag", labels=("PRAISE", "THING"))
+    tagging = Catalogue.installed().task("tag", labels=("PRAISE", "THING"), head="token_classification")
     model = open_model(find(body), tagging)
     rows = sentences(12, seed=3)
     encoded = encode(model.tokenizer, model.head.inputs(rows), 24, windows=False)
@@ -213,7 +213,7 @@ def test_a_head_for_other_labels_gives_way(tagger, tmp_path):
         (other / name).unlink(missing_ok=True)
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "id2label": dict(enumerate("NVADP"))}))  # parts of speech
-    task = Catalogue.installed().task("tag", labels=("X", "Y", "Z"))
+    task = Catalogue.installed().task("tag", labels=("X", "Y", "Z"), head="token_classification")
     model = open_model(find(other), task)
     assert model.net.config.num_labels == 7
     assert torch.equal(model.net.base_model.embeddings.word_embeddings.weight,

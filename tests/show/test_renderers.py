@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shlex
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -241,3 +242,14 @@ def test_a_report_without_rows_shows_none():
     page = html.render(report, lang="en")
     assert "The rows are left out of this report." in page
     assert "dead after two days" not in page
+
+
+def test_a_long_command_can_be_copied():
+    command = (
+        "duiqi repair duiqi-out/model 'my rows' " + " ".join(f"--group column{i}" for i in range(9)) + " --with augment"
+    )
+    lines = terminal.typed(command).split("\n")
+    assert max(map(len, lines)) < 80
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    assert shlex.split(terminal.typed(command).replace("\\\n", "")) == shlex.split(command)
+    assert terminal.typed("duiqi diagnose a b") == "duiqi diagnose a b"

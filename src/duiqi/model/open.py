@@ -110,14 +110,17 @@ def labels_of(bundle: Bundle) -> tuple[str, ...]:
     kind = next((kind for kind in PLAIN if any(n.endswith(kind) for n in said.get("architectures") or ())), "")
     named: Mapping[str, str] = said.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
     names = tuple(named[key] for key in sorted(named, key=int))
-    if PLAIN.get(kind) == "tag":
+    if kind == "ForTokenClassification":
         types = types_of([name for name in names if is_tag(name)])
         return types if types and set(names) == set(tags_of(types)) else ()  # other tags are no head of ours
     return names if kind else ()
 
 
 # What transformers' own heads are for, where no duiqi.json says it.
-PLAIN = {"ForSequenceClassification": "classify", "ForTokenClassification": "tag"}
+PLAIN: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "ForSequenceClassification": ("classify", {}),
+    "ForTokenClassification": ("tag", {"head": "token_classification"}),
+}
 
 
 def task_of(bundle: Bundle, catalogue: Catalogue | None = None) -> Task | None:
@@ -131,8 +134,8 @@ def task_of(bundle: Bundle, catalogue: Catalogue | None = None) -> Task | None:
     if not labels:
         return None
     architectures = on_disk.config(bundle.path).get("architectures") or ()
-    name = next(task for kind, task in PLAIN.items() if any(each.endswith(kind) for each in architectures))
-    return catalogue.task(name, labels=labels)
+    name, options = next(said for kind, said in PLAIN.items() if any(each.endswith(kind) for each in architectures))
+    return catalogue.task(name, labels=labels, **options)
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ Readable without colour (every state is a word or a sign) and at 80 columns; Chi
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -50,6 +51,16 @@ def _heading(text: str) -> Iterable[RenderableType]:
 
 def _indented(text: str, *, style: str = "", by: int = 2) -> Padding:
     return Padding(Text(text, style=style), (0, 0, 0, by), expand=False)
+
+
+def typed(command: str, *, width: int = 70) -> str:
+    """A command over as many lines as it needs, which a shell puts together again."""
+    lines = [""]
+    for word in map(shlex.quote, shlex.split(command)):
+        if lines[-1] and len(lines[-1]) + len(word) > width and word.startswith("--"):
+            lines.append("  ")
+        lines[-1] += word if lines[-1].strip() == "" else f" {word}"
+    return " \\\n".join(lines)
 
 
 def _verdict(outline: Outline) -> Iterable[RenderableType]:
@@ -162,4 +173,4 @@ def _next(outline: Outline) -> Iterable[RenderableType]:
     for step in outline.steps:
         yield _indented(step.sentence)
         if step.command:
-            yield _indented(step.command, style="cyan", by=4)
+            yield _indented(typed(step.command), style="cyan", by=4)

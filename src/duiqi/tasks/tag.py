@@ -19,15 +19,16 @@ HEADS = ("token_classification", "crf", "bilstm_crf")
 
 
 @task()
-def tag(*, labels: tuple[str, ...] = (), head: str = "token_classification") -> Task:
+def tag(*, labels: tuple[str, ...] = (), head: str = "crf") -> Task:
     """A tag for every word, and from them spans with a type: names, slots, terms, sentiment of parts.
 
     Rows are sentences as lists of words (`tokens`) with as many tags (`label`), in BIO or BIOES; inside they are BIO.
     `labels` are the types of spans, in the order of the model's outputs; training sets them to the types of the
     training rows. An answer may go on with what did not begin: that begins it.
 
-    `head` is "token_classification" (each word on its own), "crf" (what follows what counts too, and how words are
-    written, which an uncased body does not see) or "bilstm_crf" (with an LSTM that reads the sentence below it).
+    `head` is "crf" (a conditional random field: what follows what counts, and how words are written, which an uncased
+    body does not see), "bilstm_crf" (with an LSTM that reads the sentence below it) or "token_classification" (each
+    word on its own, a plain checkpoint of transformers).
     """
     if head not in HEADS:
         raise OptionError(f"expected a head among {', '.join(HEADS)}, given '{head}'", hint=nearest(head, HEADS))
