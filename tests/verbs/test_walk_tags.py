@@ -62,7 +62,6 @@ def test_every_probe_and_remedy_ran(aligned):
     tried = [trial["remedies"][0]["name"] for trial in said["trials"] if trial["decision"] != "skipped"]
     assert tried == ["reweight", "augment", "adversarial_training", "temperature_scaling"]
     assert any(m.name == "span_f1_difference[typos]" for m in report.measures)
-    assert said["gates"][0]["measure"]
 
 
 def test_the_model_goes_on_by_itself(aligned, monkeypatch):

@@ -44,8 +44,8 @@ class Top(nn.Module):
         self.crf = CRF(tags)
 
     def forward(self, states: Tensor, shapes: Tensor, lengths: Tensor) -> Tensor:
-        """Scores float[n, t, k] of tokens from their states float[n, t, d], and the shapes of their words and of those
-        beside them."""
+        """Scores float[n, t, k] of tokens from their states float[n, t, d], and the shapes of their words and those of
+        the tokens beside them."""
         own = self.shapes(shapes)
         beside = [nn.functional.pad(own, (0, 0, 1, 0))[:, :-1], nn.functional.pad(own, (0, 0, 0, 1))[:, 1:]]
         read = torch.cat([states, own, *beside], dim=2)
