@@ -46,8 +46,8 @@ def data(tmp_path):
 
 
 def test_it_reads_what_it_may_and_nothing_to_test_on(recipe, data):
-    used = Counter()
-    texts = list(recipe.allowed(data, used))
+    pairs = list(recipe.allowed(data))
+    used, texts = Counter(name for name, _ in pairs), [text for _, text in pairs]
     assert len(texts) == len(set(texts))
     assert {"民法典调整平等主体之间的关系。", "你喜欢这部电影吗？", "一部关于友谊的电影。"} <= set(texts)
     assert not {"这一句也在测试集里！", "喜欢。", "没有许可的文本", "only English"} & set(texts)
@@ -60,6 +60,7 @@ def test_its_first_network_reads_chinese_and_english(recipe, data, tmp_path):
 
     recipe.RAREST = 1
     rows = recipe.read_rows(data, tmp_path / "made" / "texts.parquet")
+    assert [str(rows.group("source")[at]) for at in recipe.modern(rows)][:1] == ["kdconv"]
     recipe.make_first(rows, tmp_path / "first", start="minilm", layers=3)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "first")
     assert tokenizer.tokenize("电影 cold 公民xq") == ["电", "影", "cold", "公", "民", "x", "##q"]

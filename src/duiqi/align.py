@@ -12,6 +12,7 @@ from duiqi.core.errors import ModelError
 from duiqi.core.folder import check_writable
 from duiqi.core.plan import Plan
 from duiqi.core.report import Report
+from duiqi.core.task import Task
 from duiqi.prove import prove_models, untouched
 from duiqi.repair import BUDGET, Repaired, repair_case
 from duiqi.run.carry import PLAIN, Bench
@@ -63,10 +64,10 @@ def align_table(
     among: Sequence[str] = (),
 ) -> tuple[Report, Repaired, Workshop]:
     """The loop on rows that were read and divided; the caller publishes the report and closes the workshop."""
-    from duiqi.model.open import find, labels_of
+    from duiqi.model.open import find, has_head
 
     bundle = find(model)
-    labels = _labels(table, bundle)
+    task = _task(table, bundle)
     train, dev, test = table.part("train"), table.part("dev"), table.part("test")
     pins = {
         "verb": "align",
@@ -79,8 +80,8 @@ def align_table(
         "threads": _threads(),
     }
     shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)
-    origin = None if labels_of(bundle) else bundle
-    bench = Bench(table, shop, table.task_of(bundle, labels), train, dev, origin)
+    origin = None if has_head(bundle) else bundle
+    bench = Bench(table, shop, task, train, dev, origin)
     before, notes = plainly_fitted(bench, bundle, budget)
     opened = table.open(before)
     untouched(test, [before.rows()])  # refuse before hours are spent, not after
@@ -97,9 +98,9 @@ def align_table(
 
 def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle, tuple[Mapping[str, Any], ...]]:
     """The model before: as it came where it has a head, else after plain training that fits the budget."""
-    from duiqi.model.open import labels_of
+    from duiqi.model.open import has_head
 
-    if labels_of(bundle):
+    if has_head(bundle):
         return bundle, ()
     forecast = bench.shop.decide("forecast:plain", lambda: bench.forecast(PLAIN, bundle))
     epochs = int(PLAIN.training["epochs"])
@@ -126,23 +127,25 @@ def joined(repaired: Repaired, proof: Report, notes: tuple[Mapping[str, Any], ..
     )
 
 
-def _labels(table: Table, bundle: Bundle) -> tuple[str, ...]:
-    """The labels of the model's head, else those of train; `ModelError` where the data has others than the head."""
+def _task(table: Table, bundle: Bundle) -> Task:
+    """The task of the model's head, else that of the rows of train; `ModelError` where the data has other labels than
+    the head."""
     from duiqi.data.read import check_labels, require_labels
-    from duiqi.model.open import labels_of
+    from duiqi.model.open import has_head, labels_of
 
-    train, task = table.part("train"), table.task_for(())
-    require_labels(train, task.row_labels, least=1 if task.unit == "word" else 2)
-    check_labels(train, [part for name, part in table.parts.items() if name != "train"], task.row_labels)
-    given = task.find_labels(train)
+    train, plain = table.part("train"), table.task_for()
+    require_labels(train, plain.row_labels, least=plain.fewest)
+    check_labels(train, [part for name, part in table.parts.items() if name != "train"], plain.row_labels)
+    if not has_head(bundle):
+        return table.task_of(bundle, train)
     known = labels_of(bundle)
-    if known and not set(given) <= set(known):
-        extra = sorted(set(given) - set(known))
+    extra = sorted(set(plain.find_labels(train)) - set(known))
+    if extra:
         raise ModelError(
             f"expected labels that the model's head knows ({', '.join(known[:10])}), given {', '.join(extra[:10])}",
             hint="Rename the labels in the data, or start from a model without a head (default).",
         )
-    return tuple(known or given)
+    return table.task_of(bundle)
 
 
 def _threads() -> int:

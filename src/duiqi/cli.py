@@ -31,7 +31,11 @@ Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jso
                                      "with train/dev/test files, or hub:NAME.")]  # fmt: skip
 Task = Annotated[
     str | None,
-    typer.Option("--task", help="What is asked of the model: classify or tag. [default: by the form of the rows]"),
+    typer.Option(
+        "--task",
+        help="What is asked of the model, such as classify, classify_pair or tag (duiqi parts task "
+        "lists all). [default: by the form of the rows]",
+    ),
 ]
 Text = Annotated[str | None, typer.Option("--text", help="Column with the text.")]
 TextPair = Annotated[str | None, typer.Option("--text-pair", help="Column with a second text.")]
@@ -238,6 +242,8 @@ def settle(said: Mapping[str, Any], config: Mapping[str, Any], own: tuple[str, .
         "text",
         "text_pair",
         "tokens",
+        "choices",
+        "spans",
         "label",
         "id",
         "split",

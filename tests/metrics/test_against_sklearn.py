@@ -146,3 +146,41 @@ def test_ranges_and_perfection(seed, k, n):
         part = CATALOGUE.find("metric", name)
         assert measured(name, truth, np.eye(k)[truth]) == pytest.approx(value, abs=1e-6)
         assert part.facts["low"] - 1e-9 <= measured(name, truth, probs) <= part.facts["high"] + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sets_of_labels_against_sklearn(seed):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((60, 4)) < 0.4).astype(int)
+    given = np.where(rng.random(truth.shape) < 0.2, 1 - truth, truth)
+    guess = Predictions(np.arange(60).astype(str), {"labels": given})
+    theirs = {"micro_f1": sk.f1_score, "micro_precision": sk.precision_score, "micro_recall": sk.recall_score}
+    for name, score in theirs.items():
+        part = CATALOGUE.find("metric", name)
+        finish = part.hooks["finish"]
+        assert np.isclose(finish(part(truth, guess).sum(axis=0)), score(truth, given, average="micro"))
+        each = [finish(part(truth, guess, label=label).sum(axis=0)) for label in range(4)]
+        assert np.allclose(each, score(truth, given, average=None))
+    exact = CATALOGUE.find("metric", "exact_match")
+    assert np.isclose(exact.hooks["finish"](exact(truth, guess).sum(axis=0)), sk.accuracy_score(truth, given))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_numbers_against_sklearn(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(100, 20, 80)
+    scores = truth + rng.normal(3, 10, 80)
+    guess = Predictions(np.arange(80).astype(str), {"scores": scores})
+    theirs = {
+        "r_squared": sk.r2_score(truth, scores),
+        "mean_absolute_error": sk.mean_absolute_error(truth, scores),
+        "root_mean_squared_error": sk.root_mean_squared_error(truth, scores),
+        "pearson": np.corrcoef(truth, scores)[0, 1],
+    }
+    for name, value in theirs.items():
+        part = CATALOGUE.find("metric", name)
+        totals, _ = accumulate(part(truth, guess), [None], Weights(np.arange(80, dtype=np.uint64), 2, 0))
+        assert np.isclose(part.hooks.get("shown", float)(part.hooks["finish"](totals[0])), value, rtol=1e-5), name
+    within = CATALOGUE.find("metric", "within_tolerance")
+    share = within.hooks["finish"](within(truth, guess, tolerance=5.0).sum(axis=0))
+    assert np.isclose(share, np.mean(np.abs(scores - truth) <= 5))

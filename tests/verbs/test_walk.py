@@ -135,7 +135,7 @@ def hopeless(case, findings):
 
 def test_pretraining_comes_before_the_labels_are_learned_again(body, rows_csv, tmp_path):
     table = lay(rows_csv, {"threads": 1, "options": {"pretrain": {"pretraining_epochs": 2}}}, complete=True)
-    task = table.task_for(("negative", "positive"))
+    task = table.task_for(table.part("train"))
     bench = Bench(table, Workshop.open(tmp_path / "work", {}), task, table.part("train"), table.part("dev"), find(body))
     case = table.case(None, table.part("dev"))
     plan = table.catalogue.find("remedy", "pretrain")(case, (), pretraining_epochs=2)

@@ -21,24 +21,29 @@ T = TypeVar("T")
 
 
 def rights(truth: Any, guess: Predictions) -> NDArray[np.bool_]:
-    """Which rows were answered right as a whole, bool[n]."""
+    """Which rows were answered exactly, bool[n]."""
     if isinstance(truth, np.ndarray):
-        return np.asarray(guess.label == truth)
+        return np.asarray((guess.answers == truth).reshape(len(truth), -1).all(axis=1))
     return np.array([np.array_equal(a, b) for a, b in zip(truth, guess.answers, strict=True)], dtype=bool)
 
 
 def confidences(guess: Predictions) -> NDArray[np.float64]:
-    """The largest probability of every row, float[n]; of tags, the mean over the words; ones where there are none."""
+    """The largest probability of every row, float[n]; of tags and labels, the mean over them; ones where there are
+    none."""
     if "probs" not in guess.columns:
         return np.ones(len(guess))
+    if "labels" in guess.columns:
+        return np.maximum(guess.probs, 1 - guess.probs).mean(axis=1)
     if isinstance(guess["probs"], np.ndarray):
         return guess.probs.max(axis=1)
     return np.array([each.max(axis=1).mean() if len(each) else 1.0 for each in guess["probs"]])
 
 
 def parts_of(task: Task, truth: Any, guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
-    """Truths and answers of what has one class each: rows, or words."""
-    return (truth, guess) if task.unit == "row" else as_words(truth, guess)
+    """Truths and answers of what has one class each: rows, words, or labels that are given or not."""
+    divide = {"row": lambda truth, guess: (truth, guess), "word": as_words, "label": as_labels}[task.unit]
+    divided: tuple[NDArray[np.int64], Predictions] = divide(truth, guess)
+    return divided
 
 
 def as_words(truth: Sequence[NDArray[np.int64]], guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
@@ -48,6 +53,15 @@ def as_words(truth: Sequence[NDArray[np.int64]], guess: Predictions) -> tuple[ND
     if "probs" in guess.columns:
         columns["probs"] = np.concatenate(list(guess["probs"])) if len(guess) else np.zeros((0, 1))
     return flat, Predictions(np.empty(len(flat), dtype="U1"), columns)
+
+
+def as_labels(truth: NDArray[np.int64], guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
+    """Every label of every row as a decision between 0 and 1, row by row."""
+    columns: dict[str, Any] = {"label": np.asarray(guess["labels"]).ravel()}
+    if "probs" in guess.columns:
+        given = guess.probs.ravel()
+        columns["probs"] = np.stack([1 - given, given], axis=1)
+    return truth.ravel(), Predictions(np.empty(truth.size, dtype="U1"), columns)
 
 
 def by_row(statistics: Any, lengths: Sequence[int]) -> Any:
@@ -90,7 +104,7 @@ class Case:
         if room == "model":
             return (self.task.output if name == "answer" else name) in self.predictor.offers
         if room == "task":
-            return self.predictor.task.name == name
+            return name == self.task.name or (name == "classes" and self.task.unit == "row" and bool(self.task.labels))
         return bool(getattr(self, name, None))
 
     def remember(self, name: str, make: Callable[[], T]) -> T:
@@ -127,8 +141,13 @@ class Case:
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
-        """Which rows were answered right as a whole."""
-        return rights(self.truth, self.guess)
+        """Which rows were answered right as a whole, bool[n]."""
+        return self.rights(self.truth, self.guess)
+
+    def rights(self, truth: Any, guess: Predictions) -> NDArray[np.bool_]:
+        """Which answers are right as a whole, by the task's own measure of it."""
+        _, statistics = self._rows(self.task.row_metric, guess, {}, truth)
+        return np.asarray(statistics)[:, 0] > 0
 
     @cached_property
     def confidence(self) -> NDArray[np.float64]:
@@ -137,7 +156,7 @@ class Case:
 
     @cached_property
     def parts(self) -> tuple[NDArray[np.int64], Predictions]:
-        """Truths and answers of what has one class each: the rows, or of a task with a tag a word their words."""
+        """Truths and answers of what has one class each: rows, words, or labels that are given or not."""
         return parts_of(self.task, self.truth, self.guess)
 
     @cached_property
@@ -211,13 +230,14 @@ class Case:
     def _rows(
         self, metric: str, guess: Predictions | None, options: Mapping[str, Any], truth: Any = None
     ) -> tuple[Any, Any]:
-        """The metric and its statistics of every row. A metric of one class a row is taken over words where they have
-        the classes, and summed by row."""
+        """The metric and its statistics of every row. A metric of one class a row is taken over words or labels where
+        they have the classes, and summed by row."""
         part = self.catalogue.find("metric", metric)
+        options = {**self.task.metric_options.get(metric, {}), **options}
         truth, guess = self.truth if truth is None else truth, self.guess if guess is None else guess
         if self.task.unit == "row" or part.facts.get("level") == "row":
             return part, part(truth, guess, **options)
-        return part, by_row(part(*as_words(truth, guess), **options), [len(each) for each in truth])
+        return part, by_row(part(*parts_of(self.task, truth, guess), **options), [len(each) for each in truth])
 
     def _about(self, mask: NDArray[np.bool_] | None) -> dict[str, Any]:
         """What a measure says of the rows it was taken on."""

@@ -43,3 +43,10 @@ def class_pseudo(total: Floats, wrong: tuple[int, int, int], counted: int) -> Fl
         rows[c, 0, :, c] = (1, 1, 1)
         rows[c, 1, :, c] = wrong
     return np.asarray(rows.reshape(2 * k, 3 * k))
+
+
+def label_rows(truth: NDArray[np.int64], given: NDArray[np.int64], label: int | None) -> Floats:
+    """Row statistics float[n, 3] of sets of labels: right ones, given ones, true ones; with a `label` of it alone."""
+    which = slice(None) if label is None else [label]
+    truth, given = np.asarray(truth)[:, which], np.asarray(given)[:, which]
+    return np.stack([(truth & given).sum(axis=1), given.sum(axis=1), truth.sum(axis=1)], axis=1).astype(np.float64)

@@ -18,7 +18,7 @@ from duiqi.core.seed import hash64, mix
 if TYPE_CHECKING:
     import pyarrow as pa
 
-INPUT_ROLES = ("text", "text_pair", "tokens", "choices")
+INPUT_ROLES = ("text", "text_pair", "tokens", "choices", "spans")
 # What is known of rows and hangs on roles: a change of any other role leaves it as it is.
 _HANGS_ON: Mapping[str, tuple[str, ...]] = {
     "row_ids": (*INPUT_ROLES, "label", "id"),
@@ -32,7 +32,8 @@ class Schema:
     """Which column plays which role; `None` where there is none.
 
     The input of a row is `text`, for pairs, contexts and documents also `text_pair`, for word-level tasks `tokens`
-    (a list of words), for multiple choice also `choices` (a list). `label` is whatever the task's truth is: a class,
+    (a list of words), for multiple choice also `choices` (a list), for relations also `spans` (two pairs of character
+    offsets into the text, the end excluded). `label` is whatever the task's truth is: a class,
     a list of classes or tags, a number, a target text, a list of answers. `groups` are columns to be fair to.
     `cluster` names what rows belong together (author, document, template): intervals are then drawn over clusters.
     `weight` is how much a row counts in training. `key` carries the draw key of the row that an edited row came from.
@@ -42,6 +43,7 @@ class Schema:
     text_pair: str | None = None
     tokens: str | None = None
     choices: str | None = None
+    spans: str | None = None
     label: str | None = None
     groups: tuple[str, ...] = ()
     id: str | None = None
@@ -118,6 +120,21 @@ class Dataset:
         if self.schema.text is not None:
             return [text or "" for text in self.values("text")]
         return [" ".join(words) for words in self.values("tokens")]
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """The input of every row in one line, as people read it: a pair as "first ‖ second", choices as (A), (B) …"""
+        lines = list(self.texts)
+        if self.has("text_pair"):
+            lines = [f"{line} ‖ {pair or ''}" for line, pair in zip(lines, self.values("text_pair"), strict=True)]
+        if self.has("choices"):
+            spelled = (
+                " ".join(f"({chr(65 + at % 26)}) {c}" for at, c in enumerate(row)) for row in self.values("choices")
+            )
+            lines = [f"{line} {each}" for line, each in zip(lines, spelled, strict=True)]
+        if self.has("spans"):
+            lines = [_with_brackets(line, spans) for line, spans in zip(lines, self.values("spans"), strict=True)]
+        return lines
 
     @cached_property
     def words(self) -> list[list[str]]:
@@ -247,6 +264,14 @@ def normalise(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     bare = " ".join(folded.translate(_KEPT).split())
     return bare or folded  # a text of nothing but punctuation is still a text of its own
+
+
+def _with_brackets(text: str, spans: Sequence[Sequence[int]]) -> str:
+    """The text with its spans in brackets: the first in […], the second in […]₂."""
+    places = [(end, f"]{mark}") for (_, end), mark in zip(spans, ("", "₂"), strict=False)]
+    for place, mark in sorted([*places, *((start, "[") for start, _ in spans)], reverse=True):
+        text = text[:place] + mark + text[place:]
+    return text
 
 
 def _flat(value: Any) -> str:

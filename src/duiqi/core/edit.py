@@ -113,21 +113,35 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
 
     Every row has a generator of its own, derived from the seed, the part's name and the row's id: what happens to a
     row does not depend on the others or on their order. `strength`, 0 to 1, is the share of the proposed changes that
-    are made; those of a lower strength are among those of a higher one. Rows of tokens keep their tags aligned.
+    are made; those of a lower strength are among those of a higher one. Both texts of a pair are edited. Rows of tokens
+    keep their tags aligned, spans move along; a row of which an edit would destroy a span stays as it was.
     """
     if not 0 <= strength <= 1:
         raise OptionError(f"expected a strength from 0 to 1, given {strength}", hint="1 makes all proposed changes.")
-    rngs = [generator(seed, part.name, row) for row in data.row_ids]
-    proposed = part(data.texts, rngs, **options)
-    if len(proposed) != len(data):
-        raise PartError(
-            f"expected one list of changes for each of {len(data)} texts, given {len(proposed)} by '{part.name}'",
-            hint="An edit returns an empty list for a text that it leaves alone.",
-        )
-    changes = [_thinned(each, rng, strength) for each, rng in zip(proposed, rngs, strict=True)]
+
+    def proposed(texts: Sequence[str], *name: str) -> list[list[Change]]:
+        rngs = [generator(seed, part.name, row, *name) for row in data.row_ids]
+        found = part(texts, rngs, **options)
+        if len(found) != len(data):
+            raise PartError(
+                f"expected one list of changes for each of {len(data)} texts, given {len(found)} by '{part.name}'",
+                hint="An edit returns an empty list for a text that it leaves alone.",
+            )
+        return [_thinned(each, rng, strength) for each, rng in zip(found, rngs, strict=True)]
+
+    changes = proposed(data.texts)
     if data.schema.tokens is not None:
         return _edited_tokens(data, changes)
-    return data.edited([apply(text, each).text for text, each in zip(data.texts, changes, strict=True)])
+    made = [apply(text, each) for text, each in zip(data.texts, changes, strict=True)]
+    edited = data.edited([each.text for each in made])
+    if data.schema.text_pair is not None:
+        seconds = [each or "" for each in data.values("text_pair")]
+        others = zip(seconds, proposed(seconds, "text_pair"), strict=True)
+        edited = edited.with_column("text_pair", [apply(text, each).text for text, each in others])
+    if data.schema.spans is not None:
+        edited = _with_moved_spans(data, edited, made)
+    edited.__dict__["row_ids"] = data.row_ids
+    return edited
 
 
 def _ordered(text: str, changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -176,6 +190,16 @@ def _heir(owners: Sequence[int], change: Change) -> int:
 
 def _continued(tag: Any) -> Any:
     return f"I-{tag[2:]}" if isinstance(tag, str) and tag.startswith(("B-", "S-", "U-")) else tag
+
+
+def _with_moved_spans(data: Dataset, edited: Dataset, made: Sequence[Edited]) -> Dataset:
+    spans, texts = [], []
+    for text, row, each in zip(data.texts, data.values("spans"), made, strict=True):
+        moved = [each.move_span(*span) for span in row]
+        whole = None not in moved
+        spans.append([list(span) for span in moved if span is not None] if whole else row)
+        texts.append(each.text if whole else text)
+    return edited.with_column("text", texts).with_column("spans", spans)
 
 
 def _edited_tokens(data: Dataset, changes: Sequence[Sequence[Change]]) -> Dataset:

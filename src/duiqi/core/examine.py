@@ -170,7 +170,7 @@ def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dic
     return [
         {
             "row_id": str(case.data.row_ids[i]),
-            "text": case.data.texts[i],
+            "text": case.data.shown[i],
             "label": spell(case.truth[i], words[i]),
             "answer": spell(case.guess.answers[i], words[i]),
             "confidence": round(float(confidence[i]), 4),

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
 
-OUTPUTS = ("probs", "tags", "spans", "text", "scores", "loglik", "embedding", "gradient", "attention")
+OUTPUTS = ("probs", "tags", "labels", "spans", "text", "scores", "loglik", "embedding", "gradient", "attention")
+ANSWERS = ("tags", "labels", "scores")  # columns that are answers as they stand; classes are read off probabilities
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """Columns aligned to row ids.
 
-    Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `spans` list of (text, start, score)
-    · `text` list of str · `scores` float[n] · `loglik` float[n], natural log · `embedding` float[n, d].
+    Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `labels` int[n, k], 1 for each label
+    that is given (`probs` is then the probability of each, and rows do not sum to 1) · `spans` list of (text, start,
+    score) · `text` list of str · `scores` float[n] · `loglik` float[n], natural log · `embedding` float[n, d].
     Of tags, `probs` is a list of float[words, k].
     """
 
@@ -51,9 +53,9 @@ class Predictions:
 
     @property
     def answers(self) -> Any:
-        """What was answered, in the form of a truth: arrays of tags, or classes."""
-        tags = self.columns.get("tags")
-        return self.label if tags is None else tags
+        """What was answered, in the form of a truth: tags, sets of labels, numbers, else classes."""
+        given = [self.columns[name] for name in ANSWERS if name in self.columns]
+        return given[0] if given else self.label
 
     def take(self, rows: NDArray[Any]) -> Predictions:
         """The answers at the given positions or where a mask is true."""

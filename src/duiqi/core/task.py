@@ -2,15 +2,18 @@
 
 Checked against the tasks to come:
 
-| task       | head                     | inputs            | output   | truth of a row                |
-|------------|--------------------------|-------------------|----------|-------------------------------|
-| classify   | sequence_classification  | text (text_pair)  | probs    | class index                   |
-| multilabel | sequence_classification  | text              | probs    | vector of 0 and 1             |
-| tag        | token_classification, crf| tokens            | tags     | array of tag indices          |
-| extract    | question_answering       | text, text_pair   | spans    | list of (text, start)         |
-| choose     | multiple_choice          | text, choices     | probs    | index of the choice           |
-| rank       | embedding                | text, text_pair   | scores   | relevance                     |
-| generate   | causal_lm, seq2seq_lm    | text              | text     | list of reference texts       |
+| task          | head                         | inputs           | output | truth of a row             |
+|---------------|------------------------------|------------------|--------|----------------------------|
+| classify      | sequence_classification      | text             | probs  | class index                |
+| classify_pair | sequence_classification      | text, text_pair  | probs  | class index                |
+| relation      | marked_classification        | text, spans      | probs  | class index                |
+| multilabel    | multilabel_classification    | text (text_pair) | labels | vector of 0 and 1          |
+| regress       | regression                   | text (text_pair) | scores | number                     |
+| choose        | multiple_choice              | text, choices    | probs  | index of the choice        |
+| tag           | crf, token_classification, … | tokens           | tags   | array of tag indices       |
+| extract       | question_answering           | text, text_pair  | spans  | list of (text, start)      |
+| rank          | embedding                    | text, text_pair  | scores | relevance                  |
+| generate      | causal_lm, seq2seq_lm        | text             | text   | list of reference texts    |
 """
 
 from __future__ import annotations
@@ -31,9 +34,13 @@ class Task:
     `row_labels(data)` gives the labels of every row, and `spell(answer, words)` a truth or answer as people read
     it, with the words of the row where it has some.
 
-    `primary` is what the model is chosen by. Where an answer has parts, `row_metric` says how many rows are right as a
-    whole, and `unit` is "word": metrics of one class a row are then taken over words and summed by row. `classes` are
-    what `by_class`, three metrics with an option `label`, are given for (precision, recall and F1).
+    `primary` is what the model is chosen by. `row_metric` says how many rows are right as a whole: the first of its
+    statistics of a row is 1 where it is. Where an answer has parts, `unit` is "word" or "label", and metrics of one
+    class a row are taken over these and summed by row. `classes` are what `by_class`, three metrics with an option
+    `label`, are given for (precision, recall and F1). `metric_options` are options that hang on what was learned.
+
+    `learn(data)` gives the options that training sets from its rows (their labels, the scale of their numbers), and
+    `fewest` is how many different labels they must have. `floors` names what the model must beat (`duiqi.data.floors`).
     """
 
     name: str
@@ -51,6 +58,14 @@ class Task:
     unit: str = "row"
     classes: tuple[str, ...] = ()
     by_class: tuple[str, str, str] = ("precision", "recall", "macro_f1")
+    metric_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    learned: Callable[[Dataset], Mapping[str, Any]] | None = None
+    fewest: int = 2
+    floors: tuple[str, ...] = ("majority", "tfidf")
+
+    def learn(self, data: Dataset) -> Mapping[str, Any]:
+        """The options that training sets from its rows: their labels, where the task says nothing else."""
+        return self.learned(data) if self.learned else {"labels": self.find_labels(data)}
 
     def find_labels(self, data: Dataset) -> tuple[str, ...]:
         """The labels that occur, sorted."""

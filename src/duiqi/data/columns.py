@@ -20,6 +20,8 @@ CERTAIN: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "文本"),
     "text_pair": ("text_pair", "文本对"),
     "tokens": ("tokens",),
+    "choices": ("choices", "选项"),
+    "spans": ("spans",),
     "label": ("label", "标签"),
     "id": ("id", "row_id"),
     "split": ("split",),
@@ -32,7 +34,10 @@ LIKELY: Mapping[str, tuple[str, ...]] = {
         *("utterance", "tweet", "message", "body", "query", "question", "question1", "premise", "source"),
         *("内容", "评论", "句子", "正文", "评价", "评语", "留言"),
     ),
-    "text_pair": ("sentence2", "sentence_b", "text2", "text_b", "question2", "hypothesis", "文本2", "句子2"),
+    "text_pair": (
+        *("sentence2", "sentence_b", "text2", "text_b", "question2", "hypothesis", "context", "passage"),
+        *("文本2", "句子2", "上下文"),
+    ),
     "tokens": ("words",),
     "label": (
         *("labels", "class", "category", "sentiment", "target", "intent", "emotion", "tags", "ner_tags"),
@@ -62,7 +67,19 @@ def resolve(raws: Sequence[Raw], asked: Asked, groups: Sequence[str]) -> tuple[S
             _require(raws, role, column)
     roles: dict[str, str] = {role: column for role, column in asked.items() if column is not None}
     notes: list[Note] = []
-    for role in ("tokens", "text", "text_pair", "label", "id", "split", "time", "cluster", "weight"):
+    for role in (
+        "tokens",
+        "text",
+        "text_pair",
+        "choices",
+        "spans",
+        "label",
+        "id",
+        "split",
+        "time",
+        "cluster",
+        "weight",
+    ):
         if role not in roles and _wanted(role, roles, asked):
             notes.extend(_guess(raws, role, roles, groups))
     _require_input(raws, roles, notes)
@@ -124,7 +141,7 @@ def _guess(raws: Sequence[Raw], role: str, roles: dict[str, str], groups: Sequen
 
 def _fits(role: str, values: list[Any]) -> bool:
     """Whether values can play a guessed role; a guess that does not fit is dropped, never an error."""
-    if role == "tokens":
+    if role in ("tokens", "choices", "spans"):
         return all(isinstance(value, list) for value in values)
     if role in ("id", "cluster", "time"):
         present = [str(value) for value in values if not _missing(value)]
@@ -195,6 +212,10 @@ def _dataset(
             own.extend(_text_notes(raw, role, column, columns[column]))
     if schema.tokens:
         columns[schema.tokens] = _tokens(raw, schema.tokens)
+    if schema.spans:
+        _check_spans(raw, schema, columns)
+    if schema.choices:
+        columns[schema.choices] = _choices(raw, schema.choices)
     if schema.label and read_label:
         columns[schema.label] = [read_label(value) for value in columns[schema.label]]
     if schema.id:
@@ -263,6 +284,38 @@ def _tokens(raw: Raw, column: str) -> list[list[str]]:
     return [value.split() if isinstance(value, str) else [str(word) for word in value] for value in values]
 
 
+def _choices(raw: Raw, column: str) -> list[list[str]]:
+    """Lists of at least two texts."""
+    values = raw.columns[column]
+    wrong = [row for row, value in enumerate(values) if not isinstance(value, list) or len(value) < 2]
+    if wrong:
+        raise DataError(
+            f"expected a list of at least two choices in column '{column}' of {raw.name}, given "
+            f"{values[wrong[0]]!r} in {len(wrong)} rows ({raw.where(wrong)})",
+            hint='Give the choices of each row as a list: ["yes", "no"].',
+        )
+    return [[str(choice) for choice in value] for value in values]
+
+
+def _check_spans(raw: Raw, schema: Schema, columns: Mapping[str, list[Any]]) -> None:
+    """Two spans a row, inside the text and apart from each other."""
+    texts, column = columns[str(schema.text)], str(schema.spans)
+    for row, (text, spans) in enumerate(zip(texts, columns[column], strict=True)):
+        whole = isinstance(spans, list) and len(spans) == 2 and all(_is_span(span, text) for span in spans)
+        if not whole or max(spans[0][0], spans[1][0]) < min(spans[0][1], spans[1][1]):
+            raise DataError(
+                f"expected two spans [start, end] of the {len(text)} characters of the text, apart from each other, in "
+                f"column '{column}' of {raw.name}, given {spans!r} ({raw.where([row])})",
+                hint="Count characters from 0, the end excluded: the first span of 'Rain hurts' is [0, 4].",
+            )
+
+
+def _is_span(span: Any, text: str) -> bool:
+    if not isinstance(span, list) or len(span) != 2 or not all(isinstance(each, int) for each in span):
+        return False
+    return 0 <= span[0] < span[1] <= len(text)
+
+
 def _ids(raw: Raw, column: str) -> list[str]:
     values = raw.columns[column]
     missing = [row for row, value in enumerate(values) if _missing(value)]
@@ -326,7 +379,8 @@ def _word(value: Any) -> str:
 
 def _extras(raws: Any, schema: Schema) -> list[str]:
     """Columns without a role that fixes the form of their values; groups, time and cluster are among them."""
-    fixed = {schema.text, schema.text_pair, schema.tokens, schema.label, schema.id, schema.split, schema.weight}
+    roles = ("text", "text_pair", "tokens", "choices", "spans", "label", "id", "split", "weight")
+    fixed = {getattr(schema, role) for role in roles}
     return [column for column in dict.fromkeys(c for raw in raws for c in raw.columns) if column not in fixed]
 
 

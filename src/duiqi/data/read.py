@@ -11,6 +11,7 @@ from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, DependencyError, nearest
 from duiqi.data.columns import PARTS, build, part_name, resolve
 from duiqi.data.formats import READERS, Raw, from_arrow, is_readable, read_file
+from duiqi.data.relations import relations
 
 HUB = "hub:"
 
@@ -27,6 +28,8 @@ def read(
     time: str | None = None,
     cluster: str | None = None,
     tokens: str | None = None,
+    choices: str | None = None,
+    spans: str | None = None,
     weight: str | None = None,
 ) -> dict[str, Dataset]:
     """Data sets "train", "dev" and "test" as far as they are there, or "all" for a file that is not divided.
@@ -47,9 +50,12 @@ def read(
         "time": time,
         "cluster": cluster,
         "tokens": tokens,
+        "choices": choices,
+        "spans": spans,
         "weight": weight,
     }
     raws = _from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
+    raws = {part: relations(raw) for part, raw in raws.items()}
     schema, notes = resolve(list(raws.values()), asked, [groups] if isinstance(groups, str) else list(groups))
     if schema.split and list(raws) == ["all"]:
         raws = _divided(raws["all"], schema)

@@ -150,6 +150,31 @@ def tagged_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.1
     return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
 
 
+def labelled_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.1, **options: Any) -> Case:
+    """A case of texts with any of three labels, each given or left out wrongly in a share `error` of the rows."""
+    catalogue = Catalogue.installed()
+    task = catalogue.task("multilabel", labels=TOPICS)
+    truth = (rng.random((rows, len(TOPICS))) < 0.4).astype(np.int64)
+    texts = [f"{' and '.join(t for t, g in zip(TOPICS, row, strict=True) if g)} {rng.integers(9**6)}" for row in truth]
+    data = Dataset.of({"text": texts, "label": [[t for t, g in zip(TOPICS, r, strict=True) if g] for r in truth]})
+    given = np.where(rng.random(truth.shape) < error, 1 - truth, truth)
+    probs = np.where(given == 1, 0.9, 0.1)
+    recorded = Recorded(task, Predictions(data.row_ids, {"labels": given, "probs": probs}))
+    return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
+
+
+def scored_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.3, **options: Any) -> Case:
+    """A case of texts with a number each, about 3 with a spread of 1, and answers with a spread `error` about it."""
+    catalogue = Catalogue.installed()
+    task = catalogue.task("regress", mean=3.0, scale=1.0)
+    truth = rng.normal(3.0, 1.0, rows)
+    texts = [f"{'more ' * round(max(each, 0))}of it {rng.integers(9**6)}" for each in truth]
+    data = Dataset.of({"text": texts, "label": truth.tolist()})
+    recorded = Recorded(task, Predictions(data.row_ids, {"scores": truth + rng.normal(0, error, rows)}))
+    return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
+
+
+TOPICS = ("sports", "money", "science")
 TYPES = ("person", "place")
 WORDS = ("word", "name", "surname", "town", "bridge")  # by tag: outside, a name, its rest, a place, its rest
 

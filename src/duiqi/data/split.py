@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -138,18 +138,18 @@ def _strata(data: Dataset) -> NDArray[np.int64]:
         return np.zeros(len(data), dtype=np.int64)
     labels = data.values("label")
     if labels and all(isinstance(label, list) for label in labels):
-        labels = _rarest(labels)
+        labels = _rarest([types_of([str(each) for each in row]) for row in labels] if data.has("tokens") else labels)
     plain = all(isinstance(label, str | int | None) for label in labels)
     if not plain or len(set(labels)) > len(labels) / 2:
         return np.zeros(len(data), dtype=np.int64)
     return np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1].astype(np.int64)
 
 
-def _rarest(rows: list[list[Any]]) -> list[str]:
-    """Of tags, the type that fewest rows have among those of each row; of a row without spans, nothing."""
-    types = [types_of([str(each) for each in row]) for row in rows]
-    count = Counter(each for row in types for each in row)
-    return [min(row, key=lambda each: (count[each], each), default="") for row in types]
+def _rarest(rows: Sequence[Iterable[Any]]) -> list[str]:
+    """Of labels, or types of spans, the one that fewest rows have among those of each row; "" for a row without."""
+    named = [sorted({str(each) for each in row}) for row in rows]
+    count = Counter(each for row in named for each in row)
+    return [min(row, key=lambda each: (count[each], each), default="") for row in named]
 
 
 def _cells(data: Dataset) -> NDArray[np.int64]:

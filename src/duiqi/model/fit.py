@@ -26,7 +26,7 @@ from duiqi.model import kernels
 from duiqi.model.export import save
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type
 from duiqi.model.objective import Batch, Objective, likelihood
-from duiqi.model.open import Model, find, labels_of, open_model
+from duiqi.model.open import Model, find, has_head, open_model
 from duiqi.model.predict import TOKENS_PER_BATCH
 from duiqi.model.quiet import quiet
 from duiqi.model.scope import Scope, full, set_modes
@@ -170,7 +170,7 @@ def _job(
         raise OptionError(f"expected settings among {known}, given '{unknown[0]}'", hint="Leave it out.")
     chosen = Settings(**settings)
     if chosen.batch_rows is None:
-        chosen = replace(chosen, batch_rows=batch_for(len(data), chosen.epochs, fresh=not labels_of(bundle)))
+        chosen = replace(chosen, batch_rows=batch_for(len(data), chosen.epochs, fresh=not has_head(bundle)))
     check_type(chosen.number_type, torch.device(device))
     return Job(bundle, data, task, objective or likelihood(), scope or full(), seed, dev, device, chosen)
 
@@ -495,7 +495,7 @@ def _same_answers(job: Job, model: Model, sample: dict[str, Tensor], number_type
         for kind in ("float32", number_type):
             with autocast(job.device, kind):
                 raw = model.head.raw(model.net, sample)
-            answers.append(raw.flatten(0, -2).softmax(dim=-1).double().cpu().numpy())
+            answers.append(model.head.shares(raw).double().cpu().numpy())
     return agree(*answers)
 
 

@@ -119,8 +119,9 @@ def quicken(net: Any, sample: dict[str, Tensor]) -> bool:
 def _answer(net: Any, sample: dict[str, Tensor]) -> Tensor:
     net.eval()
     with torch.no_grad():
-        states: Tensor = net.base_model(**{name: each for name, each in sample.items() if name != "shapes"})[0]
-    mask = sample["attention_mask"].unsqueeze(-1)
+        flat = {name: each.flatten(0, -2) for name, each in sample.items() if name != "shapes"}
+        states: Tensor = net.base_model(**flat)[0]
+    mask = flat["attention_mask"].unsqueeze(-1)
     return states * mask
 
 

@@ -143,8 +143,9 @@ class Adversarial(Objective):
         losses = batch.head.losses(net, batch.head.raw(net, {"inputs_embeds": at, **given}), batch.targets)
         (slope,) = torch.autograd.grad(losses.sum(), at)
         mask = batch.inputs["attention_mask"]
-        scale = (at.detach().float().norm(dim=-1) * mask).sum(dim=1) / mask.sum(dim=1)
-        push = self.epsilon * scale[:, None, None] * unit(slope.float() * mask.unsqueeze(-1))
+        lengths = (at.detach().float().norm(dim=-1) * mask).flatten(start_dim=1)
+        scale = lengths.sum(dim=1) / mask.flatten(start_dim=1).sum(dim=1)
+        push = self.epsilon * scale.view(-1, *[1] * (at.ndim - 1)) * unit(slope.float() * mask.unsqueeze(-1))
         moved = {"inputs_embeds": words + push.to(words.dtype), **given}
         return batch.head.losses(net, batch.head.raw(net, moved), batch.targets)
 
@@ -212,9 +213,9 @@ def word_vectors(net: Any, ids: Tensor) -> Tensor:
 
 
 def unit(slope: Tensor) -> Tensor:
-    """float[n, t, d] scaled to length 1 row by row; a row of zeros stays zero."""
+    """float[n, …, d] scaled to length 1 row by row; a row of zeros stays zero."""
     length = slope.flatten(start_dim=1).norm(dim=1).clamp_min(torch.finfo(slope.dtype).tiny)
-    return slope / length[:, None, None]
+    return slope / length.view(-1, *[1] * (slope.ndim - 1))
 
 
 def likelihood() -> Objective:

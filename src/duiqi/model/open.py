@@ -116,6 +116,11 @@ def labels_of(bundle: Bundle) -> tuple[str, ...]:
     return names if kind else ()
 
 
+def has_head(bundle: Bundle) -> bool:
+    """Whether the model answers a task as it stands."""
+    return bundle.task is not None or bool(labels_of(bundle))
+
+
 # What transformers' own heads are for, where no duiqi.json says it.
 PLAIN: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ForSequenceClassification": ("classify", {}),
@@ -135,6 +140,8 @@ def task_of(bundle: Bundle, catalogue: Catalogue | None = None) -> Task | None:
         return None
     architectures = on_disk.config(bundle.path).get("architectures") or ()
     name, options = next(said for kind, said in PLAIN.items() if any(each.endswith(kind) for each in architectures))
+    if name == "classify" and len(labels) == 1:
+        return catalogue.task("regress")  # one output is a number
     return catalogue.task(name, labels=labels, **options)
 
 
@@ -183,7 +190,7 @@ class Model:
 
     @property
     def offers(self) -> frozenset[str]:
-        return self.head.offers | {"embedding"}
+        return self.head.offers
 
     @property
     def calibration(self) -> Mapping[str, Any]:
@@ -236,10 +243,10 @@ def open_model(
             f"expected a task for {bundle.name}, given a body without a head and no task",
             hint="Fit it to labelled rows first: duiqi align MODEL DATA.",
         )
-    head, fresh = head_of(task), not labels_of(bundle)
+    head, fresh = head_of(task), not has_head(bundle)
     _check_device(device)
     with quiet():
-        tokenizer = _tokenizer(bundle.path, words="tokens" in task.inputs)
+        tokenizer = _tokenizer(bundle.path, words=bool({"tokens", "spans"} & {*task.inputs}))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "head"))
             net = _network(bundle, head, task, fresh=fresh)

@@ -128,7 +128,11 @@ def predict(
             )
     inputs = model.head.inputs(data)
     unique, where = _unique(inputs)
-    kinds = [kind for kind, wanted in (("raw", model.head.offers), ("embedding", {"embedding"})) if wanted & {*outputs}]
+    kinds = [
+        kind
+        for kind, wanted in (("raw", model.head.offers - {"embedding"}), ("embedding", {"embedding"}))
+        if wanted & {*outputs}
+    ]
     number_type = choose(model, unique, dtype or model.number_type)
     answers = _answers(model, unique, kinds, number_type, progress)
     _note(model, data, answers[kinds[0]] if kinds else [], where)
@@ -183,9 +187,11 @@ def _checked(model: Opened, inputs: Sequence[Input], fast: str) -> str:
 
 
 def _probs(model: Opened, answers: Sequence[Answer]) -> NDArray[np.float64]:
-    """Probabilities float[n, k] of rows, or of all their words."""
-    probs = model.head.outputs(model.net, [answer.raw for answer in answers], model.calibration)["probs"]
-    return probs if isinstance(probs, np.ndarray) else np.concatenate(probs)
+    """What number types are compared by: finished probabilities float[n, k] of rows, or of all their words; of numbers
+    the raw answers."""
+    raw = [answer.raw for answer in answers]
+    probs = model.head.outputs(model.net, raw, model.calibration).get("probs", raw)
+    return probs if isinstance(probs, np.ndarray) else np.vstack(probs)
 
 
 def _answers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,9 +17,46 @@ Input = tuple[str, ...]
 class Words(tuple[str, ...]):
     """An input that is given as words; its tokens know which of them they belong to."""
 
+    def shapes(self) -> list[int] | None:
+        """A number for every word that the network is told beside it, above 0; `None` where it is told none."""
+        return None
+
 
 class ShapedWords(Words):
     """Words of which the network is also told how they are written: tokens carry the shape of their word."""
+
+    def shapes(self) -> list[int]:
+        return [shape(word, at) for at, word in enumerate(self)]
+
+
+class MarkedText(Words):
+    """A text in pieces with the marks of two parts of it; their tokens carry which part begins there (1 or 2)."""
+
+    SUBJECT, OBJECT = "@", "#"
+
+    @classmethod
+    def of(cls, text: str, spans: Sequence[Sequence[int]]) -> MarkedText:
+        """The text cut at its two spans (character offsets), each put between marks."""
+        cuts = [(start, -side, cls.SUBJECT if side == 1 else cls.OBJECT) for side, (start, _) in enumerate(spans, 1)]
+        ends = [(end, side - 3, cls.SUBJECT if side == 1 else cls.OBJECT) for side, (_, end) in enumerate(spans, 1)]
+        pieces, at = [], 0
+        for place, _, mark in sorted(cuts + ends):
+            pieces += [text[at:place], mark]
+            at = place
+        return cls([*pieces, text[at:]])
+
+    def shapes(self) -> list[int]:
+        seen: list[str] = []
+        marks = []
+        for piece, is_mark in zip(self, [False, True] * 4 + [False], strict=True):
+            opens = is_mark and piece not in seen
+            marks.append((1 if piece == self.SUBJECT else 2) if opens else 3)
+            seen += [piece] if is_mark else []
+        return marks
+
+
+class Choices(tuple[str, ...]):
+    """A text and the choices that go with it: each is read together with the text, and all are one input."""
 
 
 SHAPES = 10  # of words, 0 for tokens that belong to none
@@ -34,7 +72,8 @@ class Encoded:
     `rows` int[m] says which input a sequence belongs to: one each, more where an input was cut into windows.
     `types` are segment ids where the tokenizer gives them. `cut` bool[n]: inputs of which a part was left out.
     `words`, where inputs are given as words, is the word of every token in its input, `NO_WORD` for special tokens.
-    `shapes`, where they are asked for, is the shape of that word (`shape`).
+    `shapes`, where they are asked for, is the shape of that word (`shape`). Of `Choices` the sequences of a row stand
+    one after the other as one, and `parts` says which of them a token belongs to.
     """
 
     ids: NDArray[np.int32]
@@ -44,6 +83,7 @@ class Encoded:
     cut: NDArray[np.bool_]
     words: NDArray[np.int32] | None = None
     shapes: NDArray[np.int8] | None = None
+    parts: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -60,7 +100,25 @@ def encode(tokenizer: Any, inputs: Sequence[Input], limit: int, *, windows: bool
     Windows overlap by a quarter of the limit. Of a pair, the second text is cut into windows, and the first one is
     cut at half the limit where both would not fit.
     """
+    if inputs and isinstance(inputs[0], Choices):
+        return _with_choices(tokenizer, inputs, limit)
     return _shaped(_encoded(tokenizer, inputs, limit, windows=windows), inputs)
+
+
+def _with_choices(tokenizer: Any, inputs: Sequence[Input], limit: int) -> Encoded:
+    """Every choice beside its text; what is too long loses its end, the longer of the two first."""
+    pairs = [(text, choice) for text, *choices in inputs for choice in choices]
+    count = [len(each) - 1 for each in inputs]
+    flat = _encoded(tokenizer, pairs, limit, windows=False)
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    part = np.concatenate([np.zeros(0, np.int32), *(np.arange(each, dtype=np.int32) for each in count)])
+    return replace(
+        flat,
+        starts=flat.starts[first],
+        rows=np.arange(len(inputs)),
+        cut=np.array([flat.cut[a:b].any() for a, b in itertools.pairwise(first)], dtype=bool),
+        parts=np.repeat(part, flat.lengths),
+    )
 
 
 def _encoded(tokenizer: Any, inputs: Sequence[Input], limit: int, *, windows: bool) -> Encoded:
@@ -104,9 +162,9 @@ def _pack(columns: dict[str, list[Any]], rows: NDArray[np.int64], inputs: int) -
 
 def _shaped(encoded: Encoded, inputs: Sequence[Input]) -> Encoded:
     """With the shapes of the words, where the inputs ask for them."""
-    if not inputs or not isinstance(inputs[0], ShapedWords) or encoded.words is None:
+    if not inputs or not isinstance(inputs[0], Words) or inputs[0].shapes() is None or encoded.words is None:
         return encoded
-    of_word = [[shape(word, at) for at, word in enumerate(words)] for words in inputs]
+    of_word = [words.shapes() or [] for words in inputs if isinstance(words, Words)]
     begins = np.cumsum([0, *map(len, of_word)])[np.repeat(encoded.rows, encoded.lengths)]
     flat = np.array([each for words in of_word for each in words], dtype=np.int8)
     shapes, known = np.zeros(len(encoded.ids), dtype=np.int8), encoded.words != NO_WORD
@@ -204,7 +262,10 @@ def _in_order(encoded: Encoded) -> Encoded:
 def collate(
     encoded: Encoded, which: NDArray[np.int64], pad: int, device: torch.device, *, multiple: int = 1
 ) -> dict[str, torch.Tensor]:
-    """Model inputs of some sequences, padded on the right to the longest of them (rounded up to `multiple`)."""
+    """Model inputs of some sequences, padded on the right to the longest of them (rounded up to `multiple`): int[n, t];
+    of choices int[n, c, t], where rows with fewer of them than others are filled up with empty ones."""
+    if encoded.parts is not None:
+        return _collate_choices(encoded, which, pad, device)
     lengths = encoded.lengths[which]
     width = -(-int(lengths.max()) // multiple) * multiple
     filled = np.arange(width)[None, :] < lengths[:, None]
@@ -221,6 +282,28 @@ def collate(
         shapes[filled] = encoded.shapes[at]
         batch["shapes"] = torch.from_numpy(shapes)
     return batch if device.type == "cpu" else {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+def _collate_choices(
+    encoded: Encoded, which: NDArray[np.int64], pad: int, device: torch.device
+) -> dict[str, torch.Tensor]:
+    assert encoded.parts is not None
+    at = _positions(encoded, which)
+    part = encoded.parts[at]
+    row = np.repeat(np.arange(len(which)), encoded.lengths[which])
+    begins = np.flatnonzero(np.diff(part + row * (int(part.max()) + 1), prepend=-1))
+    place = np.arange(len(at)) - np.repeat(begins, np.diff(np.append(begins, len(at))))
+    shape = (len(which), int(part.max()) + 1, int(place.max()) + 1)
+    columns: dict[str, tuple[NDArray[Any], int]] = {"input_ids": (encoded.ids[at], pad)}
+    columns["attention_mask"] = (np.ones(len(at), dtype=np.int64), 0)
+    if encoded.types is not None:
+        columns["token_type_ids"] = (encoded.types[at], 0)
+    batch = {}
+    for name, (values, filler) in columns.items():
+        filled = np.full(shape, filler, dtype=np.int64)
+        filled[row, part, place] = values
+        batch[name] = torch.from_numpy(filled).to(device)
+    return batch
 
 
 def words_of(

@@ -17,7 +17,7 @@ from duiqi.data.simulated import simulated_case
 
 @probe(
     kind="imbalance",
-    needs=("model.probs", "data.label", "case.train", "task.classify"),
+    needs=("model.probs", "data.label", "case.train", "task.classes"),
     gates=(Gate("accuracy_difference[rare classes]", at_least=-0.05, slice=None),),
     source="Japkowicz & Stephen, 2002, The class imbalance problem: a systematic study, Intelligent Data Analysis",
 )

@@ -26,16 +26,18 @@ MOST_CLASSES = 60
         Gate("{primary}_difference[majority]", at_least=0.0),
         Gate("{primary}_difference[tfidf]", at_least=-0.01),
         Gate("{primary}_difference[lookup]", at_least=-0.01),
+        Gate("{primary}_difference[overlap]", at_least=0.0),
     ),
 )
 def performance(case: Case) -> Iterator[Measure | Exhibit]:
     """How good the answers are, and whether they beat what is cheap to have.
 
-    Every metric of the task on all rows and, for slices found earlier, the share of rows right in each of them. Two
-    floors are fitted on the training rows: always the larger class (of tags: none), and TF-IDF with logistic regression
-    (of tags: the one each word has most often). The model must be proven better than the first and no more than one
-    point behind the second: a network that loses to word counts is not worth its cost. Without training rows the floors
-    are left out.
+    Every metric of the task on all rows and, for slices found earlier, the share of rows right in each of them. Floors
+    are fitted on the training rows: always the larger class (of tags and labels none, of numbers the mean), TF-IDF with
+    a linear model (of tags: the one each word has most often), and for pairs and choices how many words the two texts
+    share. The model must be proven better than the first and the last, and no more than one point behind word counts: a
+    network that loses to them is not worth its cost. Of pairs, TF-IDF of the second text alone is shown beside them:
+    what it gets right needs no comparing. Without training rows the floors are left out.
 
     Misleads where dev and test rows look like the training rows but the rows to serve do not: see shift.
     Treated by fine-tuning.
@@ -49,8 +51,9 @@ def performance(case: Case) -> Iterator[Measure | Exhibit]:
     for name, floor in cheap.items():
         yield case.versus(case.task.primary, floor, by=name)
     yield _floor_bars(case, cheap)
-    yield _per_class(case)
-    yield _confusion(case)
+    if case.task.classes:
+        yield _per_class(case)
+        yield from _confusion(case)
 
 
 def _floors(case: Case) -> dict[str, Any]:
@@ -87,14 +90,17 @@ def _per_class(case: Case) -> Exhibit:
     return Exhibit("table", {"title": "per_class", "columns": columns, "rows": rows[:MOST_CLASSES], "total": len(rows)})
 
 
-def _confusion(case: Case) -> Exhibit:
+def _confusion(case: Case) -> Iterator[Exhibit]:
+    """What is taken for what; labels of which a row has several are not taken for each other."""
+    if case.task.unit == "label":
+        return
     truth, guess = case.parts
     names, answers = list(case.labels), guess.label
     if case.task.unit == "word":  # words by the type of their span
         names, truth, answers = [OUTSIDE, *names], (truth + 1) >> 1, (answers + 1) >> 1
     counts = np.zeros((len(names),) * 2, dtype=int)
     np.add.at(counts, (truth, answers), 1)
-    return Exhibit("matrix", {"title": "confusion", "rows": names, "columns": names, "values": counts.tolist()})
+    yield Exhibit("matrix", {"title": "confusion", "rows": names, "columns": names, "values": counts.tolist()})
 
 
 @performance.planted

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from duiqi.core.case import Case, confidences, rights
+from duiqi.core.case import Case, confidences
 from duiqi.core.dataset import Dataset
 from duiqi.core.edit import edit_dataset
 from duiqi.core.exhibit import Exhibit
@@ -68,11 +68,11 @@ def _bar(label: str, measure: Measure) -> dict[str, Any]:
 
 def _flips(case: Case, edited: Dataset, answers: Predictions, truth: Any, name: str) -> list[list[Any]]:
     """Rows that were right and are wrong once edited, the surest first."""
-    lost = np.flatnonzero(case.right & ~rights(truth, answers))
+    lost = np.flatnonzero(case.right & ~case.rights(truth, answers))
     surest = lost[np.argsort(-confidences(answers)[lost], kind="stable")][: MOST_EXAMPLES // 2]
     spell, words = case.task.spell, edited.words
     return [
-        [name, case.data.texts[i], edited.texts[i], spell(truth[i], words[i]), spell(answers.answers[i], words[i])]
+        [name, case.data.shown[i], edited.shown[i], spell(truth[i], words[i]), spell(answers.answers[i], words[i])]
         for i in surest
     ]
 

@@ -13,7 +13,7 @@ from duiqi.core.report import Finding
 
 @remedy(
     treats=("imbalance",),
-    needs=("case.train", "data.label", "task.classify"),
+    needs=("case.train", "data.label", "task.classes"),
     source="King & Zeng, 2001, Logistic regression in rare events data, Political Analysis; "
     "Cui et al., 2019, Class-balanced loss based on effective number of samples, CVPR, https://arxiv.org/abs/1901.05555",
 )

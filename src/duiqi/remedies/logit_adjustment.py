@@ -19,7 +19,7 @@ SHARPEST, FLATTEST = 0.05, 20.0
 
 @remedy(
     treats=("imbalance",),
-    needs=("case.train", "model.probs", "data.label", "task.classify"),
+    needs=("case.train", "model.probs", "data.label", "task.classes"),
     source="Menon et al., 2021, Long-tail learning via logit adjustment, ICLR, https://arxiv.org/abs/2007.07314; "
     "fitted together with a temperature: Alexandari, Kundaje & Shrikumar, 2020, ICML, https://arxiv.org/abs/1901.06852",
 )

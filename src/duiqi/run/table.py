@@ -34,6 +34,8 @@ class Settings(TypedDict, total=False):
     text: str | None
     text_pair: str | None
     tokens: str | None
+    choices: str | None
+    spans: str | None
     label: str | None
     groups: Sequence[str]
     id: str | None
@@ -49,7 +51,7 @@ class Settings(TypedDict, total=False):
     progress: Progress | None
 
 
-COLUMNS = ("text", "text_pair", "tokens", "label", "groups", "id", "split", "time", "cluster")
+COLUMNS = ("text", "text_pair", "tokens", "choices", "spans", "label", "groups", "id", "split", "time", "cluster")
 
 
 def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
@@ -86,18 +88,20 @@ class Table:
             hint="Give a folder with train, dev and test files, or one file with a column that says the split.",
         )
 
-    def task_for(self, labels: Sequence[str]) -> Task:
-        """The task with these labels."""
-        return self.catalogue.task(self.task, **{**self.options.get(self.task, {}), "labels": tuple(labels)})
+    def task_for(self, train: Dataset | None = None) -> Task:
+        """The task as the user named it; with what it learns from training rows, such as their labels."""
+        named = dict(self.options.get(self.task, {}))
+        plain = self.catalogue.task(self.task, **named)
+        return plain if train is None else self.catalogue.task(self.task, **{**plain.learn(train), **named})
 
-    def task_of(self, bundle: Bundle, labels: Sequence[str] = ()) -> Task:
-        """The task that a bundle was made for, else that of the rows with these labels (or those of its head);
-        `ModelError` where the bundle was made for another task than the rows ask for."""
-        from duiqi.model.open import labels_of, task_of
+    def task_of(self, bundle: Bundle, train: Dataset | None = None) -> Task:
+        """The task that a bundle was made for, else that of the rows, learned from `train`; `ModelError` where the
+        bundle was made for another task than the rows ask for."""
+        from duiqi.model.open import task_of
 
         made = task_of(bundle, self.catalogue)
         if made is None:
-            return self.task_for(labels or labels_of(bundle))
+            return self.task_for(train)
         if made.name != self.task:
             raise ModelError(
                 f"expected a model for {self.task}, as the rows ask for, given {bundle.name or bundle.path}, which was "
@@ -108,11 +112,10 @@ class Table:
 
     def open(self, bundle: Bundle) -> Any:
         """The model of a bundle that has a head for the task; `ModelError` where it has none."""
-        from duiqi.model.open import labels_of, open_model
+        from duiqi.model.open import has_head, open_model
         from duiqi.model.predict import Cache
 
-        labels = labels_of(bundle)
-        if not labels:
+        if not has_head(bundle):
             raise ModelError(
                 f"expected a model with a head for {self.task}, given {bundle.name or bundle.path}, which has none",
                 hint=f"Train one first: duiqi align {bundle.name or bundle.path} DATA",
@@ -171,9 +174,18 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
 
 def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     """The task that the form of the rows speaks of, and a note where it is not the plain one."""
-    if data.has("tokens") and data.has("label") and len(data) and isinstance(data.values("label")[0], list):
-        return "tag", ({"code": "guessed_task", "task": "tag"},)
-    return "classify", ()
+    labels = data.values("label") if data.has("label") else []
+    lists = bool(labels) and all(isinstance(label, list) for label in labels)
+    signs = {
+        "tag": lists and data.has("tokens"),
+        "multilabel": lists,
+        "choose": data.has("choices"),
+        "relation": data.has("spans"),
+        "regress": bool(labels) and all(isinstance(label, float) for label in labels),
+        "classify_pair": data.has("text_pair"),
+    }
+    task = next((name for name, speaks in signs.items() if speaks), "classify")
+    return task, (() if task == "classify" else ({"code": "guessed_task", "task": task},))
 
 
 def check_options(catalogue: Catalogue, options: Mapping[str, Mapping[str, Any]]) -> None:

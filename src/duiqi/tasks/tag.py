@@ -78,6 +78,8 @@ def tag(*, labels: tuple[str, ...] = (), head: str = "crf") -> Task:
         unit="word",
         classes=types,
         by_class=("span_precision", "span_recall", "span_f1"),
+        fewest=1,
+        floors=("majority", "lookup"),
     )
 
 

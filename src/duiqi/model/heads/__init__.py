@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from duiqi.core.errors import ModelError
 from duiqi.core.task import Task
+from duiqi.model.heads.choice import MultipleChoice
 from duiqi.model.heads.crf import ConditionalRandomField, RecurrentField
 from duiqi.model.heads.head import Head, misfit
+from duiqi.model.heads.marked import MarkedClassification
 from duiqi.model.heads.masked import MaskedLanguageModel, filling
+from duiqi.model.heads.multilabel import MultilabelClassification
+from duiqi.model.heads.regression import Regression
 from duiqi.model.heads.sequence import SequenceClassification
 from duiqi.model.heads.token import TokenClassification
 
 _ALL = (
     SequenceClassification(),
+    MarkedClassification(),
+    MultilabelClassification(),
+    Regression(),
+    MultipleChoice(),
     TokenClassification(),
     ConditionalRandomField(),
     RecurrentField(),

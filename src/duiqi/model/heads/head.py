@@ -21,7 +21,8 @@ ON_TOP = "on_top"  # the module of a network that transformers has no class for
 
 
 class Head(Protocol):
-    """What the engine asks of a head."""
+    """What the engine asks of a head. `offers` are the outputs it gives; `embedding` is among them where the body's
+    states of a row can be averaged."""
 
     name: str
     offers: frozenset[str]
@@ -58,6 +59,9 @@ class Head(Protocol):
 
     def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood of the targets, float[n], in nats."""
+
+    def shares(self, raw: Tensor) -> Tensor:
+        """What two number types are compared by, float[m, k]: the probabilities of raw answers."""
 
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         """The raw answers one by one, without padding."""

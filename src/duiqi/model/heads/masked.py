@@ -75,6 +75,9 @@ class MaskedLanguageModel:
     def align(self, targets: Any, rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
         return torch.from_numpy(targets[rows])
 
+    def shares(self, raw: Tensor) -> Tensor:
+        return raw.softmax(dim=-1)
+
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         raise NotImplementedError("a masked language model gives no answers to rows")
 

@@ -22,13 +22,14 @@ class SequenceClassification:
     """One class for every input: transformers' own sequence classification models."""
 
     name = "sequence_classification"
-    offers = frozenset({"probs"})
+    offers = frozenset({"probs", "embedding"})
+    problem = "single_label_classification"  # as transformers names it
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         from transformers import AutoModelForSequenceClassification
 
-        net = load_with_labels(AutoModelForSequenceClassification, path, task.labels, **options)
-        net.config.problem_type = "single_label_classification"
+        net: nn.Module = load_with_labels(AutoModelForSequenceClassification, path, task.labels, **options)
+        net.config.problem_type = self.problem  # type: ignore[union-attr]
         return net
 
     def arrange(self, net: Any, task: Task) -> None:
@@ -53,14 +54,18 @@ class SequenceClassification:
                 self.raw(net, inputs)
         finally:
             hook.remove()
-        fit_last_layer(net, torch.cat(read).numpy(), np.asarray(targets), weights)
+        self.fit_last(net, torch.cat(read).numpy(), np.asarray(targets), weights)
+
+    def fit_last(self, net: nn.Module, features: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+        """Fit the last layer to what it reads of some rows, float[n, d]."""
+        fit_last_layer(net, features, targets, weights)
 
     def inputs(self, data: Dataset) -> list[Input]:
         if not data.has("text_pair"):
             return [(text,) for text in data.texts]
         return [(text, pair or "") for text, pair in zip(data.texts, data.values("text_pair"), strict=True)]
 
-    def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
+    def targets(self, task: Task, data: Dataset) -> NDArray[Any]:
         return np.asarray(task.read_truth(data), dtype=np.int64)
 
     def align(self, targets: NDArray[Any], rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
@@ -73,6 +78,9 @@ class SequenceClassification:
     def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.cross_entropy(raw, targets, reduction="none")
 
+    def shares(self, raw: Tensor) -> Tensor:
+        return raw.softmax(dim=-1)
+
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         return list(raw.float().cpu().numpy())
 
@@ -81,10 +89,14 @@ class SequenceClassification:
     ) -> list[NDArray[np.float32]]:
         """The mean of the windows' log-probabilities: their geometric mean, so that one sure window can outvote."""
         raw, counts = np.stack(rows), np.diff(np.append(starts, len(rows)))
-        merged = (np.add.reduceat(log_softmax(raw), starts, axis=0) / counts[:, None]).astype(np.float32)
+        merged = (np.add.reduceat(self.scale(raw), starts, axis=0) / counts[:, None]).astype(np.float32)
         alone = counts == 1  # an input in one piece keeps its raw answer, bit for bit
         merged[alone] = raw[starts[alone]]
         return list(merged)
+
+    def scale(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Raw answers of windows on the scale on which their mean is taken."""
+        return log_softmax(raw)
 
     def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
         raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, net.config.num_labels))
@@ -120,14 +132,11 @@ def fit_last_layer(net: nn.Module, features: NDArray[Any], targets: NDArray[Any]
 
     Nothing is done where fewer than two classes count, or where what is read is no number: training says so better.
     """
-    from sklearn.linear_model import LogisticRegression
-
     last, counts = last_linear(net), np.asarray(weights) > 0
     features, targets = features[counts], targets[counts]
     if len(np.unique(targets)) < 2 or not np.isfinite(features).all():
         return
-    fitted = LogisticRegression(C=CAUTION * last.out_features / len(targets), max_iter=300)
-    fitted.fit(features, targets, sample_weight=weights[counts])
+    fitted = cautious(features, targets, weights[counts], last.out_features)
     slopes, levels = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2:  # one slope for both
         slopes, levels = np.concatenate([-slopes, slopes]) / 2, np.concatenate([-levels, levels]) / 2
@@ -136,6 +145,14 @@ def fit_last_layer(net: nn.Module, features: NDArray[Any], targets: NDArray[Any]
             last.bias.fill_(float(levels.min()))  # for classes that none of the rows has
             last.bias[fitted.classes_] = torch.from_numpy(levels).to(last.bias)
         last.weight[fitted.classes_] = torch.from_numpy(slopes).to(last.weight)
+
+
+def cautious(features: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any], outputs: int) -> Any:
+    """Logistic regression with the penalty of a head's first fit."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=CAUTION * outputs / len(targets), max_iter=300)
+    return model.fit(features, targets, sample_weight=weights)
 
 
 def last_linear(net: nn.Module) -> nn.Linear:

@@ -26,7 +26,7 @@ class TokenClassification:
     of the word in its row, and its scores."""
 
     name = "token_classification"
-    offers = frozenset({"tags", "probs"})
+    offers = frozenset({"tags", "probs", "embedding"})
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         from transformers import AutoModelForTokenClassification
@@ -92,6 +92,9 @@ class TokenClassification:
         each = nn.functional.cross_entropy(raw.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none")
         words = (targets != IGNORED).sum()
         return each.sum(dim=1) * len(targets) / words.clamp_min(1)
+
+    def shares(self, raw: Tensor) -> Tensor:
+        return raw.flatten(0, 1).softmax(dim=-1)
 
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         assert words is not None
