@@ -5,7 +5,8 @@
 DATA is a folder of data sets with a README each. Trained on are the plain Chinese corpus and the training texts of the
 sets in `SOURCES`, whose licences allow it, without any text that stands in a test or validation file of any set. The
 steps are kept in OUT: texts.parquet, first/ (vocabulary and network before training), work/ (checkpoints; a run that
-was stopped goes on there when it is called again) and model/.
+was stopped goes on there when it is called again) and model/. With `--ship FOLDER` the model is written there in eight bits,
+as the package carries it.
 
 The network is BERT's with a masked-LM head. `--start minilm` takes the layers of the English default and gives it new
 characters (Artetxe, Ruder & Yogatama 2020, On the cross-lingual transferability of monolingual representations, ACL,
@@ -40,6 +41,7 @@ from duiqi.model.fit import fit
 from duiqi.model.heads import filling
 from duiqi.model.objective import masked
 from duiqi.model.open import find
+from duiqi.model.shipped import pack
 
 # Licences as the README of each set states them: Apache-2.0, and CC BY for tatoeba. The corpus is laws (no copyright
 # under Article 5 of the PRC Copyright Law) and novels of the Ming and Qing (public domain).
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--ship", type=Path, help="write the model there, as the package carries it")
     given = parser.parse_args()
     rows = read_rows(given.data, given.out / "texts.parquet")
     first = given.out / f"first-{given.start}-{given.layers}"
@@ -83,6 +86,8 @@ def main() -> None:
         work=given.out / f"work-{name}", checkpoint_seconds=300, progress=Progress(),
     )  # fmt: skip
     print(f"made {made.path} ({made.fingerprint})")
+    if given.ship:
+        print(f"{given.ship}: {pack(made.path, given.ship) / 2**20:.1f} MiB")
 
 
 class Progress:
@@ -243,7 +248,10 @@ def tokenizer_of(vocabulary: list[str], folder: Path) -> Any:
     listed.write_text("\n".join(vocabulary), encoding="utf-8")
     made = BertWordPieceTokenizer(str(listed), lowercase=True, handle_chinese_chars=True)
     names = {name: f"[{name[:-6].upper()}]" for name in ("pad_token", "unk_token", "cls_token", "sep_token")}
-    return PreTrainedTokenizerFast(tokenizer_object=made._tokenizer, model_max_length=512, mask_token="[MASK]", **names)
+    read = ["input_ids", "token_type_ids", "attention_mask"]  # which text of a pair a token belongs to is told too
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made._tokenizer, model_max_length=512, mask_token="[MASK]", model_input_names=read, **names
+    )
 
 
 if __name__ == "__main__":

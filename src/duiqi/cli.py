@@ -26,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, or default.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, default, or default-zh.")]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl, parquet or CoNLL file, a folder "
                                      "with train/dev/test files, or hub:NAME.")]  # fmt: skip
 Task = Annotated[

