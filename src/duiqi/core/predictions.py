@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
 
-OUTPUTS = ("probs", "tags", "spans", "text", "scores", "loglik", "embedding", "gradient", "attention")
+OUTPUTS = ("probs", "tags", "spans", "text", "scores", "loglik", "tokens", "embedding", "gradient", "attention")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +21,8 @@ class Predictions:
     """Columns aligned to row ids.
 
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `spans` list of (text, start, score)
-    · `text` list of str · `scores` float[n] · `loglik` float[n], natural log · `embedding` float[n, d].
-    Of tags, `probs` is a list of float[words, k].
+    · `text` list of str · `scores` float[n] · `loglik` float[n], natural log, of `tokens` int[n] together
+    · `embedding` float[n, d]. Of tags, `probs` is a list of float[words, k].
     """
 
     row_ids: NDArray[np.str_]
@@ -51,9 +51,9 @@ class Predictions:
 
     @property
     def answers(self) -> Any:
-        """What was answered, in the form of a truth: arrays of tags, or classes."""
-        tags = self.columns.get("tags")
-        return self.label if tags is None else tags
+        """What was answered: arrays of tags, texts, or classes."""
+        given = [self.columns[name] for name in ("tags", "text") if name in self.columns]
+        return given[0] if given else self.label
 
     def take(self, rows: NDArray[Any]) -> Predictions:
         """The answers at the given positions or where a mask is true."""

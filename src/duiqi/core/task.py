@@ -31,7 +31,8 @@ class Task:
     `row_labels(data)` gives the labels of every row, and `spell(answer, words)` a truth or answer as people read
     it, with the words of the row where it has some.
 
-    `primary` is what the model is chosen by. Where an answer has parts, `row_metric` says how many rows are right as a
+    `beside` is what a predictor is asked for beside the answer, where it offers that. `primary` is what the model is
+    chosen by. Where an answer has parts, `row_metric` says how many rows are right as a
     whole, and `unit` is "word": metrics of one class a row are then taken over words and summed by row. `classes` are
     what `by_class`, three metrics with an option `label`, are given for (precision, recall and F1).
     """
@@ -49,6 +50,7 @@ class Task:
     spell: Callable[[Any, Sequence[str]], str] = lambda answer, words: str(answer)
     row_metric: str = "accuracy"
     unit: str = "row"
+    beside: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     by_class: tuple[str, str, str] = ("precision", "recall", "macro_f1")
 
@@ -58,8 +60,8 @@ class Task:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What a predictor is asked for: the answer and, where it is something else, the confidence in its parts."""
-        return (self.output,) if self.unit == "row" else (self.output, "probs")
+        """What a predictor is asked for: the answer and what goes with it."""
+        return (self.output, *self.beside)
 
     def to_json(self) -> dict[str, Any]:
         """Name and options: enough for `catalogue.task(name, **options)` to make it again."""

@@ -24,7 +24,7 @@ NBSP = "\u00a0"
 MINUS = "\u2212"
 
 # Scores that people quote as decimals; every other score between 0 and 1 is quoted in percent.
-_DECIMALS = frozenset({"auroc", "mcc", "log_loss", "brier", "kappa", "perplexity", "loss"})
+_DECIMALS = frozenset({"auroc", "mcc", "log_loss", "brier", "kappa", "perplexity", "loss", "bleu", "chrf"})
 # The name of a measure: `accuracy`, `accuracy_gap[region]`, `worst_group_accuracy[region]`, `brier_difference[tfidf]`.
 _MEASURE = re.compile(
     r"^(?P<worst>worst_group_)?(?P<base>[^\[\]]+?)(?P<after>_gap|_difference|_drop|_change)?(?:\[(?P<by>.*)\])?$"
