@@ -21,7 +21,8 @@ def chrf(truth, guess):
     Precision and recall are averaged over the six lengths, and recall counts twice. Counts are added over all rows
     before they are divided; of several references the best for its row counts. Blanks are left out and texts are taken
     as written, so one recipe serves English and Chinese. Equal to sacrebleu's chrF2. Misleads where sense hangs on few
-    characters (not, 不), and values of two languages are not on one scale.
+    characters (not, 不); values of two languages are not on one scale; and what is said where the reference is empty
+    costs nothing (`exact_match` sees it).
     """
     rows = []
     for references, answer in paired(truth, guess["text"], _runs):
