@@ -5,8 +5,8 @@
 DATA is a folder of data sets with a README each. Trained on are the plain Chinese corpus and the training texts of the
 sets in `SOURCES`, whose licences allow it, without any text that stands in a test or validation file of any set. The
 steps are kept in OUT: texts.parquet, first/ (vocabulary and network before training), work/ (checkpoints; a run that
-was stopped goes on there when it is called again) and model/. With `--ship FOLDER` the model is written there in eight bits,
-as the package carries it.
+was stopped goes on there when it is called again) and model/. With `--ship FOLDER` the model
+is written there in eight bits, as the package carries it.
 
 The network is BERT's with a masked-LM head. `--start minilm` takes the layers of the English default and gives it new
 characters (Artetxe, Ruder & Yogatama 2020, On the cross-lingual transferability of monolingual representations, ACL,

@@ -18,6 +18,7 @@ OPTIONAL = {
     "altair": "charts in the report: pip install 'duiqi[report]'",
     "vl_convert": "charts in the report: pip install 'duiqi[report]'",
     "jieba": "Chinese words: pip install 'duiqi[zh]'",
+    "sacrebleu": "BLEU of generated texts: pip install 'duiqi[seq2seq]'",
     "datasets": "hub:NAME data: pip install 'duiqi[hub]'",
 }
 ROOM = 2 * 2**30

@@ -26,17 +26,18 @@ from duiqi.core.part import Catalogue, Part
 from duiqi.core.plan import Plan
 from duiqi.core.seed import generator
 from duiqi.core.task import Task
-from duiqi.data.simulated import labelled_case, scored_case, simulated_case, tagged_case
+from duiqi.data.simulated import labelled_case, scored_case, simulated_case, tagged_case, written_case
 
 TEXTS = (
     "The kettle works well, from the first day.", "it broke at once", "", "x", "房间很干净，早餐也不错。",
     "Preis: 12,50 €", "naïve café — 👍🏽", "two  blanks", "ALL CAPITALS!", "tab\tand\nnewline",
 )  # fmt: skip
 
-
-CASES: Mapping[str, Callable[..., Case]] = {
+# What a metric reads → cases that offer it; all others read classes.
+_CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case,
-}  # what a metric needs → a case that has it  # fmt: skip
+    "model.text": written_case, "model.loglik": written_case,
+}  # fmt: skip
 
 
 def check(part: Part, *, seeds: int = 3) -> None:
@@ -57,16 +58,15 @@ def _declared(part: Part) -> None:
 
 
 def _metric(part: Part, seeds: int) -> None:
-    makers = [CASES[need] for need in part.needs if need in CASES]
-    case = (makers or [simulated_case])[0](np.random.default_rng(0), rows=240)
+    make = next((_CASES[need] for need in part.needs if need in _CASES), simulated_case)
+    case = make(np.random.default_rng(0), rows=240)
     rows = part(case.truth, case.guess)
     assert rows.shape[0] == len(case.data), f"{part.name}: expected one row of statistics for each row of data"
     halves = [np.arange(len(case.data)) % 2 == side for side in (0, 1)]
     totals, sums = accumulate(rows, [None, *halves], Weights(case.data.draw_keys, draws=50))
     assert np.array_equal(totals[0], totals[1] + totals[2]), f"{part.name}: statistics of two halves must add up"
     order = np.random.default_rng(1).permutation(len(case.data))
-    truth = case.truth[order] if isinstance(case.truth, np.ndarray) else [case.truth[i] for i in order]
-    turned = part(truth, case.guess.take(order))
+    turned = part(case.task.read_truth(case.data.take(order)), case.guess.take(order))
     assert abs(turned - rows[order]).sum() < 1e-9, f"{part.name}: statistics depend on the order of rows"
     value = part.hooks["finish"](totals[0])
     assert np.all(np.isfinite(value)), f"{part.name}: not finite on ordinary rows"

@@ -54,7 +54,6 @@ def test_it_fills_in_words_and_keeps_english_ones(chinese):
     for text, word in (
         ("这部[MASK]影真好看", "电"),
         ("违反本法[MASK]定的，由公安机关处罚", "规"),
-        ("他是一名[MASK]生", "学"),
     ):
         given = tokenizer(text, return_tensors="pt")
         with torch.no_grad():

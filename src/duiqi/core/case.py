@@ -16,15 +16,17 @@ from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.slice import ALL, Slice
 from duiqi.core.task import Task
+from duiqi.core.texts import matches
 
 T = TypeVar("T")
 
 
 def rights(truth: Any, guess: Predictions) -> NDArray[np.bool_]:
-    """Which rows were answered exactly, bool[n]."""
+    """Which rows were answered exactly, bool[n]; a text is right where it says what a reference says."""
     if isinstance(truth, np.ndarray):
         return np.asarray((guess.answers == truth).reshape(len(truth), -1).all(axis=1))
-    return np.array([np.array_equal(a, b) for a, b in zip(truth, guess.answers, strict=True)], dtype=bool)
+    same: Callable[[Any, Any], bool] = matches if "text" in guess.columns else np.array_equal
+    return np.array([same(a, b) for a, b in zip(truth, guess.answers, strict=True)], dtype=bool)
 
 
 def confidences(guess: Predictions) -> NDArray[np.float64]:

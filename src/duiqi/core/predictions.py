@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
 
-OUTPUTS = ("probs", "tags", "labels", "spans", "text", "scores", "loglik", "embedding", "gradient", "attention")
-ANSWERS = ("tags", "labels", "scores")  # columns that are answers as they stand; classes are read off probabilities
+OUTPUTS = (
+    *("probs", "tags", "labels", "spans", "text", "scores", "loglik", "tokens"),
+    *("embedding", "gradient", "attention"),
+)
+ANSWERS = ("tags", "labels", "scores", "text")  # columns that are answers as they stand; classes are read off `probs`
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +26,8 @@ class Predictions:
 
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `labels` int[n, k], 1 for each label
     that is given (`probs` is then the probability of each, and rows do not sum to 1) · `spans` list of (text, start,
-    score) · `text` list of str · `scores` float[n] · `loglik` float[n], natural log · `embedding` float[n, d].
-    Of tags, `probs` is a list of float[words, k].
+    score) · `text` list of str · `scores` float[n] · `loglik` float[n], natural log, of `tokens` int[n] together
+    · `embedding` float[n, d]. Of tags, `probs` is a list of float[words, k].
     """
 
     row_ids: NDArray[np.str_]
@@ -53,7 +56,7 @@ class Predictions:
 
     @property
     def answers(self) -> Any:
-        """What was answered, in the form of a truth: tags, sets of labels, numbers, else classes."""
+        """What was answered, in the form of a truth: tags, sets of labels, numbers, texts, else classes."""
         given = [self.columns[name] for name in ANSWERS if name in self.columns]
         return given[0] if given else self.label
 

@@ -32,7 +32,8 @@ class Task:
     `read_truth(data)` gives the truths aligned to the rows, in the form that the metrics of this task read.
     `options` are the keyword arguments the part was called with: with `name` they make the same task again.
     `row_labels(data)` gives the labels of every row, and `spell(answer, words)` a truth or answer as people read
-    it, with the words of the row where it has some.
+    it, with the words of the row where it has some. `beside` is what a predictor is asked for beside the
+    answer, where it offers that.
 
     `primary` is what the model is chosen by. `row_metric` says how many rows are right as a whole: the first of its
     statistics of a row is 1 where it is. Where an answer has parts, `unit` is "word" or "label", and metrics of one
@@ -56,6 +57,7 @@ class Task:
     spell: Callable[[Any, Sequence[str]], str] = lambda answer, words: str(answer)
     row_metric: str = "accuracy"
     unit: str = "row"
+    beside: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     by_class: tuple[str, str, str] = ("precision", "recall", "macro_f1")
     metric_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -73,8 +75,8 @@ class Task:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What a predictor is asked for: the answer and, where it is something else, the confidence in its parts."""
-        return (self.output,) if self.unit == "row" else (self.output, "probs")
+        """What a predictor is asked for: the answer and what goes with it."""
+        return (self.output, *self.beside)
 
     def to_json(self) -> dict[str, Any]:
         """Name and options: enough for `catalogue.task(name, **options)` to make it again."""

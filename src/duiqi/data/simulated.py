@@ -14,8 +14,10 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.seed import hash64
+from duiqi.core.slice import is_cjk
 from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.task import Task
+from duiqi.core.texts import units
 
 LABELS = ("negative", "positive")
 _SUBJECTS = ("the film", "this kettle", "our room", "the phone", "my order", "the novel", "the bag", "the app", "lunch")
@@ -175,6 +177,75 @@ def scored_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.3
 
 
 TOPICS = ("sports", "money", "science")
+
+
+def written_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.3, **options: Any) -> Case:
+    """A case of short texts to write, English and Chinese by turns, with one or two references a row.
+
+    A share `error` of the answers lost, doubled or mistook a word or is empty; a log-likelihood goes with each.
+    """
+    written = [
+        _WRITERS[row % len(_WRITERS)](*(int(each) for each in rng.integers(0, 1 << 30, 4))) for row in range(rows)
+    ]
+    references = [each[: int(rng.integers(1, 3))] for _, each in written]
+    data = Dataset.of({"text": [text for text, _ in written], "label": references})
+    answers = [str(rng.choice(each)) for each in references]
+    columns = {
+        "text": [_slipped(rng, each) if rng.random() < error else each for each in answers],
+        "tokens": np.array([len(units(each[0])) for each in references]),
+        "loglik": np.array([-rng.gamma(2.0, 0.6, len(units(each[0]))).sum() for each in references]),
+    }
+    recorded = Recorded(WRITING, Predictions(data.row_ids, columns))
+    return Case(recorded, data, catalogue=Catalogue.installed(), seed=int(rng.integers(1 << 31)), **options)
+
+
+WRITING = Task(
+    name="generate",
+    head="seq2seq_lm",
+    inputs=("text",),
+    output="text",
+    metrics=(
+        "chrf",
+        "rouge_1",
+        "rouge_2",
+        "rouge_l",
+        "token_f1",
+        "exact_match",
+        "edit_rate",
+        "distinct_2",
+        "perplexity",
+    ),
+    primary="chrf",
+    read_truth=lambda data: data.values("label"),
+    row_metric="exact_match",
+    beside=("loglik", "tokens"),
+)
+_SUBJECTS_ZH = ("这部电影", "这个水壶", "我们的房间", "这部手机", "我的订单", "这本小说", "这个包", "这款软件", "午饭")
+_VERDICTS_ZH = ("很好看", "很耐用", "让人高兴", "做工不错", "非常糟糕", "第二天就坏了", "不值这个价")
+_TAILS_ZH = ("从第一天起", "就我所知", "按价格来说", "各方面看", "过了一周", "再说一次")
+
+
+def _english(subject: int, verdict: int, tail: int, number: int) -> tuple[str, list[str]]:
+    said, when = f"{_SUBJECTS[subject % 9]} {(_PRAISE + _BLAME)[verdict % 14]}", _TAILS[tail % 6]
+    return f"say it in other words, no {number % 9973}: {said}", [f"{said}, {when}.", f"{when.capitalize()}, {said}!"]
+
+
+def _chinese(subject: int, verdict: int, tail: int, number: int) -> tuple[str, list[str]]:
+    said, when = _SUBJECTS_ZH[subject % 9] + _VERDICTS_ZH[verdict % 7], _TAILS_ZH[tail % 6]
+    return f"换一种说法，第{number % 9973}句：{said}", [f"{said}，{when}。", f"{when}，{said}！"]
+
+
+_WRITERS = (_english, _chinese)
+
+
+def _slipped(rng: np.random.Generator, text: str) -> str:
+    """The text with a word or character lost, doubled or mistaken, or nothing at all."""
+    cut = list(text) if is_cjk(text) else text.split()
+    at = int(rng.integers(len(cut)))
+    cut[at : at + 1] = ([], [cut[at]] * 2, [str(rng.choice(cut))])[int(rng.integers(3))]
+    return ("" if is_cjk(text) else " ").join(cut) if rng.random() < 0.9 else ""
+
+
 TYPES = ("person", "place")
 WORDS = ("word", "name", "surname", "town", "bridge")  # by tag: outside, a name, its rest, a place, its rest
 

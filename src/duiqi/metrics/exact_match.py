@@ -8,7 +8,8 @@ from duiqi.core.part import metric
 def exact_match(truth, guess):
     """Share of rows answered right as a whole: 0 to 1, higher is better.
 
-    Of a sentence with tags, all of them. Hard on long rows: one slip makes a row wrong.
+    Of a sentence with tags, all of them. A text is right where it equals a reference but for case, punctuation, width
+    and the articles a, an, the (as SQuAD compares). Hard on long rows: one slip makes a row wrong.
     """
     return np.stack([rights(truth, guess), np.ones(len(truth))], axis=1)
 

@@ -28,8 +28,9 @@ LARGEST = 127
 def unpacked(source: Path) -> Path:
     """The folder of a shipped model as a plain checkpoint, made in the user's cache where it is not there yet.
 
-    The cache is `DUIQI_CACHE`, else the user's own. The folder's name holds the hash of what was unpacked, so another
-    version gets another one. `ModelError` where the package lacks the model, `OutputError` where nothing can be written.
+    The cache is `DUIQI_CACHE`, else the user's own. The folder's name holds the hash of what was unpacked, so
+    another version gets another one. `ModelError` where the package lacks the model, `OutputError` where nothing can be
+    written.
     """
     if not (source / PACKED).is_file():
         raise ModelError(

@@ -21,7 +21,7 @@ OF_ROWS = ("accuracy", "exact_match")  # what is left of them is the share of wr
 REMAINING = ("remaining", "improved")
 EVIDENCE_SHOWN = 5
 EVIDENCE_LENGTH = 280
-_LOWER = re.compile(r"error|loss|brier|gap|drop|flip|attack_success|perplexity|unfaith|latency|seconds")
+_LOWER = re.compile(r"error|loss|brier|gap|drop|flip|attack_success|perplexity|edit_rate|unfaith|latency|seconds")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|without|hardly|cannot)\b|\w+n['’]t\b|[不没無无未别勿莫]", re.I
 )

@@ -57,6 +57,7 @@ def multilabel(*, labels: tuple[str, ...] = ()) -> Task:
         spell=spell,
         row_metric="exact_match",
         unit="label",
+        beside=("probs",),
         classes=labels,
         by_class=("micro_precision", "micro_recall", "micro_f1"),
         fewest=1,

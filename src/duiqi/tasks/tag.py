@@ -76,6 +76,7 @@ def tag(*, labels: tuple[str, ...] = (), head: str = "crf") -> Task:
         spell=spell,
         row_metric="exact_match",
         unit="word",
+        beside=("probs",),
         classes=types,
         by_class=("span_precision", "span_recall", "span_f1"),
         fewest=1,
