@@ -880,7 +880,10 @@ class Outline:
         needs = [needs] if isinstance(needs, str) else [str(each) for each in needs]
         known = [each for each in needs if words.knows("needs", each)]
         why = words.listing([words.name("needs", each) for each in known]) if known else self._why(skip, needs)
-        hint = words.listing([words.name("supply", each) for each in known]) if known else str(skip.get("hint") or "")
+        able = [
+            words.name("supply", each) for each in known if words.knows("supply", each)
+        ]  # a task cannot be supplied
+        hint = words.listing(able) if known else str(skip.get("hint") or "")
         said = words.say("skip.one", probe=words.name("probe", skip.get("probe", "–")), why=why)
         return said, words.say("skip.supply", hint=hint) if hint else ""
 
