@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -149,10 +150,13 @@ def fit_last_layer(net: nn.Module, features: NDArray[Any], targets: NDArray[Any]
 
 def cautious(features: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any], outputs: int) -> Any:
     """Logistic regression with the penalty of a head's first fit."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=CAUTION * outputs / len(targets), max_iter=300)
-    return model.fit(features, targets, sample_weight=weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a first fit need not end; training goes on from it
+        return model.fit(features, targets, sample_weight=weights)
 
 
 def last_linear(net: nn.Module) -> nn.Linear:
