@@ -40,6 +40,10 @@ Task = Annotated[
 Text = Annotated[str | None, typer.Option("--text", help="Column with the text.")]
 TextPair = Annotated[str | None, typer.Option("--text-pair", help="Column with a second text.")]
 Tokens = Annotated[str | None, typer.Option("--tokens", help="Column with the words of each row, as a list.")]
+Choices = Annotated[str | None, typer.Option("--choices", help="Column with the choices of each row, as a list.")]
+Spans = Annotated[
+    str | None, typer.Option("--spans", help="Column with two marked parts of each text, [[start, end], [start, end]].")
+]
 Label = Annotated[str | None, typer.Option("--label", help="Column with the label.")]
 Group = Annotated[list[str] | None, typer.Option("--group", help="Column to be fair to; may be given again.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column with your own row ids.")]
@@ -65,7 +69,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 @app.command()
 def align(
     model: Model, data: Data, task: Task = None, text: Text = None, text_pair: TextPair = None,
-    tokens: Tokens = None, label: Label = None,
+    tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None,
     group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None, with_: With = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
@@ -81,7 +85,7 @@ def diagnose(
     before: Annotated[str | None, typer.Option("--before", help="An earlier model to compare with.")] = None,
     reference: Annotated[list[str] | None, typer.Option("--reference", help="NAME=DATA: other rows.")] = None,
     only: Only = None, part: Part = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
-    tokens: Tokens = None,
+    tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
     out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None, gates: Gates = None,
     parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
@@ -94,7 +98,7 @@ def diagnose(
 @app.command()
 def repair(
     model: Model, data: Data, with_: With = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
-    tokens: Tokens = None,
+    tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
@@ -111,7 +115,7 @@ def prove(
     data: Data, only: Only = None, part: Part = None,
     margin: Annotated[float, typer.Option("--margin", help="By how much the main metric may be worse.")] = 0.01,
     task: Task = None, text: Text = None, text_pair: TextPair = None,
-    tokens: Tokens = None, label: Label = None, group: Group = None,
+    tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None, group: Group = None,
     id: Id = None, split: Split = None, cluster: Cluster = None, out: Out = None, seed: Seed = None,
     threads: Threads = None, device: Device = None, gates: Gates = None, parts: Parts = None, lang: Lang = None,
     json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
