@@ -49,9 +49,7 @@ SOURCES = ("kdconv", "cold", "afqmc", "tatoeba-en-zh", "dpo-demo-en-zh", "toxici
 FIELDS = ("text", "text_pair", "source", "target", "prompt", "chosen", "rejected", "knowledge")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 TOKENS = 126  # of a row, without its two special tokens
-TIMES = (
-    3  # that a row of `SOURCES` is read in an epoch: the corpus is six times as long, and its Chinese is old or legal
-)
+TIMES = 3  # that a row of `SOURCES` is read in an epoch: the corpus is six times as long, old or legal
 RAREST = 4  # characters and pieces that come less often stay unknown
 CHARACTERS, PIECES = 7000, 2000  # at most, in the vocabulary
 KEPT = {3: (0, 2, 5), 4: (0, 2, 3, 5), 6: (0, 1, 2, 3, 4, 5)}  # layers of MiniLM

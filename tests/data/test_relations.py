@@ -38,12 +38,15 @@ def test_triples_become_rows_with_pairs_that_stand_in_none(tmp_path):
     triples = [{"subject": "阿司匹林", "predicate": "治疗", "object": "头痛"},
                {"subject": "布洛芬", "predicate": "治疗", "object": "发热"},
                {"subject": "布洛芬", "predicate": "别名", "object": "没有"}]  # fmt: skip
-    data = read(lines(tmp_path / "rows.jsonl", [{"text": text, "triples": triples}]))["all"]
+    data = read(lines(tmp_path / "rows.jsonl", [{"id": "a", "text": text, "triples": triples, "region": "north"}]),
+                groups=["region"])["all"]  # fmt: skip
     said = [(*(text[a:b] for a, b in spans), label)
             for spans, label in zip(data.values("spans"), data.values("label"), strict=True)]  # fmt: skip
     assert said[:2] == [("阿司匹林", "头痛", "治疗"), ("布洛芬", "发热", "治疗")]
     assert set(said[2:]) == {("阿司匹林", "发热", "no_relation"), ("布洛芬", "头痛", "no_relation")}
     assert data.schema.cluster == "cluster"
+    assert data.group("region").tolist() == ["north"] * 4
+    assert len(set(data.row_ids)) == 4
     assert any(note["code"] == "triples_read" for note in data.notes)
 
 

@@ -1,14 +1,34 @@
-"""Classes as truths: the labels of rows that have one class each, and their numbers."""
+"""Classes as truths: the labels of rows that have one class each, their numbers, and the tasks that ask for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, nearest
+from duiqi.core.task import Task
+
+
+def class_task(name: str, labels: Sequence[str], **own: Any) -> Task:
+    """A task whose answer is a probability for every class; `own` is what sets it apart from plain classification."""
+    labels = tuple(labels)
+    plain: dict[str, Any] = {"head": "sequence_classification", "inputs": ("text",), "primary": "accuracy"}
+    return Task(
+        name=name,
+        output="probs",
+        metrics=("accuracy", "macro_f1", "log_loss", "brier", "calibration_error", "auroc", "mcc"),
+        read_truth=class_numbers(labels),
+        labels=labels,
+        options={"labels": labels},
+        row_labels=lambda data: [(label,) for label in one_class(data)],
+        spell=lambda answer, words: labels[int(answer)],
+        classes=labels,
+        **{**plain, **own},
+    )
 
 
 def one_class(data: Dataset) -> list[str]:

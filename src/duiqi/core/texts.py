@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.slice import CJK
+from duiqi.core.slice import CJK, words
 
 T = TypeVar("T")
 
@@ -29,6 +29,11 @@ _ASCII_SYMBOLS = frozenset("$+<=>^`|~")  # with these SQuAD's punctuation is ASC
 def even(text: str) -> str:
     """The text with composed accents and every character in its ordinary width."""
     return unicodedata.normalize("NFC", text.translate(_WIDTHS))
+
+
+def plain_words(text: str) -> list[str]:
+    """Words in lower case without punctuation; every Chinese character is one."""
+    return words(even(text))
 
 
 def units(text: str) -> list[str]:
@@ -78,6 +83,12 @@ def best_rows(
     """Row statistics of a mean over rows of the best `score(reference, answer)`: float[n, 2], score and one."""
     scores = [max(score(each, answer) for each in references) for references, answer in paired(truth, answers, cut)]
     return np.stack([np.array(scores, dtype=np.float64), np.ones(len(scores))], axis=1)
+
+
+def distinct_rows(answers: Sequence[str], n: int) -> NDArray[np.float64]:
+    """Row statistics float[n, 2]: different runs of `n` words in each answer, and all of them."""
+    counts = [ngrams(plain_words(text), n) for text in answers]
+    return np.array([(len(each), each.total()) for each in counts], dtype=np.float64).reshape(-1, 2)
 
 
 def overlap_f1(reference: list[str], answer: list[str], n: int = 1) -> float:

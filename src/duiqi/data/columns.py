@@ -51,6 +51,11 @@ GROUPS = (
     *("dialect", "language", "country", "region", "province", "domain", "platform"),
     *("组", "组别", "群体", "性别", "年龄段", "民族", "宗教", "方言", "国家", "地区", "省份", "领域", "平台"),
 )
+# Roles whose column is guessed, in this order: what a column is taken for decides what the next may be.
+GUESSED = (
+    *("tokens", "text", "text_pair", "choices", "spans"),
+    *("label", "id", "split", "time", "cluster", "weight"),
+)
 MOST_GROUPS = 100  # values of a column that is guessed to be a group
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -67,19 +72,7 @@ def resolve(raws: Sequence[Raw], asked: Asked, groups: Sequence[str]) -> tuple[S
             _require(raws, role, column)
     roles: dict[str, str] = {role: column for role, column in asked.items() if column is not None}
     notes: list[Note] = []
-    for role in (
-        "tokens",
-        "text",
-        "text_pair",
-        "choices",
-        "spans",
-        "label",
-        "id",
-        "split",
-        "time",
-        "cluster",
-        "weight",
-    ):
+    for role in GUESSED:
         if role not in roles and _wanted(role, roles, asked):
             notes.extend(_guess(raws, role, roles, groups))
     _require_input(raws, roles, notes)

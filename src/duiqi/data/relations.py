@@ -50,13 +50,17 @@ def from_marks(raw: Raw, column: str) -> Raw:
 def from_triples(raw: Raw) -> Raw:
     """A row for every triple whose two parts stand in the text, and as many at most for pairs that stand in none.
 
-    Rows of one text are a cluster. The first place where a part stands is taken; overlapping parts are left out.
+    Rows of one text are a cluster and have its other columns (groups, split), but for ids, which would no longer be
+    one row's own. The first place where a part stands is taken; overlapping parts are left out.
     """
     columns: dict[str, list[Any]] = {"text": [], "spans": [], "label": [], "cluster": []}
+    others = {name: values for name, values in raw.columns.items() if name not in {*columns, "triples", "id", "row_id"}}
+    columns |= {name: [] for name in others}
     places: list[int] = []
     for row, (text, triples) in enumerate(zip(raw.columns["text"], raw.columns["triples"], strict=True)):
         for spans, label in _pairs(str(text), triples or []):
-            for name, value in zip(columns, (text, spans, label, str(text)), strict=True):
+            beside = (values[row] for values in others.values())
+            for name, value in zip(columns, (text, spans, label, str(text), *beside), strict=True):
                 columns[name].append(value)
             places.append(raw.places[row])
     note = {"code": "triples_read", "texts": len(raw.places), "rows": len(places)}

@@ -1,8 +1,7 @@
 import numpy as np
 
 from duiqi.core.part import metric
-from duiqi.core.slice import words
-from duiqi.core.texts import even, ngrams
+from duiqi.core.texts import distinct_rows
 
 
 @metric(
@@ -21,8 +20,7 @@ def distinct_1(truth, guess):
     answers; that share falls with every further row, and cannot be compared between slices. So answers that are all
     alike are not noticed here, and long texts repeat words by nature: compare with the references' own value.
     """
-    counts = [ngrams(words(even(text)), 1) for text in guess["text"]]
-    return np.array([(len(each), each.total()) for each in counts], dtype=np.float64).reshape(-1, 2)
+    return distinct_rows(guess["text"], 1)
 
 
 @distinct_1.finish

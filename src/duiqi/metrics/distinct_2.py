@@ -1,8 +1,7 @@
 import numpy as np
 
 from duiqi.core.part import metric
-from duiqi.core.slice import words
-from duiqi.core.texts import even, ngrams
+from duiqi.core.texts import distinct_rows
 
 
 @metric(
@@ -20,8 +19,7 @@ def distinct_2(truth, guess):
     pairs and do not count. Unlike in the paper repeats are looked for within each answer, not among all of them:
     answers that are all alike are not noticed.
     """
-    counts = [ngrams(words(even(text)), 2) for text in guess["text"]]
-    return np.array([(len(each), each.total()) for each in counts], dtype=np.float64).reshape(-1, 2)
+    return distinct_rows(guess["text"], 2)
 
 
 @distinct_2.finish

@@ -1,6 +1,5 @@
 from duiqi.core.part import metric
-from duiqi.core.slice import words
-from duiqi.core.texts import best_rows, even, overlap_f1
+from duiqi.core.texts import best_rows, overlap_f1, plain_words
 
 
 @metric(
@@ -18,7 +17,7 @@ def rouge_1(truth, guess):
     references the best counts; the value is the mean over rows. Misleads where few words carry the sense: a lost "not"
     costs one word. Other tools differ by stemming, and many cannot read Chinese.
     """
-    return best_rows(truth, guess["text"], lambda text: words(even(text)), lambda a, b: overlap_f1(a, b, 1))
+    return best_rows(truth, guess["text"], plain_words, overlap_f1)
 
 
 @rouge_1.finish

@@ -1,6 +1,5 @@
 from duiqi.core.part import metric
-from duiqi.core.slice import words
-from duiqi.core.texts import best_rows, even, overlap_f1
+from duiqi.core.texts import best_rows, overlap_f1, plain_words
 
 
 @metric(
@@ -17,7 +16,7 @@ def rouge_2(truth, guess):
     As `rouge_1`, but order counts within a pair. Of several references the best counts; the value is the mean over
     rows. Misleads where answers are one word long: they have no pairs, and only equal ones score, see `token_f1`.
     """
-    return best_rows(truth, guess["text"], lambda text: words(even(text)), lambda a, b: overlap_f1(a, b, 2))
+    return best_rows(truth, guess["text"], plain_words, lambda a, b: overlap_f1(a, b, 2))
 
 
 @rouge_2.finish

@@ -1,6 +1,5 @@
 from duiqi.core.part import metric
-from duiqi.core.slice import words
-from duiqi.core.texts import best_rows, even, subsequence_f1
+from duiqi.core.texts import best_rows, plain_words, subsequence_f1
 
 
 @metric(
@@ -18,7 +17,7 @@ def rouge_l(truth, guess):
     Words as in `rouge_1`; the whole text is one sequence, not sentence by sentence as in the form for summaries. Of
     several references the best counts; the value is the mean over rows. Misleads where parts may stand in any order.
     """
-    return best_rows(truth, guess["text"], lambda text: words(even(text)), subsequence_f1)
+    return best_rows(truth, guess["text"], plain_words, subsequence_f1)
 
 
 @rouge_l.finish

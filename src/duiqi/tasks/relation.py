@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duiqi.core.classes import class_numbers, one_class
+from duiqi.core.classes import class_task
 from duiqi.core.part import task
 from duiqi.core.task import Task
 
@@ -20,18 +20,4 @@ def relation(*, labels: tuple[str, ...] = ()) -> Task:
     of triples (subject, predicate, object) become a row for each triple, and as many for pairs that stand in none
     ("no_relation"). The model sees the parts in marks (@ … @ and # … #) and answers from the states of the marks.
     """
-    labels = tuple(labels)
-    return Task(
-        name="relation",
-        head="marked_classification",
-        inputs=("text", "spans"),
-        output="probs",
-        metrics=("accuracy", "macro_f1", "log_loss", "brier", "calibration_error", "auroc", "mcc"),
-        primary="macro_f1",
-        read_truth=class_numbers(labels),
-        labels=labels,
-        options={"labels": labels},
-        row_labels=lambda data: [(label,) for label in one_class(data)],
-        spell=lambda answer, words: labels[int(answer)],
-        classes=labels,
-    )
+    return class_task("relation", labels, head="marked_classification", inputs=("text", "spans"), primary="macro_f1")
