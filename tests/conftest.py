@@ -47,6 +47,64 @@ def body(tmp_path_factory):
     return folder
 
 
+def written_pieces(folder, **special):
+    """A tokenizer of whole words, for models that write."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<pad>", "<s>", "</s>", "<unk>", *GOOD, *BAD, *FILLER, *"abcdefghijklmnopqrstuvwxyz"]
+    made = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.post_processor = processors.TemplateProcessing(
+        single=special.pop("single"), special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=made, model_max_length=48, unk_token="<unk>", bos_token="<s>", eos_token="</s>", **special
+    ).save_pretrained(folder)
+    return len(words)
+
+
+@pytest.fixture(scope="session")
+def decoder(tmp_path_factory):
+    """A tiny random Llama that writes, without a padding token of its own."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("decoder") / "tiny"
+    folder.mkdir()
+    with quiet(), torch.random.fork_rng():
+        torch.manual_seed(7)
+        size = written_pieces(folder, single="<s> $A")
+        config = LlamaConfig(
+            vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+            num_key_value_heads=1, max_position_embeddings=48, initializer_range=0.05, tie_word_embeddings=True,
+            bos_token_id=1, eos_token_id=2,
+        )  # fmt: skip
+        LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_decoder(tmp_path_factory):
+    """A tiny random BART."""
+    import torch
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    folder = tmp_path_factory.mktemp("encoder_decoder") / "tiny"
+    folder.mkdir()
+    with quiet(), torch.random.fork_rng():
+        torch.manual_seed(7)
+        size = written_pieces(folder, single="$A </s>", pad_token="<pad>")
+        config = BartConfig(
+            vocab_size=size, d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=48,
+            pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=2, forced_eos_token_id=None,
+            init_std=0.05, dropout=0.0,
+        )  # fmt: skip
+        BartForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def task():
     return Catalogue.installed().task("classify", labels=LABELS)

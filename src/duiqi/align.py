@@ -80,7 +80,7 @@ def align_table(
         "threads": _threads(),
     }
     shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)
-    origin = None if has_head(bundle) else bundle
+    origin = None if has_head(bundle, table.task) else bundle
     bench = Bench(table, shop, task, train, dev, origin)
     before, notes = plainly_fitted(bench, bundle, budget)
     opened = table.open(before)
@@ -100,7 +100,7 @@ def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle,
     """The model before: as it came where it has a head, else after plain training that fits the budget."""
     from duiqi.model.open import has_head
 
-    if has_head(bundle):
+    if has_head(bundle, bench.task.name):
         return bundle, ()
     forecast = bench.shop.decide("forecast:plain", lambda: bench.forecast(PLAIN, bundle))
     epochs = int(PLAIN.training["epochs"])
@@ -131,12 +131,12 @@ def _task(table: Table, bundle: Bundle) -> Task:
     """The task of the model's head, else that of the rows of train; `ModelError` where the data has other labels than
     the head."""
     from duiqi.data.read import check_labels, require_labels
-    from duiqi.model.open import has_head, labels_of
+    from duiqi.model.open import labels_of
 
     train, plain = table.part("train"), table.task_for()
     require_labels(train, plain.row_labels, least=plain.fewest)
     check_labels(train, [part for name, part in table.parts.items() if name != "train"], plain.row_labels)
-    if not has_head(bundle):
+    if not labels_of(bundle):
         return table.task_of(bundle, train)
     known = labels_of(bundle)
     extra = sorted(set(plain.find_labels(train)) - set(known))

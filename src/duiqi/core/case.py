@@ -30,10 +30,12 @@ def rights(truth: Any, guess: Predictions) -> NDArray[np.bool_]:
 
 
 def confidences(guess: Predictions) -> NDArray[np.float64]:
-    """The largest probability of every row, float[n]; of tags and labels, the mean over them; ones where there are
-    none."""
+    """The largest probability of every row, float[n]; of tags and labels, the mean over them; of texts how likely they
+    are right; ones where there are none."""
     if "probs" not in guess.columns:
         return np.ones(len(guess))
+    if "text" in guess.columns:
+        return guess.probs[:, 1]
     if "labels" in guess.columns:
         return np.maximum(guess.probs, 1 - guess.probs).mean(axis=1)
     if isinstance(guess["probs"], np.ndarray):
@@ -42,8 +44,10 @@ def confidences(guess: Predictions) -> NDArray[np.float64]:
 
 
 def parts_of(task: Task, truth: Any, guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
-    """Truths and answers of what has one class each: rows, words, or labels that are given or not."""
-    divide = {"row": lambda truth, guess: (truth, guess), "word": as_words, "label": as_labels}[task.unit]
+    """Truths and answers of what has one class each: rows, words, labels given or not, answers right or not."""
+    divide = {"row": lambda truth, guess: (truth, guess), "word": as_words, "label": as_labels, "answer": as_right}[
+        task.unit
+    ]
     divided: tuple[NDArray[np.int64], Predictions] = divide(truth, guess)
     return divided
 
@@ -64,6 +68,12 @@ def as_labels(truth: NDArray[np.int64], guess: Predictions) -> tuple[NDArray[np.
         given = guess.probs.ravel()
         columns["probs"] = np.stack([1 - given, given], axis=1)
     return truth.ravel(), Predictions(np.empty(truth.size, dtype="U1"), columns)
+
+
+def as_right(truth: Sequence[Sequence[str]], guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
+    """Whether every answer is right, and how likely the model says that it is, as a class of 0 or 1."""
+    right = rights(truth, guess).astype(np.int64)
+    return right, Predictions(guess.row_ids, {"probs": guess.probs})
 
 
 def by_row(statistics: Any, lengths: Sequence[int]) -> Any:
@@ -239,7 +249,10 @@ class Case:
         truth, guess = self.truth if truth is None else truth, self.guess if guess is None else guess
         if self.task.unit == "row" or part.facts.get("level") == "row":
             return part, part(truth, guess, **options)
-        return part, by_row(part(*parts_of(self.task, truth, guess), **options), [len(each) for each in truth])
+        statistics = part(*parts_of(self.task, truth, guess), **options)
+        if self.task.unit == "answer":
+            return part, statistics
+        return part, by_row(statistics, [len(each) for each in truth])
 
     def _about(self, mask: NDArray[np.bool_] | None) -> dict[str, Any]:
         """What a measure says of the rows it was taken on."""

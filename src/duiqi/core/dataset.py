@@ -263,7 +263,7 @@ def normalise(text: str) -> str:
     """The text as far as a reader would call it the same: NFKC, case-folded, only letters, marks, digits, symbols."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     bare = " ".join(folded.translate(_KEPT).split())
-    return bare or folded  # a text of nothing but punctuation is still a text of its own
+    return bare or " ".join(folded.split())  # a text of nothing but punctuation is still a text of its own
 
 
 def _with_brackets(text: str, spans: Sequence[Sequence[int]]) -> str:

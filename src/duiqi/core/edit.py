@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from duiqi.core.answers import are_answers
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError, PartError
 from duiqi.core.part import Part
@@ -114,7 +115,7 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
     Every row has a generator of its own, derived from the seed, the part's name and the row's id: what happens to a
     row does not depend on the others or on their order. `strength`, 0 to 1, is the share of the proposed changes that
     are made; those of a lower strength are among those of a higher one. Both texts of a pair are edited. Rows of tokens
-    keep their tags aligned, spans move along; a row of which an edit would destroy a span stays as it was.
+    keep their tags aligned, spans and answers move along; a row of which an edit would destroy one stays as it was.
     """
     if not 0 <= strength <= 1:
         raise OptionError(f"expected a strength from 0 to 1, given {strength}", hint="1 makes all proposed changes.")
@@ -136,8 +137,10 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
     edited = data.edited([each.text for each in made])
     if data.schema.text_pair is not None:
         seconds = [each or "" for each in data.values("text_pair")]
-        others = zip(seconds, proposed(seconds, "text_pair"), strict=True)
-        edited = edited.with_column("text_pair", [apply(text, each).text for text, each in others])
+        others = [apply(*each) for each in zip(seconds, proposed(seconds, "text_pair"), strict=True)]
+        edited = edited.with_column("text_pair", [each.text for each in others])
+        if data.has("label") and are_answers(data.values("label")):
+            edited = _with_moved_answers(data, edited, others)
     if data.schema.spans is not None:
         edited = _with_moved_spans(data, edited, made)
     edited.__dict__["row_ids"] = data.row_ids
@@ -200,6 +203,17 @@ def _with_moved_spans(data: Dataset, edited: Dataset, made: Sequence[Edited]) ->
         spans.append([list(span) for span in moved if span is not None] if whole else row)
         texts.append(each.text if whole else text)
     return edited.with_column("text", texts).with_column("spans", spans)
+
+
+def _with_moved_answers(data: Dataset, edited: Dataset, made: Sequence[Edited]) -> Dataset:
+    """Answers as they stand in the edited passages; a row of which one would be destroyed keeps its passage."""
+    passages, labels = [], []
+    for passage, row, each in zip(data.values("text_pair"), data.values("label"), made, strict=True):
+        spans = [each.move_span(answer["start"], answer["start"] + len(answer["text"])) for answer in row]
+        whole = None not in spans
+        passages.append(each.text if whole else passage)
+        labels.append([{"text": each.text[a:b], "start": a} for a, b in filter(None, spans)] if whole else row)
+    return edited.with_column("text_pair", passages).with_column("label", labels)
 
 
 def _edited_tokens(data: Dataset, changes: Sequence[Sequence[Change]]) -> Dataset:

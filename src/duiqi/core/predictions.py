@@ -14,7 +14,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
 
 OUTPUTS = (
-    *("probs", "tags", "labels", "spans", "text", "scores", "loglik", "tokens"),
+    *("probs", "tags", "labels", "ranks", "spans", "text", "scores", "loglik", "tokens"),
     *("embedding", "gradient", "attention"),
 )
 ANSWERS = ("tags", "labels", "scores", "text")  # columns that are answers as they stand; classes are read off `probs`
@@ -25,9 +25,10 @@ class Predictions:
     """Columns aligned to row ids.
 
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `labels` int[n, k], 1 for each label
-    that is given (`probs` is then the probability of each, and rows do not sum to 1) · `spans` list of (text, start,
-    score) · `text` list of str · `scores` float[n] · `loglik` float[n], natural log, of `tokens` int[n] together
-    · `embedding` float[n, d]. Of tags, `probs` is a list of float[words, k].
+    that is given (`probs` is then the probability of each, and rows do not sum to 1) · `ranks` float[n] of what is
+    right, from 1 · `spans` list of (first character, end), -1 for none · `text` list of str · `scores` float[n]
+    · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d]. Of tags, `probs` is a list
+    of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong and right.
     """
 
     row_ids: NDArray[np.str_]

@@ -11,9 +11,9 @@ Checked against the tasks to come:
 | regress       | regression                   | text (text_pair) | scores | number                     |
 | choose        | multiple_choice              | text, choices    | probs  | index of the choice        |
 | tag           | crf, token_classification, … | tokens           | tags   | array of tag indices       |
-| extract       | question_answering           | text, text_pair  | spans  | list of (text, start)      |
-| rank          | embedding                    | text, text_pair  | scores | relevance                  |
-| generate      | causal_lm, seq2seq_lm        | text             | text   | list of reference texts    |
+| extract       | question_answering           | text, text_pair  | text   | list of texts              |
+| rank          | embedding                    | text             | ranks  | list of documents          |
+| generate      | language_model               | text (text_pair) | text   | list of reference texts    |
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class Task:
 
     `primary` is what the model is chosen by. `row_metric` says how many rows are right as a whole: the first of its
     statistics of a row is 1 where it is. Where an answer has parts, `unit` is "word" or "label", and metrics of one
-    class a row are taken over these and summed by row. `classes` are what `by_class`, three metrics with an option
-    `label`, are given for (precision, recall and F1). `metric_options` are options that hang on what was learned.
+    class a row are taken over these and summed by row; where it is "answer", over whether it is right.
+    `classes` are what `by_class`, three metrics with an option `label`, are given for (precision, recall and F1).
+    `metric_options` are options that hang on what was learned.
 
     `learn(data)` gives the options that training sets from its rows (their labels, the scale of their numbers), and
     `fewest` is how many different labels they must have. `floors` names what the model must beat (`duiqi.data.floors`).

@@ -9,21 +9,59 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError
 from duiqi.core.slice import CJK, words
 
 T = TypeVar("T")
+
+ROLES = ("system", "user", "assistant")  # who speaks in a conversation
 
 _WIDTHS = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFEF)} | {0x3000: " "}
 _UNIT = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _ASCII_SYMBOLS = frozenset("$+<=>^`|~")  # with these SQuAD's punctuation is ASCII's, though Unicode calls them symbols
+
+
+def references_of(data: Dataset, *, fewest: int = 0) -> list[list[str]]:
+    """The texts that are right for every row, where labels are texts or lists of texts; `DataError` where they are not,
+    or fewer than `fewest`."""
+    rows = [value if isinstance(value, list) else [value] for value in data.values("label")]
+    wrong = [at for at, row in enumerate(rows) if len(row) < fewest or not all(isinstance(each, str) for each in row)]
+    if wrong:
+        raise DataError(
+            f"expected a text, or a list of texts, in column '{data.schema.label}' of {data.name}, given "
+            f"{data.values('label')[wrong[0]]!r} in row {data.row_ids[wrong[0]]}",
+            hint="Name the column that holds the texts with --label COLUMN.",
+        )
+    return rows
+
+
+def spelled(messages: Sequence[Mapping[str, str]]) -> str:
+    """Messages ({"role", "content"}) as lines "role: content", from which `turns` makes them again: further lines of a
+    message begin with two blanks."""
+    return "\n".join(f"{each['role']}: " + each["content"].replace("\n", "\n  ") for each in messages)
+
+
+def turns(earlier: str) -> list[dict[str, str]]:
+    """The messages of a conversation as lines; text without roles is one message of the system."""
+    found: list[dict[str, str]] = []
+    for line in earlier.split("\n") if earlier else []:
+        role, colon, said = line.partition(": ")
+        if colon and role in ROLES:
+            found.append({"role": role, "content": said})
+        elif found:
+            found[-1]["content"] += "\n" + line.removeprefix("  ")
+        else:
+            found.append({"role": "system", "content": line})
+    return found
 
 
 def even(text: str) -> str:

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from duiqi.core.answers import are_answers
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, nearest
+from duiqi.data.answers import check_answers
 from duiqi.data.formats import Raw
 
 Asked = Mapping[str, str | None]  # role → the column that the user named
@@ -31,16 +33,30 @@ CERTAIN: Mapping[str, tuple[str, ...]] = {
 LIKELY: Mapping[str, tuple[str, ...]] = {
     "text": (
         *("sentence", "sentence1", "sentence_a", "text1", "text_a", "review", "review_text", "content", "comment"),
-        *("utterance", "tweet", "message", "body", "query", "question", "question1", "premise", "source"),
+        *("utterance", "tweet", "message", "body", "query", "question", "question1", "premise", "source", "prompt"),
         *("内容", "评论", "句子", "正文", "评价", "评语", "留言"),
     ),
     "text_pair": (
-        *("sentence2", "sentence_b", "text2", "text_b", "question2", "hypothesis", "context", "passage"),
+        *("sentence2", "sentence_b", "text2", "text_b", "question2", "hypothesis", "context", "passage", "earlier"),
         *("文本2", "句子2", "上下文"),
     ),
     "tokens": ("words",),
     "label": (
-        *("labels", "class", "category", "sentiment", "target", "intent", "emotion", "tags", "ner_tags"),
+        *(
+            "labels",
+            "answers",
+            "class",
+            "category",
+            "sentiment",
+            "target",
+            "intent",
+            "emotion",
+            "tags",
+            "ner_tags",
+            "response",
+            "completion",
+            "summary",
+        ),
         *("类别", "分类", "情感", "意图", "情绪"),
     ),
     "id": ("uid", "guid", "idx", "编号"),
@@ -211,6 +227,8 @@ def _dataset(
         columns[schema.choices] = _choices(raw, schema.choices)
     if schema.label and read_label:
         columns[schema.label] = [read_label(value) for value in columns[schema.label]]
+        if schema.text_pair and are_answers(columns[schema.label]):
+            check_answers(raw, columns[schema.text_pair], columns[schema.label])
     if schema.id:
         columns[schema.id] = _ids(raw, schema.id)
     if schema.weight:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions
+from duiqi.core.ranking import Pool
 from duiqi.core.slice import is_cjk, words
 from duiqi.core.task import Task
 
+SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？\n]*")
 FEATURES = 4  # of two texts: shares of the words of each that the other has, their lengths
 
 
@@ -91,6 +94,45 @@ def ridge(train: Dataset, truth: NDArray[np.float64], data: Dataset) -> Predicti
     return Predictions(data.row_ids, {"scores": fitted.predict(vectors[1])})
 
 
+def commonest(truth: Sequence[Sequence[str]], data: Dataset) -> Predictions:
+    """The text that most training rows give as theirs, for every row."""
+    counts = Counter(text for row in truth for text in (row or [""]))
+    return Predictions(data.row_ids, {"text": [counts.most_common(1)[0][0]] * len(data)})
+
+
+def nearest_sentence(data: Dataset) -> Predictions:
+    """Of each passage the sentence that shares most words with the question, the first of equals."""
+    said = []
+    for text, passage in zip(data.texts, seconds(data), strict=True):
+        asked = set(words(text))
+        sentences = [each.strip() for each in SENTENCE.findall(passage)] or [passage]
+        said.append(max(sentences, key=lambda sentence: len(asked & set(words(sentence)))))
+    return Predictions(data.row_ids, {"text": said})
+
+
+def popular(truth: Sequence[Sequence[str]], data: Dataset) -> Predictions:
+    """Documents by how often they were right in training, whatever the query."""
+    pool, counts = Pool.of(data), Counter(text for row in truth for text in row)
+    often = np.array([counts[text] for text in pool.documents], dtype=np.float64)
+    return Predictions(data.row_ids, pool.answers(lambda rows: np.tile(often, (len(pool.own[rows]), 1))))
+
+
+def alike(train: Dataset, truth: Sequence[Sequence[str]], data: Dataset) -> Predictions:
+    """Documents by the cosine of their TF-IDF vector with that of the query."""
+    pool, known = Pool.of(data), [*train.texts, *(text for row in truth for text in row)]
+    vectors = counted(known, [*data.texts, *pool.documents])
+    if vectors is None:
+        return popular(truth, data)
+    queries, documents = vectors[1][: len(data)], vectors[1][len(data) :].T.tocsc()
+    return Predictions(data.row_ids, pool.answers(lambda rows: (queries[rows] @ documents).toarray()))
+
+
+def opening(data: Dataset) -> Predictions:
+    """The first three sentences of every text (lead-3), or its first three lines."""
+    said = ["".join(SENTENCE.findall(text)[:3]).strip() or text for text in data.texts]
+    return Predictions(data.row_ids, {"text": said})
+
+
 def outside(data: Dataset) -> Predictions:
     """No word of any row in a span."""
     return Predictions(data.row_ids, {"tags": [np.zeros(len(row), dtype=np.int64) for row in data.values("tokens")]})
@@ -108,6 +150,12 @@ FLOORS: Mapping[tuple[str, str], Floor] = {
     ("labels", "tfidf"): lambda task, train, truth, data: labelled(train, truth, data),
     ("scores", "majority"): lambda task, train, truth, data: average(truth, data),
     ("scores", "tfidf"): lambda task, train, truth, data: ridge(train, truth, data),
+    ("text", "commonest"): lambda task, train, truth, data: commonest(truth, data),
+    ("text", "sentence"): lambda task, train, truth, data: nearest_sentence(data),
+    ("text", "copy"): lambda task, train, truth, data: Predictions(data.row_ids, {"text": data.texts}),
+    ("text", "lead"): lambda task, train, truth, data: opening(data),
+    ("ranks", "popularity"): lambda task, train, truth, data: popular(truth, data),
+    ("ranks", "cosine"): lambda task, train, truth, data: alike(train, truth, data),
     ("tags", "majority"): lambda task, train, truth, data: outside(data),
     ("tags", "lookup"): lambda task, train, truth, data: lookup(train, truth, data),
 }

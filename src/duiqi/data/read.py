@@ -9,6 +9,8 @@ from pathlib import Path
 
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, DependencyError, nearest
+from duiqi.data.answers import answers
+from duiqi.data.chats import chats
 from duiqi.data.columns import PARTS, build, part_name, resolve
 from duiqi.data.formats import READERS, Raw, from_arrow, is_readable, read_file
 from duiqi.data.relations import relations
@@ -55,7 +57,7 @@ def read(
         "weight": weight,
     }
     raws = _from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
-    raws = {part: relations(raw) for part, raw in raws.items()}
+    raws = {part: answers(relations(chats(raw))) for part, raw in raws.items()}
     schema, notes = resolve(list(raws.values()), asked, [groups] if isinstance(groups, str) else list(groups))
     if schema.split and list(raws) == ["all"]:
         raws = _divided(raws["all"], schema)

@@ -176,6 +176,18 @@ def scored_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.3
     return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
 
 
+def ranked_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.3, **options: Any) -> Case:
+    """A case of queries with a document each; in a share `error` of the rows others are ranked before it."""
+    catalogue = Catalogue.installed()
+    data = Dataset.of(
+        {"text": [f"query {row}" for row in range(rows)], "label": [f"page {row}" for row in range(rows)]}
+    )
+    ranks = np.where(rng.random(rows) < error, rng.integers(2, rows, rows), 1).astype(np.float64)
+    first = [f"page {row}" if rank == 1 else f"page {(row + 1) % rows}" for row, rank in enumerate(ranks)]
+    recorded = Recorded(catalogue.task("rank"), Predictions(data.row_ids, {"ranks": ranks, "text": first}))
+    return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
+
+
 TOPICS = ("sports", "money", "science")
 
 
@@ -195,31 +207,11 @@ def written_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.
         "tokens": np.array([len(units(each[0])) for each in references]),
         "loglik": np.array([-rng.gamma(2.0, 0.6, len(units(each[0]))).sum() for each in references]),
     }
-    recorded = Recorded(WRITING, Predictions(data.row_ids, columns))
-    return Case(recorded, data, catalogue=Catalogue.installed(), seed=int(rng.integers(1 << 31)), **options)
+    catalogue = Catalogue.installed()
+    recorded = Recorded(catalogue.task("generate"), Predictions(data.row_ids, columns))
+    return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
 
 
-WRITING = Task(
-    name="generate",
-    head="seq2seq_lm",
-    inputs=("text",),
-    output="text",
-    metrics=(
-        "chrf",
-        "rouge_1",
-        "rouge_2",
-        "rouge_l",
-        "token_f1",
-        "exact_match",
-        "edit_rate",
-        "distinct_2",
-        "perplexity",
-    ),
-    primary="chrf",
-    read_truth=lambda data: data.values("label"),
-    row_metric="exact_match",
-    beside=("loglik", "tokens"),
-)
 _SUBJECTS_ZH = ("这部电影", "这个水壶", "我们的房间", "这部手机", "我的订单", "这本小说", "这个包", "这款软件", "午饭")
 _VERDICTS_ZH = ("很好看", "很耐用", "让人高兴", "做工不错", "非常糟糕", "第二天就坏了", "不值这个价")
 _TAILS_ZH = ("从第一天起", "就我所知", "按价格来说", "各方面看", "过了一周", "再说一次")

@@ -10,6 +10,8 @@ from duiqi.core.slice import CJK, is_cjk
 
 # A run of Chinese characters, a run of letters and digits of any other script, or one mark.
 _PIECES = re.compile(rf"[{CJK}]+|[^\W{CJK}]+|[^\w\s]")
+_PIECE_AND_BLANKS = re.compile(rf"[{CJK}]+|\s*[^\W{CJK}]+|\s*[^\w\s]|\s+")
+_SENTENCE = re.compile(r"[^。！？；!?.\n]*[。！？；!?.\n]*")
 _ENDS = frozenset("。！？；!?;.…")
 
 
@@ -42,6 +44,36 @@ def packed(texts: Iterable[str], most: int) -> Iterator[list[str]]:
             size += cost
     if row:
         yield row
+
+
+def filled(texts: Iterable[str], most: int) -> Iterator[str]:
+    """Texts of about `most` tokens, as written: long ones are divided behind sentences (or in them, where one alone is
+    too long), and short ones that follow each other stand together, a line each."""
+    row, size = "", 0
+    for text in texts:
+        parts = [part for sentence in _SENTENCE.findall(text) for part in _divided(sentence, most)]
+        for at, (part, cost) in enumerate(parts):
+            if row and size + cost > most:
+                yield row.strip()
+                row, size = "", 0
+            row += ("\n" if row and not at else "") + part
+            size += cost
+    if row.strip():
+        yield row.strip()
+
+
+def _divided(sentence: str, most: int) -> Iterator[tuple[str, int]]:
+    """A sentence, or pieces of one that is too long, and about how many tokens each has."""
+    part, size = "", 0
+    for piece in _PIECE_AND_BLANKS.findall(sentence):
+        for chunk in piece if is_cjk(piece[0]) else [piece]:
+            cost = tokens(chunk.strip() or "x")
+            if part and size + cost > most:
+                yield part, size
+                part, size = "", 0
+            part, size = part + chunk, size + cost
+    if part:
+        yield part, size
 
 
 def tokens(word: str) -> int:

@@ -170,7 +170,7 @@ def _job(
         raise OptionError(f"expected settings among {known}, given '{unknown[0]}'", hint="Leave it out.")
     chosen = Settings(**settings)
     if chosen.batch_rows is None:
-        chosen = replace(chosen, batch_rows=batch_for(len(data), chosen.epochs, fresh=not has_head(bundle)))
+        chosen = replace(chosen, batch_rows=batch_for(len(data), chosen.epochs, fresh=not has_head(bundle, task.name)))
     check_type(chosen.number_type, torch.device(device))
     return Job(bundle, data, task, objective or likelihood(), scope or full(), seed, dev, device, chosen)
 
@@ -257,11 +257,11 @@ class Run:
         model = open_model(job.bundle, job.task, device=job.device, seed=job.seed)
         head, limit = model.head, min(job.settings.max_tokens, model.max_tokens)
         with quiet():
-            encoded = encode(model.tokenizer, head.inputs(job.data), limit, windows=False)
+            encoded = encode(model.tokenizer, head.examples(job.data), limit, windows=head.windows)
             dev = None
             if job.dev is not None:
                 targets = head.targets(job.task, job.dev)
-                dev = (encode(model.tokenizer, head.inputs(job.dev), limit, windows=False), targets)
+                dev = (encode(model.tokenizer, head.examples(job.dev), limit, windows=head.windows), targets)
         number_type = _prepare(job, model, encoded, dev)
         truth, weights = head.targets(job.task, job.data), _row_weights(job.data)
         if warm and model.seed is not None:
@@ -358,18 +358,19 @@ class Run:
         device = torch.device(self.job.device)
         inputs = collate(self.encoded, which, self.model.tokenizer.pad_token_id, device)
         words = words_of(self.encoded, which, device)
+        rows = self.encoded.rows[which]
         return Batch(
             inputs,
-            self.model.head.align(self.targets, which, words).to(device),
-            self.weights[torch.from_numpy(which)].to(device),
-            which,
+            self.model.head.align(self.targets, rows, words).to(device),
+            self.weights[torch.from_numpy(rows)].to(device),
+            rows,
             self.model.head,
             words,
             self.model.tokenizer.mask_token_id,
         )
 
     def _no_number(self, rows: NDArray[np.int64], what: str) -> TrainingError:
-        ids = [str(self.job.data.row_ids[i]) for i in rows]
+        ids = [str(self.job.data.row_ids[i]) for i in dict.fromkeys(self.encoded.rows[rows].tolist())]
         shown = ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
         return TrainingError(
             f"expected a {what} that is a number at step {self.done + 1} of {self.total}, given none for rows {shown}",
@@ -393,7 +394,7 @@ class Run:
         with torch.inference_mode(), autocast(self.job.device, self.number_type):
             for which in by_length(encoded.lengths, TOKENS_PER_BATCH):
                 inputs = collate(encoded, which, self.model.tokenizer.pad_token_id, device)
-                wanted = head.align(targets, which, words_of(encoded, which, device)).to(device)
+                wanted = head.align(targets, encoded.rows[which], words_of(encoded, which, device)).to(device)
                 total += float(head.losses(net, head.raw(net, inputs).float(), wanted).sum())
         set_modes(net)
         return total / len(encoded)
@@ -450,7 +451,7 @@ def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Any] 
     net = model.net
     job.scope.apply(net)
     sample = collate(encoded, np.arange(min(CHECK_ROWS, len(encoded))), model.tokenizer.pad_token_id, _device(job))
-    if job.device == "cpu":
+    if job.device == "cpu" and not model.head.writes:
         ids = encoded.ids if dev is None else np.concatenate([encoded.ids, dev[0].ids])
         if int(encoded.lengths.max()) <= kernels.LONGEST_PLAIN:
             kernels.quicken(net, sample)
@@ -480,8 +481,9 @@ def _warm(job: Job, model: Model, encoded: Encoded, truth: Any, weights: Tensor,
         parts = [order[at : at + size] for at in range(0, len(order), size)]
         device = _device(job)
         batches = ((collate(encoded, part, pad, device), words_of(encoded, part, device)) for part in parts)
-        chosen = truth[order] if isinstance(truth, np.ndarray) else [truth[i] for i in order]
-        model.head.warm(model.net, batches, chosen, weights[order].numpy())
+        rows = encoded.rows[order]
+        chosen = truth[rows] if isinstance(truth, np.ndarray) else [truth[i] for i in rows]
+        model.head.warm(model.net, batches, chosen, weights[rows].numpy())
     set_modes(model.net)
 
 

@@ -149,9 +149,16 @@ class PackedLinear(nn.Module):
         return out
 
 
+def packs() -> bool:
+    """Whether torch can pack weights on this CPU; those without AVX-512 cannot."""
+    needed = ("_reorder_linear_weight", "_linear_pointwise", "_is_mkldnn_bf16_supported")
+    return all(hasattr(torch.ops.mkldnn, name) for name in needed) and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def pack(net: nn.Module, tokens: int) -> nn.Module:
-    """Pack the linear layers of a bfloat16 network on a CPU for batches of about `tokens` tokens, where torch can."""
-    if not (hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    """Pack the linear layers of a bfloat16 network on a CPU for batches of about `tokens` tokens, where torch and the
+    CPU can."""
+    if not packs():
         return net
     for module in list(net.modules()):
         for name, child in module.named_children():

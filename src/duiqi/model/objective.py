@@ -157,7 +157,8 @@ class Masked(Objective):
     Of the hidden tokens four in five are replaced by the mask token, one in ten by any other, and one in ten is left
     (Devlin et al. 2019, https://arxiv.org/abs/1810.04805); all tokens of a word together (Cui et al. 2021, Pre-training
     with whole word masking for Chinese BERT, https://arxiv.org/abs/1906.08101). Every hidden token counts the same: a
-    row's loss is the sum over its own, divided by their mean number in the batch.
+    row's loss is the sum over its own, divided by their mean number in the batch. A decoder learns every token from
+    those before it instead.
     """
 
     share: float = 0.15
@@ -172,6 +173,8 @@ class Masked(Objective):
             raise OptionError(f"expected a share between 0 and 1, given {self.share}", hint="0.15 is usual.")
 
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
+        if batch.head.writes:  # a decoder has nothing to hide: it learns every next token
+            return batch.head.losses(net, batch.head.raw(net, batch.inputs), batch.targets)
         if batch.words is None or batch.mask_token is None or not isinstance(batch.head, MaskedLanguageModel):
             raise OptionError(
                 f"expected a masked language model with a mask token, given {batch.head.name}",

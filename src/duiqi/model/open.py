@@ -118,9 +118,18 @@ def labels_of(bundle: Bundle) -> tuple[str, ...]:
     return names if kind else ()
 
 
-def has_head(bundle: Bundle) -> bool:
-    """Whether the model answers a task as it stands."""
-    return bundle.task is not None or bool(labels_of(bundle))
+def has_head(bundle: Bundle, task: str = "") -> bool:
+    """Whether the model answers a task as it stands; a plain language model writes, and is a body for all else."""
+    return bundle.task is not None or bool(labels_of(bundle)) or (task == "generate" and writes(bundle))
+
+
+def writes(bundle: Bundle) -> bool:
+    """Whether it is a language model as transformers saves them."""
+    architectures = on_disk.config(bundle.path).get("architectures") or ()
+    return any(name.endswith(WRITERS) for name in architectures)
+
+
+WRITERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 # What transformers' own heads are for, where no duiqi.json says it.
@@ -187,8 +196,8 @@ class Model:
 
     @cached_property
     def body(self) -> str:
-        """What raw answers hang on: weights, tokenizer and labels, whatever is made of the scores afterwards."""
-        return f"{self.seed}|{'|'.join(self.task.labels)}|{on_disk.body_fingerprint(self.bundle.path)}"
+        """What raw answers hang on: weights, tokenizer and the task's options, whatever is made of them later."""
+        return f"{self.seed}|{sorted(self.task.options.items())}|{on_disk.body_fingerprint(self.bundle.path)}"
 
     @property
     def offers(self) -> frozenset[str]:
@@ -245,7 +254,8 @@ def open_model(
             f"expected a task for {bundle.name}, given a body without a head and no task",
             hint="Fit it to labelled rows first: duiqi align MODEL DATA.",
         )
-    head, fresh = head_of(task), not has_head(bundle)
+    head = head_of(task).suited(on_disk.config(bundle.path))
+    fresh = not has_head(bundle, task.name)
     _check_device(device)
     with quiet():
         tokenizer = _tokenizer(bundle.path, words=bool({"tokens", "spans"} & {*task.inputs}))

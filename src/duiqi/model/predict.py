@@ -27,6 +27,7 @@ from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, en
 TOKENS_PER_BATCH = 1024
 CHECKED = 64
 UNKNOWN_SHARE = 0.2
+SCORED = ("loglik", "tokens")  # outputs about the true answers of rows
 CACHE_BYTES = 128 << 20
 Key = tuple[str, str, str, bytes]
 Progress = Callable[[int, int, Mapping[str, Any]], None]
@@ -130,22 +131,20 @@ def predict(
     unique, where = _unique(inputs)
     kinds = [
         kind
-        for kind, wanted in (("raw", model.head.offers - {"embedding"}), ("embedding", {"embedding"}))
+        for kind, wanted in (("raw", model.head.offers - {"embedding", *SCORED}), ("embedding", {"embedding"}))
         if wanted & {*outputs}
     ]
-    number_type = choose(model, unique, dtype or model.number_type)
+    number_type = choose(model, data, dtype or model.number_type)
     answers = _answers(model, unique, kinds, number_type, progress)
     _note(model, data, answers[kinds[0]] if kinds else [], where)
     columns: dict[str, Any] = {}
     if "raw" in answers:
-        columns.update(model.head.outputs(model.net, [answer.raw for answer in answers["raw"]], model.calibration))
+        columns.update(model.head.outputs(model, [answers["raw"][i].raw for i in where], data))
     if "embedding" in answers:
-        columns["embedding"] = _stack(answers["embedding"], model.net.config.hidden_size)
-    return Predictions(data.row_ids, {name: _at(columns[name], where) for name in outputs})
-
-
-def _at(column: Any, where: NDArray[np.int64]) -> Any:
-    return column[where] if isinstance(column, np.ndarray) else [column[i] for i in where]
+        columns["embedding"] = _stack(answers["embedding"], model.net.config.hidden_size)[where[: len(data)]]
+    if {*SCORED} & {*outputs}:
+        columns.update(model.head.scored(model, data))
+    return Predictions(data.row_ids, {name: columns[name] for name in outputs})
 
 
 def _unique(inputs: Sequence[Input]) -> tuple[list[Input], NDArray[np.int64]]:
@@ -158,22 +157,22 @@ def _stack(answers: Sequence[Answer], width: int) -> NDArray[np.float32]:
     return np.stack([answer.raw for answer in answers]) if answers else np.zeros((0, width), np.float32)
 
 
-def choose(model: Opened, inputs: Sequence[Input], number_type: str) -> str:
+def choose(model: Opened, data: Dataset, number_type: str) -> str:
     """The number type to run in; "auto" checks the machine's fast type once against float32, on the first rows."""
     device = torch.device(model.device)
     check_type(number_type, device)
-    if number_type == "auto":
-        number_type = "float32" if fast_type(device) == "float32" else _checked(model, inputs, fast_type(device))
+    if number_type == "auto" and model.head.writes:  # one token that differs makes another text
+        number_type = "float32" if device.type == "cpu" else fast_type(device)
+    elif number_type == "auto":
+        number_type = "float32" if fast_type(device) == "float32" else _checked(model, data, fast_type(device))
     model.engines["used"] = number_type
     return number_type
 
 
-def _checked(model: Opened, inputs: Sequence[Input], fast: str) -> str:
-    sample = [each for each in inputs if len(each)][:CHECKED]
-    if "auto" not in model.engines and sample:
-        exact, quick = (
-            _probs(model, _answers(model, sample, ["raw"], kind, None)["raw"]) for kind in ("float32", fast)
-        )
+def _checked(model: Opened, data: Dataset, fast: str) -> str:
+    sample = data.take(np.arange(min(CHECKED, len(data))))
+    if "auto" not in model.engines and any(map(len, model.head.inputs(sample))):
+        exact, quick = (_compared(model, sample, kind) for kind in ("float32", fast))
         passed = agree(exact, quick)
         model.engines["auto"] = fast if passed else "float32"
         model.engines["check"] = {
@@ -186,12 +185,11 @@ def _checked(model: Opened, inputs: Sequence[Input], fast: str) -> str:
     return str(model.engines.get("auto", "float32"))
 
 
-def _probs(model: Opened, answers: Sequence[Answer]) -> NDArray[np.float64]:
-    """What number types are compared by: finished probabilities float[n, k] of rows, or of all their words; of numbers
-    the raw answers."""
-    raw = [answer.raw for answer in answers]
-    probs = model.head.outputs(model.net, raw, model.calibration).get("probs", raw)
-    return probs if isinstance(probs, np.ndarray) else np.vstack(probs)
+def _compared(model: Opened, data: Dataset, number_type: str) -> NDArray[np.float64]:
+    """What number types are compared by."""
+    unique, where = _unique(model.head.inputs(data))
+    answers = _answers(model, unique, ["raw"], number_type, None)["raw"]
+    return model.head.compared(model, [answers[i].raw for i in where], data)
 
 
 def _answers(
@@ -285,9 +283,10 @@ def forward(
     try:
         for which in by_length(encoded.lengths, TOKENS_PER_BATCH):
             batch = collate(encoded, which, pad, device, multiple=PADDED_TO)
-            raw = head.raw(net, batch)
+            words = words_of(encoded, which, device, multiple=PADDED_TO)
+            answers = head.answers(net, batch, words)
             if "raw" in kinds:
-                parts["raw"] += head.rows(raw, words_of(encoded, which, device, multiple=PADDED_TO))
+                parts["raw"] += answers
             if "embedding" in kinds:
                 parts["embedding"] += list(_mean_over_tokens(hidden.pop(), batch).float().cpu().numpy())
             hidden.clear()

@@ -55,8 +55,17 @@ class MarkedText(Words):
         return marks
 
 
+class Passage(tuple[str, ...]):
+    """A question and a passage to find the answer in: tokens of the passage know where they stand in it."""
+
+
 class Choices(tuple[str, ...]):
     """A text and the choices that go with it: each is read together with the text, and all are one input."""
+
+
+class Apart(tuple[str, ...]):
+    """Two texts that are read apart from each other and are one input: a query and what it should find, a source and
+    what is to be written for it."""
 
 
 SHAPES = 10  # of words, 0 for tokens that belong to none
@@ -71,9 +80,10 @@ class Encoded:
 
     `rows` int[m] says which input a sequence belongs to: one each, more where an input was cut into windows.
     `types` are segment ids where the tokenizer gives them. `cut` bool[n]: inputs of which a part was left out.
-    `words`, where inputs are given as words, is the word of every token in its input, `NO_WORD` for special tokens.
-    `shapes`, where they are asked for, is the shape of that word (`shape`). Of `Choices` the sequences of a row stand
-    one after the other as one, and `parts` says which of them a token belongs to.
+    `words`, where inputs are given as words, is the word of every token in its input, `NO_WORD` for special tokens; of
+    a `Passage` it is int[tokens, 2], the first character of every token in the passage and the one behind its last.
+    `shapes`, where they are asked for, is the shape of that word (`shape`). Of `Choices` and texts `Apart` the
+    sequences of a row stand one after the other as one, and `parts` says which of them a token belongs to.
     """
 
     ids: NDArray[np.int32]
@@ -82,7 +92,7 @@ class Encoded:
     rows: NDArray[np.int64]
     cut: NDArray[np.bool_]
     words: NDArray[np.int32] | None = None
-    shapes: NDArray[np.int8] | None = None
+    shapes: NDArray[np.int8] | NDArray[np.int32] | None = None
     parts: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
@@ -100,29 +110,46 @@ def encode(tokenizer: Any, inputs: Sequence[Input], limit: int, *, windows: bool
     Windows overlap by a quarter of the limit. Of a pair, the second text is cut into windows, and the first one is
     cut at half the limit where both would not fit.
     """
+    if inputs and hasattr(inputs[0], "encoded"):  # an input of another module that knows how
+        made: Encoded = inputs[0].encoded(tokenizer, inputs, limit)
+        return made
     if inputs and isinstance(inputs[0], Choices):
         return _with_choices(tokenizer, inputs, limit)
+    if inputs and isinstance(inputs[0], Apart):
+        return _apart(tokenizer, inputs, limit)
     return _shaped(_encoded(tokenizer, inputs, limit, windows=windows), inputs)
 
 
 def _with_choices(tokenizer: Any, inputs: Sequence[Input], limit: int) -> Encoded:
     """Every choice beside its text; what is too long loses its end, the longer of the two first."""
     pairs = [(text, choice) for text, *choices in inputs for choice in choices]
-    count = [len(each) - 1 for each in inputs]
-    flat = _encoded(tokenizer, pairs, limit, windows=False)
+    return together(_encoded(tokenizer, pairs, limit, windows=False), [len(each) - 1 for each in inputs])
+
+
+def _apart(tokenizer: Any, inputs: Sequence[Input], limit: int) -> Encoded:
+    """Both texts of every input as sequences of their own; what is too long loses its end."""
+    sides = [_encoded(tokenizer, [(each[side],) for each in inputs], limit, windows=False) for side in (0, 1)]
+    both = _join(*sides)
+    turn = np.arange(2 * len(inputs)).reshape(2, -1).T.ravel()  # first, second, first, second …
+    flat = replace(_take(both, turn), cut=np.stack([side.cut for side in sides], axis=1).ravel())
+    return together(flat, [2] * len(inputs))
+
+
+def together(flat: Encoded, count: Sequence[int]) -> Encoded:
+    """Sequences that follow each other as parts of one, so many each time."""
     first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     part = np.concatenate([np.zeros(0, np.int32), *(np.arange(each, dtype=np.int32) for each in count)])
     return replace(
         flat,
         starts=flat.starts[first],
-        rows=np.arange(len(inputs)),
+        rows=np.arange(len(count)),
         cut=np.array([flat.cut[a:b].any() for a, b in itertools.pairwise(first)], dtype=bool),
         parts=np.repeat(part, flat.lengths),
     )
 
 
 def _encoded(tokenizer: Any, inputs: Sequence[Input], limit: int, *, windows: bool) -> Encoded:
-    whole = _pack(_tokenise(tokenizer, inputs), np.arange(len(inputs)), len(inputs))
+    whole = pack(_tokenise(tokenizer, inputs), np.arange(len(inputs)), len(inputs))
     long = np.flatnonzero(whole.lengths > limit)
     if not len(long):
         return whole
@@ -136,6 +163,9 @@ def _tokenise(tokenizer: Any, inputs: Sequence[Input], **options: Any) -> dict[s
     settings = {"truncation": False, "padding": False, "return_attention_mask": False, **options}
     columns: dict[str, list[Any]] = {}
     divided = bool(inputs) and isinstance(inputs[0], Words)
+    placed = bool(inputs) and isinstance(inputs[0], Passage)
+    if placed:
+        settings["return_offsets_mapping"] = True
     for at in range(0, len(inputs), CHUNK):
         chunk = inputs[at : at + CHUNK]
         texts = [[list(words) for words in chunk]] if divided else [list(c) for c in zip(*chunk, strict=True)]
@@ -143,6 +173,8 @@ def _tokenise(tokenizer: Any, inputs: Sequence[Input], **options: Any) -> dict[s
         if divided:
             each = [[NO_WORD if w is None else w for w in given.word_ids(i)] for i in range(len(given["input_ids"]))]
             columns.setdefault("words", []).extend(each)
+        if placed:
+            columns.setdefault("words", []).extend(_places(given, i) for i in range(len(given["input_ids"])))
         for row in given.get("overflow_to_sample_mapping", ()):
             columns.setdefault("of", []).append(row + at)
         for name in ("input_ids", "token_type_ids"):
@@ -150,12 +182,23 @@ def _tokenise(tokenizer: Any, inputs: Sequence[Input], **options: Any) -> dict[s
     return columns or {"input_ids": [], "token_type_ids": []}
 
 
-def _pack(columns: dict[str, list[Any]], rows: NDArray[np.int64], inputs: int) -> Encoded:
+def _places(given: Any, sequence: int) -> NDArray[np.int32]:
+    """Where every token stands in the second text, int[t, 2]; `NO_WORD` for tokens that are not of it."""
+    places = np.array(given["offset_mapping"][sequence], dtype=np.int32).reshape(-1, 2)
+    second = np.array([of == 1 for of in given.sequence_ids(sequence)], dtype=bool)
+    return np.where(second[:, None], places, np.int32(NO_WORD))
+
+
+def pack(columns: dict[str, list[Any]], rows: NDArray[np.int64], inputs: int) -> Encoded:
+    """Sequences of token ids (with segment ids and words, where there are some) of the given inputs, packed flat."""
     sequences = columns["input_ids"]
     starts = np.concatenate([[0], np.cumsum([len(each) for each in sequences])]).astype(np.int64)
     types = columns["token_type_ids"]
     flat_types = np.fromiter((t for each in types for t in each), np.int8) if types else None
-    words = np.fromiter((w for each in columns["words"] for w in each), np.int32) if "words" in columns else None
+    words = None
+    if "words" in columns:
+        words = np.concatenate([np.zeros(0, np.int32), *columns["words"]] if not sequences else columns["words"])
+        words = words.astype(np.int32)
     ids = np.fromiter((token for each in sequences for token in each), np.int32, count=int(starts[-1]))
     return Encoded(ids, flat_types, starts, rows, np.zeros(inputs, dtype=bool), words)
 
@@ -200,7 +243,7 @@ def _windows(
     )
     was_cut = np.zeros(len(inputs), dtype=bool)
     was_cut[long] = cut
-    return _pack(columns, long[np.array(columns["of"])], len(inputs)), was_cut
+    return pack(columns, long[np.array(columns["of"])], len(inputs)), was_cut
 
 
 def _room_for_the_second(tokenizer: Any, inputs: list[Input], limit: int) -> tuple[list[Input], NDArray[np.bool_]]:
@@ -209,10 +252,10 @@ def _room_for_the_second(tokenizer: Any, inputs: list[Input], limit: int) -> tup
         return inputs, np.zeros(len(inputs), dtype=bool)
     given = tokenizer([first for first, _ in inputs], add_special_tokens=False, return_offsets_mapping=True)
     fitted: list[Input] = []
-    cut = []
+    cut, kind = [], type(inputs[0])
     for (first, second), offsets in zip(inputs, given["offset_mapping"], strict=True):
         long = len(offsets) > limit // 2
-        fitted.append((first[: offsets[limit // 2 - 1][1]] if long else first, second))
+        fitted.append(kind((first[: offsets[limit // 2 - 1][1]] if long else first, second)))
         cut.append(long)
     return fitted, np.array(cut, dtype=bool)
 
@@ -223,7 +266,7 @@ def _cut(
     columns = _tokenise(tokenizer, [inputs[i] for i in long], truncation="longest_first", max_length=limit)
     was_cut = np.zeros(len(inputs), dtype=bool)
     was_cut[long] = True
-    return _pack(columns, long, len(inputs)), was_cut
+    return pack(columns, long, len(inputs)), was_cut
 
 
 def _positions(encoded: Encoded, which: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -298,6 +341,8 @@ def _collate_choices(
     columns["attention_mask"] = (np.ones(len(at), dtype=np.int64), 0)
     if encoded.types is not None:
         columns["token_type_ids"] = (encoded.types[at], 0)
+    if encoded.shapes is not None:
+        columns["shapes"] = (encoded.shapes[at], 0)
     batch = {}
     for name, (values, filler) in columns.items():
         filled = np.full(shape, filler, dtype=np.int64)
@@ -309,13 +354,14 @@ def _collate_choices(
 def words_of(
     encoded: Encoded, which: NDArray[np.int64], device: torch.device, *, multiple: int = 1
 ) -> torch.Tensor | None:
-    """The word of every token of some sequences, int[n, t] padded like `collate`; `None` where words are not known."""
+    """The word of every token of some sequences, int[n, t] padded like `collate`, of passages the places int[n, t, 2];
+    `None` where words are not known."""
     if encoded.words is None:
         return None
     lengths = encoded.lengths[which]
     width = -(-int(lengths.max()) // multiple) * multiple
     filled = np.arange(width)[None, :] < lengths[:, None]
-    words = np.full(filled.shape, NO_WORD, dtype=np.int64)
+    words = np.full((*filled.shape, *encoded.words.shape[1:]), NO_WORD, dtype=np.int64)
     words[filled] = encoded.words[_positions(encoded, which)]
     return torch.from_numpy(words).to(device)
 

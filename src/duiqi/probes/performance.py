@@ -27,6 +27,8 @@ MOST_CLASSES = 60
         Gate("{primary}_difference[tfidf]", at_least=-0.01),
         Gate("{primary}_difference[lookup]", at_least=-0.01),
         Gate("{primary}_difference[overlap]", at_least=0.0),
+        Gate("{primary}_difference[commonest]", at_least=0.0),
+        Gate("{primary}_difference[popularity]", at_least=0.0),
     ),
 )
 def performance(case: Case) -> Iterator[Measure | Exhibit]:

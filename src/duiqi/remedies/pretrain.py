@@ -20,21 +20,23 @@ TOKENS = 126  # of a row, without its two special tokens
 def pretrain(
     case: Case, findings: Sequence[Finding], *, pretraining_epochs: int = 5, share: float = 0.15, epochs: int = 3
 ) -> Plan:
-    """Let the body read the training texts, guessing hidden words, before it learns the labels again.
+    """Let the body read the training texts, guessing hidden words (a decoder: each next token), before it learns the
+    labels again.
 
     `share` of the words are hidden, whole ones (Chinese is divided by jieba), `pretraining_epochs` times over all
     texts; then training on the labels begins from the body so made. Short texts share a row, long ones are divided.
 
     Pays where the texts are unlike what the model has read: trade, dialect, another language. Of a thousand short
-    texts there is little to learn; it costs several times what fine-tuning costs. The model must be an encoder.
+    texts there is little to learn; it costs several times what fine-tuning costs. Not for encoder-decoders.
     """
     from duiqi.model.heads import filling
     from duiqi.model.objective import masked
 
     def read(train: Dataset) -> Dataset:
-        from duiqi.data.words import packed
+        from duiqi.data.words import filled, words
 
-        return Dataset.of({"tokens": list(packed(train.texts, TOKENS))}, name=f"{train.name} as words")
+        texts = list(filled(train.texts, TOKENS))
+        return Dataset.of({"text": texts, "tokens": list(map(words, texts))}, name=f"{train.name} as words")
 
     training = {"epochs": pretraining_epochs}
     said = (("pretrain", {**training, "share": share}),)

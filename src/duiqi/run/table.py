@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
+from duiqi.core.answers import are_answers
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
@@ -115,14 +116,15 @@ class Table:
         from duiqi.model.open import has_head, open_model
         from duiqi.model.predict import Cache
 
-        if not has_head(bundle):
+        if not has_head(bundle, self.task):
             raise ModelError(
                 f"expected a model with a head for {self.task}, given {bundle.name or bundle.path}, which has none",
                 hint=f"Train one first: duiqi align {bundle.name or bundle.path} DATA",
             )
         if "answers" not in self.memory:
             self.memory["answers"] = Cache()
-        return open_model(bundle, self.task_of(bundle), device=self.device, cache=self.memory["answers"])
+        task = self.task_of(bundle, self.parts.get("train"))
+        return open_model(bundle, task, device=self.device, cache=self.memory["answers"])
 
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""
@@ -172,12 +174,17 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
     )
 
 
+WRITTEN = ("target", "response", "completion", "summary")  # names of columns that hold texts to write, if texts
+
+
 def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     """The task that the form of the rows speaks of, and a note where it is not the plain one."""
     labels = data.values("label") if data.has("label") else []
     lists = bool(labels) and all(isinstance(label, list) for label in labels)
     signs = {
         "tag": lists and data.has("tokens"),
+        "extract": data.has("text_pair") and are_answers(labels),
+        "generate": data.schema.label in WRITTEN and are_texts(labels),
         "multilabel": lists,
         "choose": data.has("choices"),
         "relation": data.has("spans"),
@@ -186,6 +193,11 @@ def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     }
     task = next((name for name, speaks in signs.items() if speaks), "classify")
     return task, (() if task == "classify" else ({"code": "guessed_task", "task": task},))
+
+
+def are_texts(labels: Sequence[Any]) -> bool:
+    """Whether labels are texts, nearly all of them different, and no classes."""
+    return all(isinstance(label, str) for label in labels) and len(set(labels)) > len(labels) / 2
 
 
 def check_options(catalogue: Catalogue, options: Mapping[str, Mapping[str, Any]]) -> None:

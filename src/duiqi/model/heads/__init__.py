@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from duiqi.core.errors import ModelError
 from duiqi.core.task import Task
+from duiqi.model.heads.answering import QuestionAnswering
 from duiqi.model.heads.choice import MultipleChoice
 from duiqi.model.heads.crf import ConditionalRandomField, RecurrentField
+from duiqi.model.heads.embedding import Embedding
 from duiqi.model.heads.head import Head, misfit
 from duiqi.model.heads.marked import MarkedClassification
 from duiqi.model.heads.masked import MaskedLanguageModel, filling
@@ -13,6 +15,7 @@ from duiqi.model.heads.multilabel import MultilabelClassification
 from duiqi.model.heads.regression import Regression
 from duiqi.model.heads.sequence import SequenceClassification
 from duiqi.model.heads.token import TokenClassification
+from duiqi.model.heads.writing import LanguageModel
 
 _ALL = (
     SequenceClassification(),
@@ -20,6 +23,9 @@ _ALL = (
     MultilabelClassification(),
     Regression(),
     MultipleChoice(),
+    QuestionAnswering(),
+    Embedding(),
+    LanguageModel(),
     TokenClassification(),
     ConditionalRandomField(),
     RecurrentField(),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
-from duiqi.model.heads.head import log_softmax
+from duiqi.model.heads.head import Opened, log_softmax
 from duiqi.model.heads.sequence import SequenceClassification
 from duiqi.model.tokens import Choices, Input
 
@@ -62,9 +62,9 @@ class MultipleChoice(SequenceClassification):
     ) -> list[NDArray[np.float32]]:
         return list(rows)
 
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
         """Probabilities float[n, c] with as many columns as the row with most choices has, 0 where a row has fewer."""
         raw = np.full((len(rows), max(map(len, rows), default=1)), NEVER)
         for row, scores in enumerate(rows):
-            raw[row, : len(scores)] = scores / calibration.get("temperature", 1.0)
+            raw[row, : len(scores)] = scores / model.calibration.get("temperature", 1.0)
         return {"probs": np.exp(log_softmax(raw))}

@@ -14,7 +14,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.spans import tags_of
 from duiqi.core.task import Task
 from duiqi.model.crf import CRF, best, log_likelihood, marginals
-from duiqi.model.heads.head import ON_TOP, load_on_top
+from duiqi.model.heads.head import ON_TOP, Opened, load_on_top
 from duiqi.model.heads.sequence import last_linear_name
 from duiqi.model.heads.token import IGNORED, TokenClassification
 from duiqi.model.tokens import SHAPES, Input, ShapedWords
@@ -120,9 +120,11 @@ class ConditionalRandomField(TokenClassification):
         crf = getattr(getattr(net, "module", net), ON_TOP).crf
         return -log_likelihood(emissions, tags, mask, *crf.scores()) * len(targets) / there
 
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        offsets, temperature = calibration.get("offsets", 0.0), calibration.get("temperature", 1.0)
-        transitions, first = (each.detach().float().cpu() / temperature for each in getattr(net, ON_TOP).crf.scores())
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        offsets, temperature = model.calibration.get("offsets", 0.0), model.calibration.get("temperature", 1.0)
+        transitions, first = (
+            each.detach().float().cpu() / temperature for each in getattr(model.net, ON_TOP).crf.scores()
+        )
         probs: list[Any] = [None] * len(rows)
         tags: list[Any] = [None] * len(rows)
         order = np.argsort([len(each) for each in rows], kind="stable")

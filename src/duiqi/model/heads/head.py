@@ -3,11 +3,12 @@ its raw answer becomes losses (training) and outputs (prediction)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,17 +21,25 @@ from duiqi.model.tokens import Input
 ON_TOP = "on_top"  # the module of a network that transformers has no class for
 
 
-class Head(Protocol):
+class Head:
     """What the engine asks of a head. `offers` are the outputs it gives; `embedding` is among them where the body's
-    states of a row can be averaged."""
+    states of a row can be averaged. `windows`: whether training, too, reads a long input in windows and not its
+    beginning alone. `writes`: whether answers are texts that the model makes, token by token."""
 
     name: str
-    offers: frozenset[str]
+    offers: frozenset[str] = frozenset()
+    windows = False
+    writes = False
+
+    def suited(self, config: Mapping[str, Any]) -> Head:
+        """This head as a model with that config.json takes it; `ModelError` where it cannot."""
+        return self
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         """The network on disk with this head; parameters the disk has not are drawn from torch's generator."""
+        raise NotImplementedError
 
-    def arrange(self, net: nn.Module, task: Task) -> None:
+    def arrange(self, net: Any, task: Task) -> None:
         """Bring the outputs of a saved head into the order of the task's labels."""
 
     def warm(
@@ -46,34 +55,81 @@ class Head(Protocol):
         """
 
     def inputs(self, data: Dataset) -> list[Input]:
-        """What the tokenizer reads of each row: a tuple of texts, or its `Words`."""
+        """What the tokenizer reads of each row to answer it: a tuple of texts, or its `Words`."""
+        raise NotImplementedError
+
+    def examples(self, data: Dataset) -> list[Input]:
+        """What it reads of each row in training, where that is more than the input."""
+        return self.inputs(data)
 
     def targets(self, task: Task, data: Dataset) -> Any:
         """What is true of every row: an array or a list."""
+        raise NotImplementedError
 
     def align(self, targets: Any, rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
         """The targets of some rows as the loss reads them."""
+        return torch.from_numpy(targets[rows])
 
-    def raw(self, net: Callable[..., Any], inputs: Mapping[str, Tensor]) -> Tensor:
+    def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         """The raw answer, float[n, k], or of every token float[n, t, k]."""
+        raise NotImplementedError
 
     def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         """Negative log-likelihood of the targets, float[n], in nats."""
+        raise NotImplementedError
 
     def shares(self, raw: Tensor) -> Tensor:
         """What two number types are compared by, float[m, k]: the probabilities of raw answers."""
+        return raw.softmax(dim=-1)
 
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         """The raw answers one by one, without padding."""
+        raise NotImplementedError
+
+    def answers(self, net: Any, inputs: Mapping[str, Tensor], words: Tensor | None) -> list[NDArray[np.float32]]:
+        """The raw answers of a batch of inputs."""
+        return self.rows(self.raw(net, inputs), words)
 
     def merge(
         self, rows: Sequence[NDArray[np.float32]], starts: NDArray[np.int64], sizes: Sequence[int]
     ) -> list[NDArray[np.float32]]:
         """One answer per input from those of its windows, which lie together and begin at `starts`. `sizes` are the
         numbers of words, where inputs are given as words."""
+        return list(rows)
 
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        """Finished outputs of merged answers; `probs` among them."""
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        """Finished outputs of the merged answers to the inputs of `data`."""
+        return {}
+
+    def scored(self, model: Any, data: Dataset) -> dict[str, Any]:
+        """What is known of the true answers, where the head offers it: `loglik` and `tokens`."""
+        return {}
+
+    def compared(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> NDArray[np.float64]:
+        """What two number types are compared by when they answer, float[m, k]: finished probabilities of rows, or of
+        all their words; the raw answers where there are none."""
+        probs = self.outputs(model, rows, data).get("probs", rows)
+        return probs if isinstance(probs, np.ndarray) else np.vstack(probs)
+
+
+class Opened(Protocol):
+    """What a head asks of the model it finishes answers for."""
+
+    @property
+    def net(self) -> Any:
+        """The network."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer."""
+
+    @property
+    def task(self) -> Task:
+        """The task, with its options."""
+
+    @property
+    def calibration(self) -> Mapping[str, Any]:
+        """What turns raw answers into finished ones."""
 
 
 def misfit(saved: Sequence[str], given: Sequence[str]) -> ModelError:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError
+from duiqi.core.errors import DataError, ModelError
 from duiqi.core.task import Task
+from duiqi.model.heads.head import Head
+from duiqi.model.heads.writing import Reading
 from duiqi.model.tokens import Input, Words
 
 
-class MaskedLanguageModel:
+class MaskedLanguageModel(Head):
     """transformers' own masked language models. Reads rows of words (`tokens`), so that whole words can be hidden.
 
     A token's score for every entry of the vocabulary is its raw answer, float[tokens of the batch, v]. It offers no
@@ -24,7 +25,16 @@ class MaskedLanguageModel:
     """
 
     name = "masked_language_model"
-    offers: frozenset[str] = frozenset()
+
+    def suited(self, config: Mapping[str, Any]) -> Head:
+        """A decoder is pre-trained by reading on; an encoder-decoder by nothing that this version knows."""
+        if config.get("is_encoder_decoder"):
+            raise ModelError(
+                "expected an encoder or a decoder to pre-train, given an encoder-decoder",
+                hint="Train it on rows of its task: --with finetune.",
+            )
+        names = [str(each) for each in config.get("architectures") or ()]
+        return Reading() if any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names) else self
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         from transformers import AutoModelForMaskedLM
@@ -32,12 +42,6 @@ class MaskedLanguageModel:
         options.pop("fresh")
         net: nn.Module = AutoModelForMaskedLM.from_pretrained(path, **options)
         return net
-
-    def arrange(self, net: nn.Module, task: Task) -> None:
-        return
-
-    def warm(self, net: nn.Module, batches: Any, targets: Any, weights: NDArray[np.float32]) -> None:
-        return
 
     def inputs(self, data: Dataset) -> list[Input]:
         if not data.has("tokens"):
@@ -72,22 +76,8 @@ class MaskedLanguageModel:
     def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.cross_entropy(raw, targets, reduction="none")
 
-    def align(self, targets: Any, rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
-        return torch.from_numpy(targets[rows])
-
-    def shares(self, raw: Tensor) -> Tensor:
-        return raw.softmax(dim=-1)
-
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         raise NotImplementedError("a masked language model gives no answers to rows")
-
-    def merge(
-        self, rows: Sequence[NDArray[np.float32]], starts: NDArray[np.int64], sizes: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
-        return list(rows)
-
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        return {}
 
 
 def filling() -> Task:

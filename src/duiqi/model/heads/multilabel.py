@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
+from duiqi.model.heads.head import Opened
 from duiqi.model.heads.sequence import SequenceClassification, cautious, last_linear
 
 GIVEN = 0.5  # the probability from which a label is given
@@ -50,8 +51,8 @@ class MultilabelClassification(SequenceClassification):
     def scale(self, raw: NDArray[Any]) -> NDArray[Any]:
         return raw
 
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, net.config.num_labels))
-        scaled = (raw + calibration.get("offsets", 0.0)) / calibration.get("temperature", 1.0)
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, model.net.config.num_labels))
+        scaled = (raw + model.calibration.get("offsets", 0.0)) / model.calibration.get("temperature", 1.0)
         probs = 0.5 * (1 + np.tanh(scaled / 2))  # the sigmoid, without overflow
         return {"probs": probs, "labels": (probs >= GIVEN).astype(np.int64)}

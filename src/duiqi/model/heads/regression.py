@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
+from duiqi.model.heads.head import Opened
 from duiqi.model.heads.sequence import SequenceClassification, last_linear, load_with_labels
 
 PENALTY = 10.0  # of a head's first fit: ridge regression on what the last layer reads
@@ -65,7 +66,7 @@ class Regression(SequenceClassification):
     def scale(self, raw: NDArray[Any]) -> NDArray[Any]:
         return raw
 
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        unit = getattr(net.config, "regression", {"mean": 0.0, "scale": 1.0})
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        unit = getattr(model.net.config, "regression", {"mean": 0.0, "scale": 1.0})
         raw = np.array([float(each[0]) for each in rows], dtype=np.float64)
         return {"scores": raw * unit["scale"] + unit["mean"]}

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
-from duiqi.model.heads.head import ON_TOP, log_softmax, misfit
+from duiqi.model.heads.head import ON_TOP, Head, Opened, log_softmax, misfit
 from duiqi.model.tokens import Input
 
 CAUTION = 50.0  # inverse penalty of a head's first fit, for each class and all rows together
 
 
-class SequenceClassification:
+class SequenceClassification(Head):
     """One class for every input: transformers' own sequence classification models."""
 
     name = "sequence_classification"
@@ -69,18 +69,12 @@ class SequenceClassification:
     def targets(self, task: Task, data: Dataset) -> NDArray[Any]:
         return np.asarray(task.read_truth(data), dtype=np.int64)
 
-    def align(self, targets: NDArray[Any], rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
-        return torch.from_numpy(targets[rows])
-
     def raw(self, net: Callable[..., Any], inputs: Mapping[str, Tensor]) -> Tensor:
         logits: Tensor = net(**inputs).logits
         return logits.float()
 
     def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         return nn.functional.cross_entropy(raw, targets, reduction="none")
-
-    def shares(self, raw: Tensor) -> Tensor:
-        return raw.softmax(dim=-1)
 
     def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
         return list(raw.float().cpu().numpy())
@@ -99,9 +93,9 @@ class SequenceClassification:
         """Raw answers of windows on the scale on which their mean is taken."""
         return log_softmax(raw)
 
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, net.config.num_labels))
-        scaled = (raw + calibration.get("offsets", 0.0)) / calibration.get("temperature", 1.0)
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, model.net.config.num_labels))
+        scaled = (raw + model.calibration.get("offsets", 0.0)) / model.calibration.get("temperature", 1.0)
         return {"probs": np.exp(log_softmax(scaled))}
 
 

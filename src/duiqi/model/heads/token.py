@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from duiqi.core.dataset import Dataset
 from duiqi.core.spans import mended, tags_of
 from duiqi.core.task import Task
-from duiqi.model.heads.head import log_softmax, misfit
+from duiqi.model.heads.head import Head, Opened, log_softmax, misfit
 from duiqi.model.heads.sequence import fit_last_layer, last_linear, load_with_labels, reorder
 from duiqi.model.tokens import NO_WORD, Input, Words
 
@@ -21,7 +21,7 @@ IGNORED = -100  # the target of a token that is not the first piece of a word
 SURE = 30.0  # log-odds of "outside" for a word that the tokenizer makes nothing of
 
 
-class TokenClassification:
+class TokenClassification(Head):
     """Tags of words, each decided on its own. A raw answer is float[w, 1 + k] for the words of a sequence: the number
     of the word in its row, and its scores."""
 
@@ -123,8 +123,8 @@ class TokenClassification:
             merged.append(total)
         return merged
 
-    def outputs(self, net: Any, rows: Sequence[NDArray[np.float32]], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        offsets, temperature = calibration.get("offsets", 0.0), calibration.get("temperature", 1.0)
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        offsets, temperature = model.calibration.get("offsets", 0.0), model.calibration.get("temperature", 1.0)
         probs = [np.exp(log_softmax((each.astype(np.float64) + offsets) / temperature)) for each in rows]
         return {"probs": probs, "tags": mended([each.argmax(axis=1) for each in probs])}
 

@@ -1,0 +1,71 @@
+"""Answers in passages, brought into one form: lists of {"text", "start"}."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from duiqi.core.errors import DataError
+from duiqi.data.formats import Raw
+
+NAMES = ("answers", "label", "answer")  # columns that may hold answers
+
+
+def answers(raw: Raw) -> Raw:
+    """The file with its answers in one form; as it is where it has none.
+
+    Read are lists of {"text", "start"} and of {"text", "answer_start"}, and {"text": […], "answer_start": […]} as
+    SQuAD has them.
+    """
+    name = next((name for name in NAMES if name in raw.columns and _speaks_of_answers(raw.columns[name])), None)
+    if name is None:
+        return raw
+    read = [_read(value, raw, row) for row, value in enumerate(raw.columns[name])]
+    return replace(raw, columns={**raw.columns, name: read})
+
+
+def _speaks_of_answers(values: Sequence[Any]) -> bool:
+    filled = [value for value in values if value]
+    return bool(filled) and all(_has_places(value) for value in filled)
+
+
+def _has_places(value: Any) -> bool:
+    first = value[0] if isinstance(value, list) else value
+    return isinstance(first, dict) and "text" in first and bool({"start", "answer_start"} & set(first))
+
+
+def _read(value: Any, raw: Raw, row: int) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        value = [dict(zip(("text", "start"), pair, strict=True)) for pair in zip(*_lists(value), strict=False)]
+    found = []
+    for each in value or []:
+        text, start = each.get("text"), each.get("start", each.get("answer_start"))
+        if not isinstance(text, str) or not isinstance(start, int) or isinstance(start, bool):
+            raise DataError(
+                f'expected answers as {{"text": …, "start": …}} in {raw.name}, given {each!r} ({raw.where([row])})',
+                hint="Count the characters of the context from 0; an empty list says that it has no answer.",
+            )
+        if text:
+            found.append({"text": text, "start": start})
+    return found
+
+
+def _lists(value: dict[str, Any]) -> list[list[Any]]:
+    both = (value.get("text"), value.get("start", value.get("answer_start")))
+    return [each if isinstance(each, list) else [each] for each in both]
+
+
+def check_answers(raw: Raw, contexts: Sequence[str], rows: Sequence[Sequence[dict[str, Any]]]) -> None:
+    """`DataError` for an answer that does not stand in its context where it says."""
+    for row, (context, found) in enumerate(zip(contexts, rows, strict=True)):
+        for each in found:
+            begin, end = each["start"], each["start"] + len(each["text"])
+            if begin < 0 or context[begin:end] != each["text"]:
+                at = context.find(each["text"])
+                hint = f"It begins at {at}." if at >= 0 else "It stands nowhere in it: mend or delete the row."
+                raise DataError(
+                    f"expected every answer in its context, given {each['text'][:60]!r} at {begin} of {raw.name}, "
+                    f"where {context[max(begin, 0) : end][:60]!r} stands ({raw.where([row])})",
+                    hint=f"{hint} Characters are counted from 0.",
+                )

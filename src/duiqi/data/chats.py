@@ -1,0 +1,69 @@
+"""Rows of chats and of instructions, as a text, what was said before it, and the answer to write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from duiqi.core.errors import DataError
+from duiqi.core.texts import ROLES, spelled
+from duiqi.data.formats import Raw
+
+CHATS = ("messages", "conversations")
+NAMES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}  # as other tools call the roles
+
+
+def chats(raw: Raw) -> Raw:
+    """The file with columns `source`, `earlier` and `target` where its rows are chats ([{"role", "content"}, …] or
+    [{"from", "value"}, …] in `messages` or `conversations`) or instructions (`instruction`, `input`, `output`)."""
+    name = next((name for name in CHATS if name in raw.columns and _are_chats(raw.columns[name])), None)
+    if name is not None:
+        return _from_chats(raw, name)
+    if {"instruction", "output"} <= set(raw.columns):
+        return _from_instructions(raw)
+    return raw
+
+
+def _are_chats(values: list[Any]) -> bool:
+    first = next((value for value in values if value), None)
+    return isinstance(first, list) and isinstance(first[0], dict) and bool({"role", "from"} & set(first[0]))
+
+
+def _from_chats(raw: Raw, name: str) -> Raw:
+    columns: dict[str, list[Any]] = {"source": [], "earlier": [], "target": []}
+    for row, value in enumerate(raw.columns[name]):
+        messages = [_message(each, raw, row) for each in value or []]
+        roles = [each["role"] for each in messages]
+        if roles[-2:] != ["user", "assistant"]:
+            raise DataError(
+                f"expected chats that end with a message of the user and the answer to it in {raw.name}, given "
+                f"{', '.join(roles[-2:]) or 'no message'} at the end ({raw.where([row])})",
+                hint="Leave out what follows the last answer, and rows without one.",
+            )
+        columns["source"].append(messages[-2]["content"])
+        columns["earlier"].append(spelled(messages[:-2]))
+        columns["target"].append(messages[-1]["content"])
+    return replace(raw, columns={**{k: v for k, v in raw.columns.items() if k != name}, **columns})
+
+
+def _message(given: Mapping[str, Any], raw: Raw, row: int) -> dict[str, str]:
+    role = given.get("role", given.get("from"))
+    content = given.get("content", given.get("value"))
+    role = NAMES.get(str(role), str(role))
+    if role not in ROLES or not isinstance(content, str):
+        raise DataError(
+            f"expected messages with a role among {', '.join(ROLES)} and a text in {raw.name}, given {given!r} "
+            f"({raw.where([row])})",
+            hint='Write {"role": "user", "content": "…"}.',
+        )
+    return {"role": role, "content": content}
+
+
+def _from_instructions(raw: Raw) -> Raw:
+    more = raw.columns.get("input", [None] * len(raw.places))
+    texts = [
+        "\n".join(str(each) for each in pair if each) for pair in zip(raw.columns["instruction"], more, strict=True)
+    ]
+    kept = {name: values for name, values in raw.columns.items() if name not in ("instruction", "input", "output")}
+    return replace(raw, columns={**kept, "source": texts, "target": raw.columns["output"]})

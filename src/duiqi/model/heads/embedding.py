@@ -1,0 +1,99 @@
+"""A vector for every text, so that what belongs together lies together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.ranking import Pool, documents_of
+from duiqi.core.task import Task
+from duiqi.model.heads.head import Head, Opened, log_softmax
+from duiqi.model.tokens import Apart, Input
+
+SHARPNESS = 20.0  # times which cosines become log-odds (a temperature of 0.05)
+
+
+class Embedding(Head):
+    """A bare body that reads queries and documents apart from each other (a bi-encoder): the mean of the last states
+    over the tokens, at length 1.
+
+    It learns from pairs: of all documents in a batch each query's own must lie nearest, and of all queries each
+    document's own (in-batch negatives: Karpukhin et al. 2020, Dense passage retrieval, EMNLP,
+    https://arxiv.org/abs/2004.04906). A document that is right for two queries of a batch is no negative of either.
+    """
+
+    name = "embedding"
+    offers = frozenset({"ranks", "text", "embedding"})
+
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        from transformers import AutoModel
+
+        options.pop("fresh")
+        net: nn.Module = AutoModel.from_pretrained(path, **options)
+        return net
+
+    def inputs(self, data: Dataset) -> list[Input]:
+        """The queries of all rows, then every document once."""
+        return [(text,) for text in (*data.texts, *Pool.of(data).documents)]
+
+    def examples(self, data: Dataset) -> list[Input]:
+        return [Apart((text, found[0])) for text, found in zip(data.texts, documents_of(data), strict=True)]
+
+    def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
+        """Numbers of the query and of the document of each row, int[n, 2]: equal texts have equal ones."""
+        names: dict[str, int] = {}
+        pairs = zip(data.texts, documents_of(data), strict=True)
+        numbered = [[names.setdefault(each, len(names)) for each in (text, found[0])] for text, found in pairs]
+        return np.array(numbered, dtype=np.int64).reshape(-1, 2)
+
+    def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Vectors of length 1, float[n, d], or of pairs float[n, 2, d]."""
+        flat = {name: each.flatten(0, -2) if each.ndim == 3 else each for name, each in inputs.items()
+                if name != "inputs_embeds"}  # fmt: skip
+        if "inputs_embeds" in inputs:
+            words = inputs["inputs_embeds"]
+            flat["inputs_embeds"] = words.flatten(0, 1) if words.ndim == 4 else words
+        states = net(**flat)[0].float()
+        mask = flat["attention_mask"].unsqueeze(-1).float()
+        vectors = nn.functional.normalize((states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1), dim=-1)
+        return vectors.unflatten(0, inputs["attention_mask"].shape[:-1])
+
+    def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
+        """Minus the log-share of a row's own partner among all in the batch, the mean of both directions."""
+        odds = SHARPNESS * raw[:, 0] @ raw[:, 1].T
+        same = (targets[:, None] == targets[None]).any(dim=2) & ~torch.eye(
+            len(raw), dtype=torch.bool, device=raw.device
+        )
+        odds = odds.masked_fill(same, -torch.inf)
+        own = torch.arange(len(raw), device=raw.device)
+        found = [nn.functional.cross_entropy(each, own, reduction="none") for each in (odds, odds.T)]
+        return (found[0] + found[1]) / 2
+
+    def shares(self, raw: Tensor) -> Tensor:
+        return (SHARPNESS * raw[:, 0] @ raw[:, 1].T).softmax(dim=-1)
+
+    def rows(self, raw: Tensor, words: Tensor | None) -> list[NDArray[np.float32]]:
+        return list(raw.cpu().numpy())
+
+    def merge(
+        self, rows: Sequence[NDArray[np.float32]], starts: NDArray[np.int64], sizes: Sequence[int]
+    ) -> list[NDArray[np.float32]]:
+        """The mean direction of the windows."""
+        sums = np.add.reduceat(np.stack(rows), starts, axis=0)
+        return list(sums / np.linalg.norm(sums, axis=1, keepdims=True).clip(1e-12))
+
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        vectors = np.stack(rows)
+        queries, documents = vectors[: len(data)], vectors[len(data) :]
+        return Pool.of(data).answers(lambda rows: queries[rows] @ documents.T)
+
+    def compared(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> NDArray[np.float64]:
+        vectors = np.stack(rows).astype(np.float64)
+        shares: NDArray[np.float64] = np.exp(log_softmax(SHARPNESS * vectors[: len(data)] @ vectors[len(data) :].T))
+        return shares

@@ -1,0 +1,207 @@
+"""Texts: what a decoder goes on with, and what an encoder-decoder makes of a source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import ModelError
+from duiqi.core.slice import CJK
+from duiqi.core.task import Task
+from duiqi.core.texts import references_of
+from duiqi.model.heads.head import Head, Opened
+from duiqi.model.tokens import Input, by_length, collate, encode
+from duiqi.model.written import Prompted, Translated, Whole
+
+TOKENS_SCORED = 4096  # of a batch whose references are scored
+_BLANK_BETWEEN = re.compile(rf"(?<=[{CJK}，。！？、：；]) (?=[{CJK}，。！？、：；])")
+
+
+class LanguageModel(Head):
+    """Models that write. Which kind of them is known where the model is opened (`suited`).
+
+    What is learned is the answer alone: tokens of the prompt have no loss, and every token of an answer counts the
+    same. A raw answer in training is float[n, t, 2]: the log-probability of every token, and whether it counts.
+    """
+
+    name = "language_model"
+    offers = frozenset({"text", "loglik", "tokens"})
+    writes = True
+
+    def suited(self, config: Mapping[str, Any]) -> Head:
+        if config.get("is_encoder_decoder"):
+            return EncoderDecoder()
+        names = [str(each) for each in config.get("architectures") or ()]
+        if any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
+            return Decoder()
+        raise ModelError(
+            f"expected a model that writes (…ForCausalLM, …ForConditionalGeneration), given "
+            f"{', '.join(names) or 'one without a name'}",
+            hint="An encoder answers by classes, tags, numbers, spans of a passage or ranks: --task classify, tag, "
+            "regress, extract, rank.",
+        )
+
+    def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
+        """Nothing: the tokens themselves are the targets."""
+        return np.zeros(len(data), dtype=np.int64)
+
+    def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
+        """Summed over the tokens of a row and divided by their mean number, so that every token counts the same."""
+        return -(raw[..., 0] * raw[..., 1]).sum(dim=1) * len(raw) / raw[..., 1].sum().clamp_min(1)
+
+    def shares(self, raw: Tensor) -> Tensor:
+        share = raw[..., 0][raw[..., 1] > 0].exp()
+        return torch.stack([1 - share, share], dim=1)
+
+    def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
+        ids = [each.astype(np.int64).tolist() for each in rows]
+        texts = model.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
+        return {"text": [_BLANK_BETWEEN.sub("", text).strip() for text in texts]}
+
+    @torch.inference_mode()
+    def scored(self, model: Any, data: Dataset) -> dict[str, Any]:
+        """`loglik` of the first reference of every row, given its input, and its number of `tokens`."""
+        encoded = encode(model.tokenizer, self.examples(data), model.max_tokens, windows=False)
+        loglik, tokens = np.zeros(len(data)), np.zeros(len(data), dtype=np.int64)
+        for which in by_length(encoded.lengths, TOKENS_SCORED):
+            batch = collate(encoded, which, model.tokenizer.pad_token_id, torch.device(model.device))
+            raw = self.raw(model.net, batch).double().cpu().numpy()
+            loglik[which], tokens[which] = (raw[..., 0] * raw[..., 1]).sum(axis=1), raw[..., 1].sum(axis=1)
+        return {"loglik": loglik, "tokens": tokens}
+
+
+class Decoder(LanguageModel):
+    """A causal language model: reads a prompt and goes on."""
+
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        from transformers import AutoModelForCausalLM
+
+        options.pop("fresh")
+        return decoding(AutoModelForCausalLM.from_pretrained(path, **options), task)
+
+    def inputs(self, data: Dataset) -> list[Input]:
+        return [Prompted(each) for each in zip(_earlier(data), data.texts, strict=True)]
+
+    def examples(self, data: Dataset) -> list[Input]:
+        return [Prompted(each) for each in zip(_earlier(data), data.texts, first_references(data), strict=True)]
+
+    def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        given = {name: each for name, each in inputs.items() if name not in ("shapes", "token_type_ids")}
+        return token_scores(net(**given).logits[:, :-1], inputs["shapes"][:, 1:])
+
+    def answers(self, net: Any, inputs: Mapping[str, Tensor], words: Tensor | None) -> list[NDArray[np.float32]]:
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        gap = mask.shape[1] - mask.sum(dim=1, keepdim=True)  # generation goes on from the right: padding moves left
+        at = (torch.arange(mask.shape[1], device=mask.device) - gap) % mask.shape[1]
+        written = _generated(net, input_ids=ids.gather(1, at), attention_mask=mask.gather(1, at))
+        return _without_end(net, written[:, ids.shape[1] :])
+
+
+class EncoderDecoder(LanguageModel):
+    """An encoder-decoder: reads a source and writes for it."""
+
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        from transformers import AutoModelForSeq2SeqLM
+
+        options.pop("fresh")
+        return decoding(AutoModelForSeq2SeqLM.from_pretrained(path, **options), task)
+
+    def inputs(self, data: Dataset) -> list[Input]:
+        return [Translated((source,)) for source in _sources(data)]
+
+    def examples(self, data: Dataset) -> list[Input]:
+        return [Translated(each) for each in zip(_sources(data), first_references(data), strict=True)]
+
+    def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        mask, wanted = inputs["attention_mask"], inputs["shapes"][:, 1]
+        width, written = int(mask[:, 0].sum(dim=1).max()), int(mask[:, 1].sum(dim=1).max())
+        name = "inputs_embeds" if "inputs_embeds" in inputs else "input_ids"
+        wanted = wanted[:, :written]
+        labels = torch.where(wanted > 0, wanted - 1, torch.full_like(wanted, -100))
+        said = net(**{name: inputs[name][:, 0, :width]}, attention_mask=mask[:, 0, :width], labels=labels)
+        return token_scores(said.logits, wanted)
+
+    def answers(self, net: Any, inputs: Mapping[str, Tensor], words: Tensor | None) -> list[NDArray[np.float32]]:
+        given = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}
+        return _without_end(net, _generated(net, **given)[:, 1:])
+
+
+class Reading(Decoder):
+    """A decoder that reads on: every token of a text is learned from those before it. Answers nothing to rows."""
+
+    name = "reading"
+    offers: frozenset[str] = frozenset()
+
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        from transformers import AutoModelForCausalLM
+
+        options.pop("fresh")
+        net: nn.Module = AutoModelForCausalLM.from_pretrained(path, **options)
+        return net
+
+    def examples(self, data: Dataset) -> list[Input]:
+        return [Whole((text,)) for text in data.texts]
+
+
+def token_scores(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Log-probabilities of the wanted tokens and whether they count, float[n, t, 2], from logits float[n, t, v] and
+    the tokens' numbers and one, 0 for those that do not count."""
+    counts = wanted > 0
+    chosen = logits[counts].float().log_softmax(dim=-1).gather(1, (wanted[counts] - 1).unsqueeze(1)).squeeze(1)
+    scores = torch.zeros(wanted.shape, dtype=torch.float32, device=logits.device).masked_scatter(counts, chosen)
+    return torch.stack([scores, counts.float()], dim=2)
+
+
+def decoding(net: Any, task: Task) -> nn.Module:
+    """The network with the task's way to write set as its own."""
+    options, plan = task.options, net.generation_config
+    room = int(getattr(net.config, "max_position_embeddings", None) or 1 << 20)
+    plan.max_new_tokens, plan.max_length = min(int(options["longest"]), max(1, room // 2)), None
+    plan.num_beams, plan.length_penalty = int(options["beams"]), float(options["length_penalty"])
+    plan.no_repeat_ngram_size = int(options["no_repeat"])
+    plan.do_sample = options["temperature"] > 0
+    plan.temperature = float(options["temperature"]) if plan.do_sample else None
+    plan.top_p, plan.top_k = (float(options["top_p"]), 0) if plan.do_sample else (None, None)
+    if plan.eos_token_id is None:
+        plan.eos_token_id = net.config.eos_token_id
+    made: nn.Module = net
+    return made
+
+
+def first_references(data: Dataset) -> list[str]:
+    """The first reference of every row."""
+    return [row[0] if row else "" for row in references_of(data)]
+
+
+def _earlier(data: Dataset) -> list[str]:
+    return [each or "" for each in data.values("text_pair")] if data.has("text_pair") else [""] * len(data)
+
+
+def _sources(data: Dataset) -> list[str]:
+    return ["\n".join(filter(None, each)) for each in zip(_earlier(data), data.texts, strict=True)]
+
+
+def _generated(net: Any, **given: Tensor) -> Tensor:
+    """What the network writes; where tokens are drawn, the same for the same batch each time."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(0)
+        written: Tensor = net.generate(**given)
+    return written
+
+
+def _without_end(net: Any, written: Tensor) -> list[NDArray[np.float32]]:
+    """What was written by each row, up to its end of text."""
+    ends = net.generation_config.eos_token_id
+    ends = set(ends if isinstance(ends, list) else [ends])
+    rows = []
+    for ids in written.tolist():
+        stop = next((at for at, token in enumerate(ids) if token in ends), len(ids))
+        rows.append(np.array(ids[:stop], dtype=np.float32))
+    return rows

@@ -1,0 +1,181 @@
+"""Models that write: what they read, what they learn, and that a batch writes what each row alone would."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from duiqi.core.bundle import Step
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError, ModelError, OptionError
+from duiqi.core.part import Catalogue
+from duiqi.core.texts import spelled, turns
+from duiqi.data.read import read
+from duiqi.model.fit import fit
+from duiqi.model.open import find, open_model
+from duiqi.model.tokens import collate, encode
+
+CPU = torch.device("cpu")
+CATALOGUE = Catalogue.installed()
+ROWS = Dataset.of({
+    "text": ["the film was good", "quite a very very dull plot and it was poor", "it", "great scene"],
+    "label": ["good film", "dull", "it was the plot", "a"],
+})  # fmt: skip
+TEMPLATE = (
+    "{% for m in messages %}<s>{{ m['role'][0] }} {{ m['content'] }} </s>{% endfor %}"
+    "{% if add_generation_prompt %}<s>a {% endif %}"
+)
+
+
+@pytest.fixture(params=["decoder", "encoder_decoder"])
+def writer(request):
+    return open_model(find(request.getfixturevalue(request.param)), CATALOGUE.task("generate", longest=6))
+
+
+def test_a_batch_writes_what_every_row_alone_would(writer):
+    """Padding must change nothing: of a decoder it has to stand on the left."""
+    together = writer.predict(ROWS, ["text"])["text"]
+    for row in range(len(ROWS)):
+        prepared = writer.head.inputs(ROWS.take([row]))
+        encoded = encode(writer.tokenizer, prepared, writer.max_tokens, windows=True)
+        ids = torch.from_numpy(encoded.ids[None].astype(np.int64))
+        with torch.no_grad():  # greedy, worked by hand, without a cache
+            if writer.net.config.is_encoder_decoder:
+                written = [writer.net.config.decoder_start_token_id]
+                step = lambda: writer.net(input_ids=ids, decoder_input_ids=torch.tensor([written])).logits[0, -1]  # noqa: E731, B023
+            else:
+                written = []
+                step = lambda: writer.net(input_ids=torch.cat([ids, torch.tensor([written], dtype=torch.long)], 1)).logits[0, -1]  # noqa: E501, E731, B023  # fmt: skip
+            for _ in range(6):
+                token = int(step().argmax())
+                if token == writer.tokenizer.eos_token_id:
+                    break
+                written.append(token)
+        text = writer.tokenizer.decode(written, skip_special_tokens=True).strip()
+        assert together[row] == text
+
+
+def test_only_the_answer_is_learned_and_scored(writer):
+    """The log-likelihood of a reference is that of its own tokens and the end, given what was asked."""
+    scored = writer.predict(ROWS, ["loglik", "tokens"])
+    encoded = encode(writer.tokenizer, writer.head.examples(ROWS), writer.max_tokens, windows=False)
+    for row, target in enumerate(ROWS.values("label")):
+        wanted = [*writer.tokenizer(target, add_special_tokens=False)["input_ids"], writer.tokenizer.eos_token_id]
+        batch = collate(encoded, np.array([row]), 0, CPU)
+        assert (batch["shapes"][batch["shapes"] > 0] - 1).tolist() == wanted
+        asked = writer.tokenizer(ROWS.texts[row] + "\n")["input_ids"]
+        with torch.no_grad():
+            if writer.net.config.is_encoder_decoder:
+                start = [writer.net.config.decoder_start_token_id, *wanted[:-1]]
+                logits = writer.net(input_ids=torch.tensor([asked]), decoder_input_ids=torch.tensor([start])).logits[0]
+            else:
+                logits = writer.net(input_ids=torch.tensor([asked + wanted])).logits[0, len(asked) - 1 : -1]
+        expected = float(logits.log_softmax(-1)[torch.arange(len(wanted)), torch.tensor(wanted)].sum())
+        assert scored["loglik"][row] == pytest.approx(expected, abs=1e-4)
+        assert scored["tokens"][row] == len(wanted)
+
+
+def test_a_chat_template_is_used_and_its_end_of_turn_is_learned(decoder):
+    model = open_model(find(decoder), CATALOGUE.task("generate"))
+    model.tokenizer.chat_template = TEMPLATE
+    earlier = spelled([{"role": "system", "content": "very\nfine"}, {"role": "user", "content": "it"},
+                       {"role": "assistant", "content": "was"}])  # fmt: skip
+    rows = Dataset.of({"text": ["the plot"], "text_pair": [earlier], "label": ["good"]})
+    encoded = encode(model.tokenizer, model.head.examples(rows), 48, windows=False)
+    said = model.tokenizer.decode(encoded.ids)
+    assert said == "<s> s very fine </s> <s> u it </s> <s> a was </s> <s> u the plot </s> <s> a good </s>"
+    assert model.tokenizer.decode(encoded.shapes[encoded.shapes > 0] - 1) == "good </s>"
+
+
+def test_turns_are_what_was_spelled():
+    said = [{"role": "user", "content": "a\nuser: b\n  c"}, {"role": "assistant", "content": "d: e"}]
+    assert turns(spelled(said)) == said
+    assert turns("known before") == [{"role": "system", "content": "known before"}]
+    assert turns("") == []
+
+
+def test_of_a_long_prompt_the_end_is_read_and_of_a_long_answer_the_beginning(decoder):
+    model = open_model(find(decoder), CATALOGUE.task("generate"))
+    rows = Dataset.of({"text": ["film " * 60 + "plot"], "label": ["good " * 30]})
+    encoded = encode(model.tokenizer, model.head.examples(rows), 48, windows=False)
+    assert len(encoded.ids) == 48
+    assert encoded.cut.tolist() == [True]
+    assert int((encoded.shapes > 0).sum()) == 24
+    assert encoded.ids[0] == model.tokenizer.bos_token_id
+    prompt = encode(model.tokenizer, model.head.inputs(rows), 48, windows=True)
+    assert len(prompt.ids) == 24
+    assert model.tokenizer.decode(prompt.ids[-1:]) == "plot"
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder_decoder"])
+def test_it_learns_to_write_and_what_is_saved_writes_the_same(request, kind, tmp_path):
+    rng = np.random.default_rng(0)
+    words = ["film", "plot", "actor", "scene"]
+    texts = [" ".join(rng.choice(words, 3)) for _ in range(300)]
+    data = Dataset.of({"text": texts, "label": [f"very {text.split()[0]}" for text in texts]})
+    task = CATALOGUE.task("generate", longest=6)
+    made = fit(find(request.getfixturevalue(kind)), data, task=task, out=tmp_path / "m", step=Step("finetune"),
+               epochs=12, learning_rate=5e-3, number_type="float32")  # fmt: skip
+    model = open_model(find(tmp_path / "m"))
+    said = model.predict(data, ["text"])["text"]
+    assert np.mean([a == b for a, b in zip(said, data.values("label"), strict=True)]) > 0.9
+    again = open_model(made).predict(data, ["text", "loglik"])
+    assert again["text"] == said
+    beams = open_model(made, CATALOGUE.task("generate", longest=6, beams=3)).predict(data, ["text"])["text"]
+    assert np.mean([a == b for a, b in zip(said, beams, strict=True)]) > 0.9
+
+
+def test_drawn_texts_are_the_same_each_time(decoder):
+    task = CATALOGUE.task("generate", longest=6, temperature=1.0, top_p=0.9)
+    first, second = (open_model(find(decoder), task).predict(ROWS, ["text"])["text"] for _ in range(2))
+    assert first == second
+    assert first != open_model(find(decoder), CATALOGUE.task("generate", longest=6)).predict(ROWS, ["text"])["text"]
+
+
+def test_what_cannot_be_is_told(body, tmp_path):
+    with pytest.raises(ModelError, match="expected a model that writes") as told:
+        open_model(find(body), CATALOGUE.task("generate"))
+    assert "extract" in str(told.value.hint)
+    with pytest.raises(OptionError, match="expected beams of at least 1"):
+        CATALOGUE.task("generate", beams=0)
+    with pytest.raises(OptionError, match="expected a metric among"):
+        CATALOGUE.task("generate", by="rouge")
+    chat = tmp_path / "chat.jsonl"
+    chat.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n')
+    with pytest.raises(DataError, match="end with a message of the user and the answer"):
+        read(chat)
+    chat.write_text('{"messages": [{"role": "someone", "content": "hi"}]}\n')
+    with pytest.raises(DataError, match="expected messages with a role among"):
+        read(chat)
+
+
+def test_chats_and_instructions_are_read(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}, '
+                    '{"role": "assistant", "content": "a"}]}\n')  # fmt: skip
+    rows = read(path)["all"]
+    assert (rows.texts, rows.values("text_pair"), rows.values("label")) == (["u"], ["system: s"], ["a"])
+    path.write_text('{"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}]}\n')
+    assert read(path)["all"].values("label") == ["a"]
+    path.write_text('{"instruction": "add", "input": "1 2", "output": "3"}\n{"instruction": "go", "output": "x"}\n')
+    rows = read(path)["all"]
+    assert (rows.texts, rows.values("label")) == (["add\n1 2", "go"], ["3", "x"])
+
+
+def test_a_decoder_reads_on_in_pre_training(decoder, encoder_decoder, tmp_path):
+    """What texts say again and again is expected after: the loss of reading falls, and it still answers nothing."""
+    from duiqi.model.heads import filling
+    from duiqi.model.objective import masked
+
+    data = Dataset.of({"text": ["the film was good and the plot was fine"] * 40,
+                       "tokens": [["the", "film"]] * 40})  # fmt: skip
+    losses = []
+    made = fit(
+        find(decoder), data, task=filling(), objective=masked(), out=tmp_path / "m", step=Step("pretrain"), epochs=4,
+        learning_rate=1e-2, progress=lambda done, total, said: losses.append(said["loss"]),
+    )  # fmt: skip
+    assert losses[-1] < losses[0] / 2
+    assert made.task is None
+    with pytest.raises(ModelError, match="expected an encoder or a decoder to pre-train"):
+        open_model(find(encoder_decoder), filling())
