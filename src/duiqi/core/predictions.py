@@ -27,7 +27,8 @@ class Predictions:
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `labels` int[n, k], 1 for each label
     that is given (`probs` is then the probability of each, and rows do not sum to 1) · `spans` list of (text, start,
     score) · `text` list of str · `scores` float[n] · `loglik` float[n], natural log, of `tokens` int[n] together
-    · `embedding` float[n, d]. Of tags, `probs` is a list of float[words, k].
+    · `embedding` float[n, d] · `unfaithful` float[n, 3], 1 where a text has a number, a name, a negation that its
+    source has not. Of tags, `probs` is a list of float[words, k].
     """
 
     row_ids: NDArray[np.str_]
