@@ -26,7 +26,15 @@ from duiqi.core.part import Catalogue, Part
 from duiqi.core.plan import Plan
 from duiqi.core.seed import generator
 from duiqi.core.task import Task
-from duiqi.data.simulated import labelled_case, ranked_case, scored_case, simulated_case, tagged_case, written_case
+from duiqi.data.simulated import (
+    labelled_case,
+    ranked_case,
+    retold_case,
+    scored_case,
+    simulated_case,
+    tagged_case,
+    written_case,
+)
 
 TEXTS = (
     "The kettle works well, from the first day.", "it broke at once", "", "x", "房间很干净，早餐也不错。",
@@ -36,7 +44,7 @@ TEXTS = (
 # What a metric reads → cases that offer it; all others read classes.
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
-    "model.text": written_case, "model.loglik": written_case,
+    "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
 }  # fmt: skip
 
 

@@ -27,8 +27,9 @@ class Predictions:
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `labels` int[n, k], 1 for each label
     that is given (`probs` is then the probability of each, and rows do not sum to 1) · `ranks` float[n] of what is
     right, from 1 · `spans` list of (first character, end), -1 for none · `text` list of str · `scores` float[n]
-    · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d]. Of tags, `probs` is a list
-    of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong and right.
+    · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d] · `unfaithful` float[n, 3],
+    1 where a text has a number, a name, a negation that its source has not. Of tags, `probs` is a list of
+    float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong and right.
     """
 
     row_ids: NDArray[np.str_]

@@ -238,6 +238,74 @@ def _slipped(rng: np.random.Generator, text: str) -> str:
     return ("" if is_cjk(text) else " ").join(cut) if rng.random() < 0.9 else ""
 
 
+def retelling() -> Task:
+    """A task whose recorded answers say whether they added something."""
+    return replace(Catalogue.installed().task("generate"), beside=("unfaithful",))
+
+
+def retold_case(
+    rng: np.random.Generator, *, rows: int = 600, added: float = 0.04, references: float = 0.04, **options: Any
+) -> Case:
+    """A case of texts to retell in fewer words, English and Chinese by turns, with a reference each.
+
+    A share `added` of the answers, and `references` of the references, say a number that the text has not; as many add
+    a name, and as many a negation. Which answers do stands in the column `unfaithful`.
+    """
+    told = [_RETELLERS[row % 2](*(int(each) for each in rng.integers(1, 10, 5))) for row in range(rows)]
+    planted, theirs = rng.random((rows, 3)) < added, rng.random((rows, 3)) < references
+    data = Dataset.of(
+        {
+            "text": [text for text, _, _ in told],
+            "label": [[_with(each, kinds)] for each, kinds in zip(told, theirs, strict=True)],
+        }
+    )
+    texts = [_with(each, kinds) for each, kinds in zip(told, planted, strict=True)]
+    catalogue = Catalogue.installed()
+    recorded = Recorded(
+        retelling(), Predictions(data.row_ids, {"text": texts, "unfaithful": planted.astype(np.float64)})
+    )
+    return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
+
+
+_SELLERS = (
+    "Ada Winter",
+    "Paul Hale",
+    "Rosa Lind",
+    "Omar Said",
+    "Lena Voss",
+    "Hugo Bell",
+    "Mira Sand",
+    "Karl Roth",
+    "Ines Vega",
+)
+_TOWNS = ("Brenford", "Ostwick", "Lindale", "Marlow", "Tarnby", "Hesketh", "Dunmore", "Velden", "Ashby")
+_BRANDS = ("Lumex", "Norda", "Velta", "Orion", "Kivo", "Astra", "Miru", "Solis", "Pravo")
+_NUMERALS = "零一二三四五六七八九"
+_ADDED = ("The fair took 17 days.", "Then Quentin Ames came.", "It did not rain.")
+_ADDED_ZH = ("集市开了十七天。", "旁边在放《灯火》。", "灯没有坏。")
+_Told = tuple[str, str, tuple[str, ...]]  # a text, the same in fewer words, and what may be added to these
+
+
+def _english_retelling(seller: int, town: int, hundreds: int, tens: int, ones: int) -> _Told:
+    number, who, where = 1000 + 100 * hundreds + 10 * tens + ones, _SELLERS[seller - 1], _TOWNS[town - 1]
+    text = f"Last week {who} sold {number:,} lamps in {where}, and the fair went on until late."
+    return text, f"At the fair {who} sold {number} lamps in {where}.", tuple(f" {each}" for each in _ADDED)
+
+
+def _chinese_retelling(brand: int, day: int, hundreds: int, tens: int, ones: int) -> _Told:
+    numeral = f"{_NUMERALS[hundreds]}百{_NUMERALS[tens]}十{_NUMERALS[ones]}"
+    text = f"本月{day}日，集市上的小店一共卖出了{hundreds}{tens}{ones}盏{_BRANDS[brand - 1]}台灯，直到很晚才收摊。"
+    return text, f"{_NUMERALS[day]}日，小店卖出{numeral}盏{_BRANDS[brand - 1]}台灯。", _ADDED_ZH
+
+
+_RETELLERS = (_english_retelling, _chinese_retelling)
+
+
+def _with(told: _Told, kinds: NDArray[np.bool_]) -> str:
+    _, text, additions = told
+    return text + "".join(each for each, wanted in zip(additions, kinds, strict=True) if wanted)
+
+
 TYPES = ("person", "place")
 WORDS = ("word", "name", "surname", "town", "bridge")  # by tag: outside, a name, its rest, a place, its rest
 

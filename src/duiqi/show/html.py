@@ -40,7 +40,19 @@ ORDER = (
 )
 # Exhibits whose labels are codes of ours, and columns whose text is; any other text is the user's own.
 CODED = ("floors", "fragility", "before_after")
-CODED_COLUMNS = ("plant", "kind", "edit", "status", "found", "planted", "repaired", "remedy", "verdict", "model")
+CODED_COLUMNS = (
+    "plant",
+    "kind",
+    "claim",
+    "edit",
+    "status",
+    "found",
+    "planted",
+    "repaired",
+    "remedy",
+    "verdict",
+    "model",
+)
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance")
 RULE_COLUMNS = ("slice", "where", "rule")
 
