@@ -147,14 +147,14 @@ SETS: dict[str, Entry] = {
     "cmrc2018": Entry("default-zh", test_rows=300),
     "xquad-en": Entry(rows=600, test_rows=200),
     "movielens-small": Entry(read=films, told={"task": "rank"}, rows=6000),
-    "multi30k-en-de": Entry(from_nothing, rows=12000, test_rows=500, told=scratch(8)),
-    "tatoeba-en-zh": Entry(from_nothing, rows=12000, test_rows=500, told=scratch(8)),
-    "g2p": Entry(partial(blank, name="g2p-en-us-bart"), read=pronounced, rows=5000, test_rows=500, told=scratch(15)),
+    "multi30k-en-de": Entry(from_nothing, rows=8000, test_rows=400, told=scratch(6)),
+    "tatoeba-en-zh": Entry(from_nothing, rows=8000, test_rows=400, told=scratch(6)),
+    "g2p": Entry(partial(blank, name="g2p-en-us-bart"), read=pronounced, rows=4000, test_rows=400, told=scratch(10)),
     "samsum-test": Entry(
         partial(released, name="tinystories-llama-3m"), test_rows=240,
         told={**scratch(5, 5e-4), "options": {"finetune": {"epochs": 5, "learning_rate": 5e-4}}},
     ),
-    "kdconv": Entry(from_nothing, together=("dialogue_id",), rows=6000, test_rows=400, told=scratch(6)),
+    "kdconv": Entry(from_nothing, together=("dialogue_id",), rows=4000, test_rows=300, told=scratch(5)),
 }  # fmt: skip
 
 
