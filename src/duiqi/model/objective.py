@@ -47,6 +47,11 @@ class Objective:
         """Whether it gives the network tokens that no row has."""
         return False
 
+    @property
+    def alters(self) -> bool:
+        """Whether it gives the network anything but the rows as they are."""
+        return self.invents
+
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         """Loss of every row, float[n]."""
         raise NotImplementedError
@@ -79,6 +84,10 @@ class Sum(Objective):
     def invents(self) -> bool:
         return any(term.invents for term in self.terms)
 
+    @property
+    def alters(self) -> bool:
+        return any(term.alters for term in self.terms)
+
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         total = self.terms[0](net, batch)
         for term in self.terms[1:]:
@@ -100,6 +109,10 @@ class Scaled(Objective):
     @property
     def invents(self) -> bool:
         return self.term.invents
+
+    @property
+    def alters(self) -> bool:
+        return self.term.alters
 
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         return self.factor * self.term(net, batch)
@@ -135,6 +148,10 @@ class Adversarial(Objective):
     def __post_init__(self) -> None:
         if not self.epsilon > 0:
             raise OptionError(f"expected epsilon above 0, given {self.epsilon}", hint="1.0 suits most encoders.")
+
+    @property
+    def alters(self) -> bool:
+        return True
 
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         given = {name: tensor for name, tensor in batch.inputs.items() if name != "input_ids"}
