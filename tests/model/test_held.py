@@ -13,7 +13,7 @@ from duiqi.core.part import Catalogue
 from duiqi.model import fit as fit_module
 from duiqi.model import held as held_module
 from duiqi.model.fit import Run, fit
-from duiqi.model.held import held_layers
+from duiqi.model.held import epochs_worth, held_layers
 from duiqi.model.objective import adversarial, likelihood
 from duiqi.model.open import find, open_model
 from duiqi.model.scope import full, head, lora, top_layers
@@ -92,3 +92,14 @@ def test_how_many_layers_are_held(body, task, scope, count):
 def test_where_it_would_be_wrong_or_too_much_the_layers_run(body, task, monkeypatch, more):
     monkeypatch.setattr(held_module, "BYTES", more.pop("bytes", 1 << 30))
     assert started(body, task, more.pop("scope", head()), **more).held is None
+
+
+def test_a_forecast_knows_that_held_layers_run_once(body, task):
+    net = open_model(find(body), task).net
+    for scope, expected in ((full(), 5.0), (top_layers(1), 3.0), (head(), 1.0)):
+        scope.apply(net)
+        assert epochs_worth(net, 5) == expected
+
+
+def test_a_network_without_layers_holds_nothing():
+    assert held_layers(torch.nn.Linear(2, 2)) == 0

@@ -25,7 +25,7 @@ from duiqi.model import checkpoint as disk
 from duiqi.model import kernels
 from duiqi.model.export import save
 from duiqi.model.folder import body_fingerprint
-from duiqi.model.held import Held, hold
+from duiqi.model.held import Held, epochs_worth, hold
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type
 from duiqi.model.objective import Batch, Objective, likelihood
 from duiqi.model.open import Model, find, has_head, open_model
@@ -252,11 +252,16 @@ class Run:
 
     def hold(self) -> None:
         """Compute once what held layers say of the rows, where the objective takes the rows as they are."""
-        if self.job.objective.alters or not self.job.settings.reuse:
+        if not self.reuses:
             return
         self.held = self._hold(self.encoded)
         self.held_dev = None if self.dev is None else self._hold(self.dev[0])
         set_modes(self.model.net)
+
+    @property
+    def reuses(self) -> bool:
+        """Whether what held layers say may be kept."""
+        return self.job.settings.reuse and not self.job.objective.alters
 
     def _hold(self, encoded: Encoded) -> Held | None:
         pad, running = self.model.tokenizer.pad_token_id, autocast(self.job.device, self.number_type)
@@ -607,7 +612,12 @@ def forecast(
     per_token = seconds / int(run.encoded.lengths[middle].sum())
     per_epoch = per_token * int(run.encoded.lengths.sum())
     warming = per_epoch * WARMING_SHARE * min(1.0, WARMED_ON / len(order)) if run.model.seed is not None else 0.0
-    return Forecast(float(opening + 1.0 + warming + per_epoch * job.settings.epochs), _bytes(run))
+    return Forecast(float(opening + 1.0 + warming + per_epoch * _epochs(run)), _bytes(run))
+
+
+def _epochs(run: Run) -> float:
+    epochs = run.job.settings.epochs
+    return epochs_worth(run.model.net, epochs) if run.reuses else epochs
 
 
 def _timed(run: Run, which: NDArray[np.int64]) -> float:

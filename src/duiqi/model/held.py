@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from duiqi.core.errors import OptionError
 from duiqi.model.kernels import CLOSE
 from duiqi.model.scopes.base import from_layers, stack
 from duiqi.model.tokens import Encoded, by_length, collate
@@ -157,8 +158,11 @@ def _says_the_same(held: Held, head: Any, encoded: Encoded, pad: int) -> bool:
 
 
 def held_layers(net: Any) -> int:
-    """How many of the first layers are held, with all that lies below them."""
-    prefix, layers = stack(net)
+    """How many of the first layers are held, with all that lies below them; of a network without layers, 0."""
+    try:
+        prefix, layers = stack(net)
+    except OptionError:
+        return 0
     above = {*from_layers(net)}
     moving = [name for name, p in net.named_parameters() if p.requires_grad]
     if any(name not in above for name in moving):
@@ -167,3 +171,9 @@ def held_layers(net: Any) -> int:
         if any(name.startswith(f"{prefix}.{count}.") for name in moving):
             return count
     return len(layers)
+
+
+def epochs_worth(net: Any, epochs: int) -> float:
+    """In how many epochs' time so many are done, where held layers run in the first one only."""
+    held = held_layers(net)
+    return 1 + (epochs - 1) * (1 - held / len(stack(net)[1])) if held else epochs
