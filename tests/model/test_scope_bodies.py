@@ -84,3 +84,17 @@ def test_adapters_keep_what_an_answer_is(kind, name):
         scope.merge(net)
         assert torch.allclose(say(net), said, atol=1e-5)
         assert {*net.state_dict()} == names
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_words_of_a_language_model_stay(tied):
+    import transformers
+
+    with quiet():
+        net = transformers.AutoModelForCausalLM.from_config(
+            transformers.LlamaConfig(**BODIES["Llama"], tie_word_embeddings=tied)
+        )
+    lora(4).attach(net)
+    moving = lora(4).moving(net)
+    assert not [name for name in moving if "lm_head" in name or "embed" in name]
+    assert any("lora" in name for name in moving)

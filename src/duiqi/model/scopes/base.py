@@ -85,8 +85,11 @@ class Adapter(Scope):
     mark: ClassVar[str]  # what the names of added parameters have in common
 
     def moving(self, net: Any) -> list[str]:
-        above = set(above_layers(net))
-        return [name for name, _ in net.named_parameters() if self.mark in f".{name}" or name in above]
+        above, words = set(above_layers(net)), _word_scores(net)
+        return [
+            name for name, p in net.named_parameters()
+            if self.mark in f".{name}" or (name in above and id(p) not in words)
+        ]  # fmt: skip
 
     def tensors(self, net: nn.Module) -> dict[str, Tensor]:
         """The weights that a bundle holds."""
@@ -113,6 +116,12 @@ class Adapter(Scope):
             "change of the body's weights",
             hint="Keep the adapter and its base, or train lora or ia3 instead.",
         )
+
+
+def _word_scores(net: Any) -> set[int]:
+    """Which parameters score the words of a language model: as many as its word vectors, and no head of a task."""
+    scores = net.get_output_embeddings()
+    return set() if scores is None else {id(p) for p in scores.parameters()}
 
 
 def stack(net: nn.Module) -> tuple[str, nn.ModuleList]:
