@@ -13,7 +13,7 @@ from duiqi.model import fit as fit_module
 from duiqi.model.fit import fit
 from duiqi.model.open import find, open_model
 from duiqi.model.optimise import Average, Settings, parameter_groups, rate
-from duiqi.model.scope import head
+from duiqi.model.scope import head, prompt
 from tiny import reviews
 
 
@@ -65,6 +65,17 @@ def test_deeper_layers_are_slower(body, task):
     assert pace["bert.encoder.layer.0.output.dense.bias"] == 0.25
     assert pace["bert.embeddings.word_embeddings.weight"] == 0.125
     assert len(pace) == len(names)
+
+
+def test_prompts_are_swifter_than_the_head_above_them(body, task):
+    net, scope = open_model(find(body), task).net, prompt(4)
+    scope.attach(net)
+    scope.apply(net)
+    names = {id(p): name for name, p in net.named_parameters()}
+    pace = {names[id(p)]: group["pace"] for group in parameter_groups(net, Settings(), scope.swiftness)
+            for p in group["params"]}  # fmt: skip
+    assert pace["bert.prompt.vectors"] == 10.0
+    assert pace["classifier.weight"] == pace["bert.pooler.dense.weight"] == 1.0
 
 
 def test_a_first_step_of_adamw_is_as_long_as_the_pace_says(run, body):

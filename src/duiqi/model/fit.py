@@ -240,7 +240,7 @@ class Run:
         accelerator = Accelerator(cpu=job.device == "cpu", mixed_precision="no")
         if job.settings.gradient_checkpointing:
             kernels.forget_activations(model.net)
-        optimizer = optimizer_for(model.net, job.settings, job.device)
+        optimizer = optimizer_for(model.net, job.settings, job.device, job.scope.swiftness)
         net, optimizer = accelerator.prepare(model.net, optimizer)
         run = cls(job, model, net, optimizer, accelerator, encoded, truth, weights, dev, number_type)
         run.tutor = job.scope.tutor(model.net, run.total)

@@ -138,11 +138,14 @@ SCHEDULES: Mapping[str, Callable[[float, int, int], float]] = {
 }
 
 
-def parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
+def parameter_groups(
+    net: Any, settings: Settings, swiftness: Callable[[str], float] = lambda name: 1.0
+) -> list[dict[str, Any]]:
     """What moves, by weight decay and by `pace`, the factor on the learning rate.
 
-    Matrices decay; biases, norms, factors and embeddings do not. With a `layer_decay` below 1 what lies
-    deeper is slower (Howard & Ruder 2018, Universal language model fine-tuning, https://arxiv.org/abs/1801.06146).
+    `swiftness` of a name is a factor on its pace. Matrices decay; biases, norms, factors and embeddings do not. With a
+    `layer_decay` below 1 what lies deeper is slower (Howard & Ruder 2018, Universal language model fine-tuning,
+    https://arxiv.org/abs/1801.06146).
     """
     steady = {
         id(p) for m in net.modules() if isinstance(m, nn.Embedding | kernels.CompactEmbedding) for p in m.parameters()
@@ -150,12 +153,12 @@ def parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
     steady |= {id(p) for name, p in net.named_parameters() if Rescaling.mark in name}
     moving = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
     deep = depths(net, [name for name, _ in moving]) if settings.layer_decay < 1 else dict.fromkeys(dict(moving), 0)
+    paces = {name: settings.layer_decay ** deep[name] * swiftness(name) for name, _ in moving}
     groups: list[dict[str, Any]] = []
-    for depth in sorted({*deep.values()}):
-        here = [p for name, p in moving if deep[name] == depth]
+    for pace in sorted({*paces.values()}, reverse=True):
+        here = [p for name, p in moving if paces[name] == pace]
         decays = [p for p in here if p.ndim > 1 and id(p) not in steady]
         keeps = [p for p in here if p.ndim <= 1 or id(p) in steady]
-        pace = settings.layer_decay**depth
         groups += [
             {"params": decays, "weight_decay": settings.weight_decay, "pace": pace},
             {"params": keeps, "weight_decay": 0.0, "pace": pace},
@@ -194,9 +197,11 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 }
 
 
-def optimizer_for(net: Any, settings: Settings, device: str) -> torch.optim.Optimizer:
+def optimizer_for(
+    net: Any, settings: Settings, device: str, swiftness: Callable[[str], float]
+) -> torch.optim.Optimizer:
     """The chosen optimiser over what moves; its rate is set before every step."""
-    return OPTIMIZERS[settings.optimizer].make(parameter_groups(net, settings), device)
+    return OPTIMIZERS[settings.optimizer].make(parameter_groups(net, settings, swiftness), device)
 
 
 class Average:

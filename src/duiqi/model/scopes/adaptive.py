@@ -72,6 +72,7 @@ class Adaptive(Adapter):
     orthogonality: float = 0.5
     name: ClassVar[str] = "adalora"
     mark: ClassVar[str] = ".triplets."
+    swift: ClassVar[float] = 2.0
 
     def __post_init__(self) -> None:
         if not 0 < self.rank <= self.start:
@@ -79,10 +80,6 @@ class Adaptive(Adapter):
                 f"expected a rank above 0 and at most the {self.start} to start with, given {self.rank}",
                 hint="adalora(rank=8) suits most tasks.",
             )
-
-    @property
-    def pace(self) -> float:
-        return 10.0
 
     def attach(self, net: nn.Module) -> None:
         for name in linear_names(net):

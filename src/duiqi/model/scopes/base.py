@@ -25,6 +25,10 @@ class Scope:
         """By how much faster than a whole body these weights learn, for the default learning rate."""
         return 1.0
 
+    def swiftness(self, name: str) -> float:
+        """By how much faster than the rest of what moves a parameter learns."""
+        return 1.0
+
     @property
     def places(self) -> int:
         """How many places of a sequence it takes for itself."""
@@ -83,6 +87,14 @@ class Adapter(Scope):
 
     adapts: ClassVar[bool] = True
     mark: ClassVar[str]  # what the names of added parameters have in common
+    swift: ClassVar[float] = 1.0  # by how much faster they learn than what lies above the layers
+
+    @property
+    def pace(self) -> float:
+        return 5.0
+
+    def swiftness(self, name: str) -> float:
+        return self.swift if self.mark in f".{name}" else 1.0
 
     def moving(self, net: Any) -> list[str]:
         above, words = set(above_layers(net)), _word_scores(net)

@@ -55,10 +55,6 @@ class Bottleneck(Adapter):
         if not self.width > 0:
             raise OptionError(f"expected a width above 0, given {self.width}", hint="32 suits most encoders.")
 
-    @property
-    def pace(self) -> float:
-        return 5.0
-
     def attach(self, net: Any) -> None:
         names, width = linear_names(net), net.config.hidden_size
         for name in sorted({*last_in_attention(net, names), *last_in_layers(net, names)}):

@@ -37,10 +37,6 @@ class LowRank(Adapter):
                 hint="lora(rank=8) suits most tasks.",
             )
 
-    @property
-    def pace(self) -> float:
-        return 5.0
-
     def attach(self, net: nn.Module) -> None:
         from peft import LoraConfig
 
@@ -77,10 +73,7 @@ class Rescaling(Adapter):
 
     name: ClassVar[str] = "ia3"
     mark: ClassVar[str] = ".ia3_"
-
-    @property
-    def pace(self) -> float:
-        return 30.0
+    swift: ClassVar[float] = 5.0
 
     def attach(self, net: nn.Module) -> None:
         from peft import IA3Config

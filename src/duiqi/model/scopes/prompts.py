@@ -31,14 +31,11 @@ class Vectors(nn.Module):
 class _Learned(Adapter):
     length: int = 8
     merges: ClassVar[bool] = False
+    swift: ClassVar[float] = 10.0
 
     def __post_init__(self) -> None:
         if not self.length > 0:
             raise OptionError(f"expected a length above 0, given {self.length}", hint="8 to 100 are usual.")
-
-    @property
-    def pace(self) -> float:
-        return 30.0
 
 
 @dataclass(frozen=True)
