@@ -30,8 +30,9 @@ from duiqi.core.bundle import Bundle
 from duiqi.core.dataset import Dataset
 from duiqi.core.part import Catalogue
 from duiqi.core.task import Task
-from duiqi.model.fit import Run, Settings, _job, _private_state, rate, warmup_steps
+from duiqi.model.fit import Run, _job, _private_state
 from duiqi.model.open import Model, find, open_model
+from duiqi.model.optimise import Settings, rate, warmup_steps
 from duiqi.model.predict import predict
 from duiqi.model.quiet import quiet
 

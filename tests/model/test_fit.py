@@ -17,10 +17,11 @@ from duiqi.core.errors import DataError, OptionError, ResumeError, TrainingError
 from duiqi.core.part import Catalogue
 from duiqi.model import fit as fit_module
 from duiqi.model.export import recalibrated
-from duiqi.model.fit import Settings, batch_for, fit, forecast, rate, warmup_steps
+from duiqi.model.fit import fit, forecast
 from duiqi.model.heads import SequenceClassification
 from duiqi.model.objective import Likelihood, adversarial, likelihood
 from duiqi.model.open import find, open_model
+from duiqi.model.optimise import Settings, batch_for, rate, warmup_steps
 from duiqi.model.scope import full, head, top_layers
 from duiqi.model.tokens import collate, encode, grouped
 from tiny import reviews

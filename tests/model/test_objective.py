@@ -11,7 +11,7 @@ import torch
 from duiqi.core.errors import OptionError
 from duiqi.core.plan import Plan
 from duiqi.model.heads import HEADS
-from duiqi.model.objective import Batch, adversarial, likelihood, unit
+from duiqi.model.objective import Batch, adversarial, focal, likelihood, r_drop, smoothed, unit
 from duiqi.model.open import find, open_model
 from duiqi.model.tokens import collate, encode
 from tiny import reviews
@@ -107,3 +107,80 @@ def test_equal_objectives_do_not_clash_in_plans():
 def test_epsilon_must_push(epsilon):
     with pytest.raises(OptionError):
         adversarial(epsilon)
+
+
+def said(batch):
+    """Logits (a, -a) of both rows by hand: a is the sum of the vectors times (0.3, 0.4)."""
+    a = np.array([0.5 + 0.65, 0.13])
+    logits = np.stack([a, -a], axis=1)
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def test_smoothing_by_hand(batch):
+    logs = said(batch)
+    expected = -0.95 * logs[[0, 1], [0, 1]] - 0.05 * logs[[0, 1], [1, 0]]  # two classes share a tenth
+    assert smoothed(0.1)(Linear(), batch).detach().numpy() == pytest.approx(expected, abs=1e-6)
+    assert torch.allclose(smoothed(0.0)(Linear(), batch), likelihood()(Linear(), batch))
+
+
+def test_focal_by_hand(batch):
+    true = said(batch)[[0, 1], [0, 1]]
+    expected = -true * (1 - np.exp(true)) ** 2
+    assert focal(2.0)(Linear(), batch).detach().numpy() == pytest.approx(expected, abs=1e-6)
+    assert torch.allclose(focal(0.0)(Linear(), batch), likelihood()(Linear(), batch))
+
+
+class Wavering(Linear):
+    """Another answer at every second pass, as dropout gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes = 0
+
+    def forward(self, **given):
+        self.passes += 1
+        logits = super().forward(**given).logits
+        return SimpleNamespace(logits=logits * (1.0 if self.passes % 2 else 0.5))
+
+
+def test_r_drop_by_hand(batch):
+    a = np.array([0.5 + 0.65, 0.13])
+    logs = [np.stack([x, -x], axis=1) for x in (a, a / 2)]
+    logs = [each - np.log(np.exp(each).sum(axis=1, keepdims=True)) for each in logs]
+    p, q = map(np.exp, logs)
+    divergence = (p * (logs[0] - logs[1])).sum(axis=1) + (q * (logs[1] - logs[0])).sum(axis=1)
+    truth = -(logs[0] + logs[1])[[0, 1], [0, 1]] / 2
+    assert r_drop(2.0)(Wavering(), batch).detach().numpy() == pytest.approx(truth + 0.5 * divergence, abs=1e-6)
+    assert torch.allclose(r_drop(2.0)(Linear(), batch), likelihood()(Linear(), batch))  # it agrees with itself
+
+
+@pytest.mark.parametrize("objective", [smoothed(0.0), focal(0.0), r_drop(3.0)])
+@pytest.mark.parametrize("name", ["token_classification", "multilabel_classification"])
+def test_of_tags_and_label_sets_too(objective, name):
+    """In a network without dropout each is the likelihood, padding and all."""
+    head = HEADS[name]
+    raw = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([[1, 2, -100, 0, -100], [3, -100, -100, -100, -100], [0, 1, 2, 3, 0]])
+    words = targets.clamp_max(0)
+    if name != "token_classification":
+        raw, targets, words = raw[:, 0], (raw[:, 1] > 0).float(), None
+    batch = Batch({"x": raw}, targets, torch.ones(3), np.arange(3), head, words)
+    net = lambda x: SimpleNamespace(logits=x)  # noqa: E731
+    if name != "token_classification" and objective != r_drop(3.0):
+        with pytest.raises(OptionError, match="chooses one class"):
+            objective(net, batch)
+        return
+    assert torch.allclose(objective(net, batch), likelihood()(net, batch), atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", [smoothed(), focal(), r_drop()])
+def test_numbers_have_no_classes(objective):
+    batch = Batch({"x": torch.ones(2, 1)}, torch.ones(2), torch.ones(2), np.arange(2), HEADS["regression"])
+    with pytest.raises(OptionError, match="regression"):
+        objective(lambda x: SimpleNamespace(logits=x), batch)
+
+
+@pytest.mark.parametrize("make", [lambda: smoothed(1.0), lambda: focal(-1.0), lambda: r_drop(-1.0)])
+def test_options_that_cannot_be(make):
+    with pytest.raises(OptionError):
+        make()

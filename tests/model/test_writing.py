@@ -179,3 +179,18 @@ def test_a_decoder_reads_on_in_pre_training(decoder, encoder_decoder, tmp_path):
     assert made.task is None
     with pytest.raises(ModelError, match="expected an encoder or a decoder to pre-train"):
         open_model(find(encoder_decoder), filling())
+
+
+def test_a_decoder_is_a_body_for_classes_too(decoder, tmp_path):
+    """A plain language model has a head for writing alone; its last token is read for a class, whatever the padding."""
+    rng = np.random.default_rng(0)
+    good = rng.integers(2, size=240).astype(bool)
+    texts = [f"{' '.join(rng.choice(['film', 'plot'], rng.integers(1, 6)))} {'good' if each else 'bad'} it was"
+             for each in good]  # fmt: skip
+    data = Dataset.of({"text": texts, "label": ["ny"[each] for each in good.astype(int)]})
+    task = CATALOGUE.task("classify", labels=("n", "y"))
+    made = fit(find(decoder), data, task=task, out=tmp_path / "m", step=Step("finetune"), epochs=4, learning_rate=5e-3)
+    probs = open_model(made).with_dtype("float32").predict(data, ["probs"]).probs
+    assert (probs.argmax(axis=1) == good).mean() > 0.95
+    alone = open_model(made).with_dtype("float32").predict(data.take([3]), ["probs"]).probs[0]
+    assert np.allclose(alone, probs[3], atol=1e-5)

@@ -60,7 +60,8 @@ class Bundle:
     `task` is `{"name", "options"}` or `None` for a body that has no head yet. `calibration` holds what turns raw
     scores into probabilities (`offsets` to add to the classes' scores, `temperature` to divide them by after that),
     `thresholds` decision bounds, `card` facts for a model card.
-    `fingerprint` covers weights, tokenizer, task and calibration. `base` names the model it was made from.
+    `fingerprint` covers weights, tokenizer, task and calibration. `adapter` is `None` for a model that stands alone;
+    else `{"scope", "base": {"name", "path", "fingerprint"}}`: the folder holds only what the scope added to its base.
     """
 
     path: Path
@@ -72,6 +73,7 @@ class Bundle:
     card: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     layout: str = "full"
+    adapter: Mapping[str, Any] | None = None
 
     def rows(self, *roles: str) -> RowKeys:
         """All rows that any step used in one of the given roles (default: all roles)."""
@@ -91,6 +93,7 @@ class Bundle:
             "thresholds": dict(self.thresholds),
             "card": dict(self.card),
             "lineage": [step.to_json() for step in self.lineage],
+            **({"adapter": dict(self.adapter)} if self.adapter else {}),
         }
 
 
@@ -130,6 +133,7 @@ def read_card(folder: Path) -> Bundle | None:
             card=said["card"],
             name=said["name"],
             layout=said["layout"],
+            adapter=said.get("adapter"),
         )
     except (ValueError, KeyError, OSError, TypeError) as error:
         raise ModelError(

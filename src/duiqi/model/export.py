@@ -36,13 +36,45 @@ def save(
         task=model.task.to_json() if model.head.offers else None,  # what answers nothing is a body for other tasks
         lineage=model.bundle.lineage + ((step,) if step else ()),
         card={**model.bundle.card, **(card or {}), "base": {"name": model.name, "fingerprint": model.fingerprint}},
-        layout="composed" if hasattr(model.net, ON_TOP) else "full",
+        layout="adapter" if model.bundle.adapter else "composed" if hasattr(model.net, ON_TOP) else "full",
     )
     with filled(Path(folder)) as place:
         with quiet():
-            model.net.save_pretrained(place, state_dict=save_on_top(model.net, place), safe_serialization=True)
+            if model.bundle.adapter:
+                _save_adapter(model.net, model.bundle.adapter, place)
+            else:
+                model.net.save_pretrained(place, state_dict=save_on_top(model.net, place), safe_serialization=True)
             model.tokenizer.save_pretrained(place)
         return _sealed(made, place, Path(folder))
+
+
+def _save_adapter(net: Any, adapter: Mapping[str, Any], place: Path) -> None:
+    from safetensors.torch import save_file
+
+    from duiqi.model.scope import scope_of
+
+    scope: Any = scope_of(adapter["scope"])
+    net.config.save_pretrained(place)
+    tensors = {name: each.contiguous().cpu() for name, each in scope.tensors(net).items()}
+    save_file(tensors, place / on_disk.ADAPTER_FILE)
+
+
+def merged(bundle: Bundle, out: Path | str) -> Bundle:
+    """An adapter and its base as one plain model that answers the same; both stay as they are.
+
+    `OptionError` for a bundle that is no adapter, and for adapters that no weights of the body can stand for.
+    """
+    from duiqi.model.open import open_model
+    from duiqi.model.scope import scope_of
+
+    if not bundle.adapter:
+        raise OptionError(
+            f"expected an adapter on a base, given {bundle.name}, which stands alone", hint="Use it as is."
+        )
+    model = open_model(bundle)
+    scope: Any = scope_of(bundle.adapter["scope"])
+    scope.merge(model.net)
+    return save(replace(model, bundle=replace(bundle, adapter=None)), out)
 
 
 def recalibrated(bundle: Bundle, calibration: Mapping[str, Any], out: Path | str, step: Step | None = None) -> Bundle:
@@ -65,7 +97,7 @@ def recalibrated(bundle: Bundle, calibration: Mapping[str, Any], out: Path | str
 
 
 def _sealed(bundle: Bundle, place: Path, final: Path) -> Bundle:
-    fingerprint = on_disk.fingerprint(place, bundle.task, bundle.calibration)
+    fingerprint = on_disk.fingerprint(place, bundle.task, bundle.calibration, bundle.adapter)
     sealed = replace(bundle, path=final, fingerprint=fingerprint, name=final.name)
     write_card(sealed, place)
     return sealed

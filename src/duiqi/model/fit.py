@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,56 +24,22 @@ from duiqi.core.task import Task
 from duiqi.model import checkpoint as disk
 from duiqi.model import kernels
 from duiqi.model.export import save
+from duiqi.model.folder import body_fingerprint
+from duiqi.model.held import Held, epochs_worth, hold
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type
 from duiqi.model.objective import Batch, Objective, likelihood
 from duiqi.model.open import Model, find, has_head, open_model
+from duiqi.model.optimise import OPTIMIZERS, Average, Settings, batch_for, default_rate, optimizer_for, rate
 from duiqi.model.predict import TOKENS_PER_BATCH
 from duiqi.model.quiet import quiet
-from duiqi.model.scope import Scope, full, set_modes
+from duiqi.model.scope import Scope, Tutor, full, scope_of, set_modes
 from duiqi.model.tokens import Encoded, by_length, collate, encode, grouped, words_of
 
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
 
-FEWEST_STEPS = 200  # of a fit that begins with a fresh head
-FEWEST_MORE = 50  # of one that goes on from a fitted model
-SETTLING = 64  # steps until Adam's second moments can be trusted
 WARMED_ON = 512  # rows to which a head drawn at random is fitted before the body moves
 WARMING_SHARE = 0.3  # of the time of a step on the same rows, that of fitting a fresh head to them
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the loop runs; the defaults suit encoders of 20 to 200 million parameters and a few thousand rows.
-
-    `batch_rows`: rows a batch; `None` takes 32, or fewer where that would leave too few steps (`batch_for`).
-    `learning_rate`: the peak; `None` takes 3e-5 at width 768 and more for narrower bodies (`default_rate`).
-    `warmup`: share of the steps in which the rate rises (more in short fits, see `warmup_steps`); it falls linearly
-    to 0 after. `weight_decay` holds for matrices, not for biases, norms and embeddings. `accumulation`: batches per
-    step. `patience`: with dev rows, stop after so many epochs without a lower dev loss.
-    """
-
-    epochs: int = 3
-    learning_rate: float | None = None
-    batch_rows: int | None = None
-    max_tokens: int = 256
-    warmup: float = 0.06
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    accumulation: int = 1
-    patience: int = 2
-    number_type: str = "auto"
-    checkpoint_seconds: float = 30.0
-
-    def __post_init__(self) -> None:
-        positive = {
-            name: getattr(self, name) for name in ("epochs", "batch_rows", "max_tokens", "accumulation", "clip")
-        }
-        for name, value in positive.items():
-            if value is not None and not value > 0:
-                raise OptionError(f"expected {name} above 0, given {value}", hint="Leave it out for the default.")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise OptionError(f"expected a learning rate above 0, given {self.learning_rate}", hint="Try 5e-5.")
 
 
 @dataclass(frozen=True)
@@ -172,7 +138,8 @@ def _job(
     if chosen.batch_rows is None:
         chosen = replace(chosen, batch_rows=batch_for(len(data), chosen.epochs, fresh=not has_head(bundle, task.name)))
     check_type(chosen.number_type, torch.device(device))
-    return Job(bundle, data, task, objective or likelihood(), scope or full(), seed, dev, device, chosen)
+    own = scope_of(bundle.adapter["scope"]) if bundle.adapter else full()
+    return Job(bundle, data, task, objective or likelihood(), scope or own, seed, dev, device, chosen)
 
 
 def _number_type(job: Job) -> str:
@@ -248,13 +215,17 @@ class Run:
     done: int = 0
     trail: list[float] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
+    average: Average | None = None
+    tutor: Tutor = field(default_factory=Tutor)
+    held: Held | None = None
+    held_dev: Held | None = None
 
     @classmethod
     def start(cls, job: Job, *, warm: bool = True) -> Run:
         """Open the model, turn the rows into tokens, choose kernels and number type, and `warm` a fresh head."""
         from accelerate import Accelerator
 
-        model = open_model(job.bundle, job.task, device=job.device, seed=job.seed)
+        model = _adapted(job, open_model(job.bundle, job.task, device=job.device, seed=job.seed))
         head, limit = model.head, min(job.settings.max_tokens, model.max_tokens)
         with quiet():
             encoded = encode(model.tokenizer, head.examples(job.data), limit, windows=head.windows)
@@ -267,9 +238,38 @@ class Run:
         if warm and model.seed is not None:
             _warm(job, model, encoded, truth, weights, number_type)
         accelerator = Accelerator(cpu=job.device == "cpu", mixed_precision="no")
-        optimizer = torch.optim.AdamW(_parameter_groups(model.net, job.settings), lr=0.0, fused=_can_fuse(job))
+        if job.settings.gradient_checkpointing:
+            kernels.forget_activations(model.net)
+        optimizer = optimizer_for(model.net, job.settings, job.device, job.scope.swiftness)
         net, optimizer = accelerator.prepare(model.net, optimizer)
-        return cls(job, model, net, optimizer, accelerator, encoded, truth, weights, dev, number_type)
+        run = cls(job, model, net, optimizer, accelerator, encoded, truth, weights, dev, number_type)
+        run.tutor = job.scope.tutor(model.net, run.total)
+        if warm:
+            run.hold()
+        if job.settings.average:
+            run.average = Average(job.settings.average, run._weights())
+        return run
+
+    def hold(self) -> None:
+        """Compute once what held layers say of the rows, where the objective takes the rows as they are."""
+        if not self.reuses:
+            return
+        self.held = self._hold(self.encoded)
+        self.held_dev = None if self.dev is None else self._hold(self.dev[0])
+        set_modes(self.model.net)
+
+    @property
+    def reuses(self) -> bool:
+        """Whether what held layers say may be kept."""
+        return self.job.settings.reuse and not self.job.objective.alters
+
+    def _hold(self, encoded: Encoded) -> Held | None:
+        pad, running = self.model.tokenizer.pad_token_id, autocast(self.job.device, self.number_type)
+        return hold(self.model.net, self.model.head, encoded, pad, running)
+
+    @staticmethod
+    def _held(held: Held | None, which: NDArray[np.int64]) -> AbstractContextManager[None]:
+        return nullcontext() if held is None else held.of(which)
 
     @property
     def total(self) -> int:
@@ -323,13 +323,17 @@ class Run:
         total = 0.0
         for which in batches:
             total += self.backward(which, rows)
+        self.tutor.before_step()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = float(self.accelerator.clip_grad_norm_(parameters, self.job.settings.clip))
         if not math.isfinite(norm):
             raise self._no_number(np.concatenate(batches), "gradient")
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.done, self.total, self.job.settings, self._peak)
+            group["lr"] = group["pace"] * rate(self.done, self.total, self.job.settings, self._peak)
         self.optimizer.step()
+        self.tutor.after_step(self.done + 1)
+        if self.average is not None:
+            self.average.add(self._weights())
         self.optimizer.zero_grad(set_to_none=True)
         return total
 
@@ -339,13 +343,20 @@ class Run:
 
     @property
     def _default_rate(self) -> float:
-        return default_rate(self.model.net.config.hidden_size) * self.job.scope.pace
+        pace = self.job.scope.pace * OPTIMIZERS[self.job.settings.optimizer].pace
+        return default_rate(self.model.net.config.hidden_size) * pace
 
     def backward(self, which: NDArray[np.int64], rows: int) -> float:
         """Add the gradient of some rows' losses over `rows`; gives their share of the mean loss."""
         batch = self.batch(which)
-        with autocast(self.job.device, self.number_type):
+        with autocast(self.job.device, self.number_type), self._held(self.held, which):
             losses = self.job.objective(self.net, batch).float()
+        if not losses.requires_grad:
+            raise OptionError(
+                f"expected a scope that moves weights on which answers hang, given {self.job.scope.name} for "
+                f"{self.job.task.name}",
+                hint="This task has no head of its own to train: use full(), top_layers(n) or lora().",
+            )
         value = losses.detach()
         finite = torch.isfinite(value)
         if not bool(finite.all()):
@@ -379,11 +390,24 @@ class Run:
 
     def _end_of_epoch(self) -> None:
         """Where an epoch ends and there are dev rows: measure, and keep the weights if they are the best so far."""
-        if self.dev is None or self.done % self.steps_per_epoch:
+        if self.dev is None or self.done % self.steps_per_epoch or not self.tutor.settled(self.done):
             return
-        self.trail.append(self._dev_loss())
-        if self.trail[-1] == min(self.trail):
-            self.best = {name: p.detach().clone() for p, name in self._named().items()}
+        with self._averaged():
+            self.trail.append(self._dev_loss())
+            if self.trail[-1] == min(self.trail):
+                self.best = {name: p.detach().clone() for name, p in self._weights().items()}
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The network with the average of its weights in them, where one is kept."""
+        if self.average is None:
+            yield
+            return
+        self.average.swap(self._weights())
+        try:
+            yield
+        finally:
+            self.average.swap(self._weights())
 
     def _dev_loss(self) -> float:
         assert self.dev is not None
@@ -395,7 +419,9 @@ class Run:
             for which in by_length(encoded.lengths, TOKENS_PER_BATCH):
                 inputs = collate(encoded, which, self.model.tokenizer.pad_token_id, device)
                 wanted = head.align(targets, encoded.rows[which], words_of(encoded, which, device)).to(device)
-                total += float(head.losses(net, head.raw(net, inputs).float(), wanted).sum())
+                with self._held(self.held_dev, which):
+                    raw = head.raw(net, inputs).float()
+                total += float(head.losses(net, raw, wanted).sum())
         set_modes(net)
         return total / len(encoded)
 
@@ -403,14 +429,21 @@ class Run:
         since = len(self.trail) - 1 - int(np.argmin(self.trail)) if self.trail else 0
         return since >= self.job.settings.patience
 
+    def _weights(self) -> dict[str, Tensor]:
+        """What moves, by name."""
+        return {name: p for name, p in self.model.net.named_parameters() if p.requires_grad}
+
     def _named(self) -> dict[Tensor, str]:
-        return {p: name for name, p in self.model.net.named_parameters() if p.requires_grad}
+        return {p: name for name, p in self._weights().items()}
 
     def state(self) -> disk.Checkpoint:
         """Everything that decides how the fit goes on."""
         names = self._named()
         tensors = {f"net/{name}": p.detach() for p, name in names.items()}
         tensors |= {f"best/{name}": each for name, each in self.best.items()}
+        if self.average is not None:
+            tensors |= {f"average/{name}": each for name, each in self.average.kept.items()}
+        tensors |= {f"tutor/{name}": each for name, each in self.tutor.state().items()}
         tensors |= disk.optimizer_tensors(self.optimizer.optimizer, names)
         tensors["random"] = torch.get_rng_state()
         if self.job.device != "cpu" and torch.cuda.is_available():
@@ -430,20 +463,62 @@ class Run:
         if "random_cuda" in saved.tensors:
             torch.cuda.set_rng_state(saved.tensors["random_cuda"])
         self.best, self.done, self.trail = best, int(saved.facts["done"]), list(saved.facts["trail"])
+        of_tutor = {k.removeprefix("tutor/"): v for k, v in saved.tensors.items() if k.startswith("tutor/")}
+        self.tutor.resume(of_tutor)
+        if self.average is not None:
+            self.average.steps = self.done
+            self.average.kept = {name: saved.tensors[f"average/{name}"].to(device) for name in self.average.kept}
 
     def finish(self) -> Model:
         """The trained model, with the best weights and its word table whole again."""
         net = self.model.net
+        kept = self.best or (self.average.kept if self.average is not None else {})
         with torch.no_grad():
             for parameter, name in self._named().items():
-                if name in self.best:
-                    parameter.copy_(self.best[name])
+                if name in kept:
+                    parameter.copy_(kept[name])
+        self.tutor.finish()
+        if self.job.settings.gradient_checkpointing:
+            kernels.keep_activations(net)
         kernels.expand(net)
         kernels.lengthen(net)
         net.eval().requires_grad_(False)
         self.accelerator.free_memory()
         # temperature and thresholds were measured on the weights that are gone
         return replace(self.model, net=net, bundle=replace(self.model.bundle, calibration={}, thresholds={}))
+
+
+def _adapted(job: Job, model: Model) -> Model:
+    """The model with what the scope adds. Of an adapter that another scope takes up, the base is merged first."""
+    adapter = {"scope": job.scope.to_json(), "base": _base(job.bundle)} if job.scope.adapts else None
+    if job.bundle.adapter:
+        own: Any = scope_of(job.bundle.adapter["scope"])
+        if own == job.scope:
+            return model
+        if job.scope.adapts:
+            raise OptionError(
+                f"expected the scope of the adapter {job.bundle.name} ({own.name}), given {job.scope.name}",
+                hint="Make it a model of its own first: duiqi.model.export.merged(bundle, out).",
+            )
+        own.merge(model.net)
+    if job.scope.adapts and not model.head.offers:
+        raise OptionError(
+            f"expected a task that answers rows for {job.scope.name}, given {job.task.name}", hint="Use full()."
+        )
+    if job.scope.places and model.head.writes and not model.net.config.is_encoder_decoder:
+        raise OptionError(
+            f"expected another scope for a decoder that writes, given {job.scope.name}, which would stand before every "
+            "token again",
+            hint="Use prefix(), lora() or bottleneck().",
+        )
+    job.scope.attach(model.net)
+    model.net.to(job.device)
+    limit = model.max_tokens - job.scope.places
+    return replace(model, bundle=replace(model.bundle, adapter=adapter), max_tokens=limit)
+
+
+def _base(bundle: Bundle) -> dict[str, str]:
+    return {"name": bundle.name, "path": str(bundle.path.resolve()), "fingerprint": body_fingerprint(bundle.path)}
 
 
 def _prepare(job: Job, model: Model, encoded: Encoded, dev: tuple[Encoded, Any] | None) -> str:
@@ -508,23 +583,6 @@ def autocast(device: str, number_type: str) -> torch.autocast:
     return torch.autocast(kind, dtype=TYPES[number_type] if enabled else torch.bfloat16, enabled=enabled)
 
 
-def _can_fuse(job: Job) -> bool:
-    return torch.device(job.device).type in ("cpu", "cuda")
-
-
-def _parameter_groups(net: Any, settings: Settings) -> list[dict[str, Any]]:
-    """Matrices decay; biases, norms and embeddings do not."""
-    embeddings = {
-        id(p) for m in net.modules() if isinstance(m, torch.nn.Embedding | kernels.CompactEmbedding)
-        for p in m.parameters()
-    }  # fmt: skip
-    moving = [p for p in net.parameters() if p.requires_grad]
-    decays = [p for p in moving if p.ndim > 1 and id(p) not in embeddings]
-    keeps = [p for p in moving if p.ndim <= 1 or id(p) in embeddings]
-    groups = [{"params": decays, "weight_decay": settings.weight_decay}, {"params": keeps, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
-
-
 def _row_weights(data: Dataset) -> Tensor:
     """How much every row counts, float32[n] with mean 1."""
     if not data.has("weight"):
@@ -538,46 +596,6 @@ def _row_weights(data: Dataset) -> Tensor:
             hint="Fill them in, or leave the weight column out.",
         )
     return torch.from_numpy((given / given.mean()).astype(np.float32))
-
-
-def default_rate(width: int) -> float:
-    """Peak learning rate by the width of the body: 3e-5 at 768, 1.2e-4 at 384, at most 2e-4.
-
-    BERT's paper (Devlin et al. 2019) tries 2e-5 to 5e-5 at width 768.
-
-    Narrower bodies take larger steps: the rate goes with the inverse square of the width.
-    """
-    return float(min(2e-4, 3e-5 * (768 / width) ** 2))
-
-
-def batch_for(rows: int, epochs: int, *, fresh: bool) -> int:
-    """Rows a batch: 32, or 16 or 8 where that takes fewer than `FEWEST_STEPS` steps in all.
-
-    A fresh head on a pre-trained body needs some hundred steps whatever the number of rows; a fitted model that goes on
-    needs fewer (`FEWEST_MORE`). Batches of 32 take a fifth to a third less time a row than batches of 16.
-    """
-    least = FEWEST_STEPS if fresh else FEWEST_MORE
-    fitting = [size for size in (32, 16) if rows * epochs / size >= least]
-    return fitting[0] if fitting else 8
-
-
-def warmup_steps(total: int, settings: Settings) -> int:
-    """Steps in which the rate rises: the set share of all, but 64 where a fit is short, at most three in ten.
-
-    Before Adam has seen that many gradients its steps are too long, and a network may fall into answering one class for
-    good (Mosbach et al. 2021, On the stability of fine-tuning BERT, https://arxiv.org/abs/2006.04884). A `warmup` of 0
-    is taken at its word.
-    """
-    settling = min(SETTLING, round(total * 0.3)) if settings.warmup else 0
-    return max(1, round(total * settings.warmup), settling)
-
-
-def rate(step: int, total: int, settings: Settings, peak: float) -> float:
-    """Learning rate of a step (from 0): a linear rise over the warm-up, then a linear fall to 0."""
-    warmup = warmup_steps(total, settings)
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * (total - step) / max(1, total - warmup + 1)
 
 
 def forecast(
@@ -608,7 +626,12 @@ def forecast(
     per_token = seconds / int(run.encoded.lengths[middle].sum())
     per_epoch = per_token * int(run.encoded.lengths.sum())
     warming = per_epoch * WARMING_SHARE * min(1.0, WARMED_ON / len(order)) if run.model.seed is not None else 0.0
-    return Forecast(float(opening + 1.0 + warming + per_epoch * job.settings.epochs), _bytes(run))
+    return Forecast(float(opening + 1.0 + warming + per_epoch * _epochs(run)), _bytes(run))
+
+
+def _epochs(run: Run) -> float:
+    epochs = run.job.settings.epochs
+    return epochs_worth(run.model.net, epochs) if run.reuses else epochs
 
 
 def _timed(run: Run, which: NDArray[np.int64]) -> float:

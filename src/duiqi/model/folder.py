@@ -12,6 +12,7 @@ from typing import Any
 from duiqi.core.errors import ModelError
 
 ON_TOP_FILE = "head.safetensors"  # what stands on a standard body and transformers has no class for
+ADAPTER_FILE = "adapter.safetensors"  # what a scope added to a base that lies elsewhere
 INDEX = "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -69,6 +70,8 @@ def remote_code(folder: Path) -> ModelError:
 
 def weight_files(folder: Path, *, allow_pickle: bool = True) -> list[Path]:
     """The files that hold the weights, sorted; `ModelError` where there are none that may be read."""
+    if (folder / ADAPTER_FILE).is_file():
+        return [folder / ADAPTER_FILE]
     if (folder / "model.safetensors").exists():
         return [folder / "model.safetensors"]
     if (folder / INDEX).is_file():
@@ -117,19 +120,28 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def body_fingerprint(folder: Path) -> str:
+def body_fingerprint(folder: Path, adapter: Mapping[str, Any] | None = None) -> str:
     """Hash over weights, tokenizer and architecture alone: equal where raw answers are equal."""
-    return fingerprint(folder, None, {})
+    return fingerprint(folder, None, {}, adapter)
 
 
-def fingerprint(folder: Path, task: Mapping[str, Any] | None, calibration: Mapping[str, Any]) -> str:
-    """Hash over weights, tokenizer, architecture, task and calibration: it changes when an answer could change."""
+def fingerprint(
+    folder: Path,
+    task: Mapping[str, Any] | None,
+    calibration: Mapping[str, Any],
+    adapter: Mapping[str, Any] | None = None,
+) -> str:
+    """Hash over weights, tokenizer, architecture, task and calibration: it changes when an answer could change.
+
+    Of an `adapter` its scope and the fingerprint of its base count, not where the base lies.
+    """
     digest = hashlib.blake2b(digest_size=8)
     beside = (ON_TOP_FILE, *TOKENIZERS)
     for path in [*weight_files(folder), *(folder / name for name in beside if (folder / name).is_file())]:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest())
     shape = {key: value for key, value in config(folder).items() if key not in VOLATILE}
-    said = json.dumps([shape, task, dict(calibration)], sort_keys=True, ensure_ascii=False)
+    on_a_base = [adapter["scope"], adapter["base"]["fingerprint"]] if adapter else []
+    said = json.dumps([shape, task, dict(calibration), *on_a_base], sort_keys=True, ensure_ascii=False)
     digest.update(said.encode("utf-8"))
     return digest.hexdigest()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 ATTENTION = "duiqi"
+PREFIXED = "duiqi-prefixed"  # attention that reads prefixes (`duiqi.model.scopes.prompts`)
 LONGEST_PLAIN = 512
 WORTH = 0.9
 CLOSE = 1e-4
@@ -104,13 +105,15 @@ def quicken(net: Any, sample: dict[str, Tensor]) -> bool:
             if type(child) is nn.Dropout:
                 setattr(module, name, Dropout(child.p))
     before = net.config._attn_implementation
-    expected = _answer(net, sample)
+    if before == PREFIXED:
+        return False
     try:
+        expected = _answer(net, sample)
         _register()
         net.set_attn_implementation(ATTENTION)
         if torch.allclose(expected, _answer(net, sample), atol=CLOSE, rtol=CLOSE):
             return True
-    except Exception:  # an architecture that does not know the plain form keeps its own
+    except Exception:  # an architecture that cannot be asked so, or does not know the plain form, keeps its own
         pass
     net.set_attn_implementation(before)
     return False
@@ -176,7 +179,7 @@ def shorten(net: Any, raw: Callable[[Any], Tensor]) -> bool:
     `lengthen` undoes it.
     """
     layer = _last_layer(net)
-    if layer is None or net.config._attn_implementation not in ("sdpa", ATTENTION):
+    if layer is None or net.config._attn_implementation not in ("sdpa", ATTENTION, PREFIXED):
         return False
     net.eval()
     with torch.no_grad():
@@ -277,3 +280,15 @@ def expand(net: Any) -> None:
     table = net.get_input_embeddings()
     if isinstance(table, CompactEmbedding):
         net.set_input_embeddings(table.restored())
+
+
+def forget_activations(net: Any) -> None:
+    """Compute what the layers need for their gradients again instead of keeping it."""
+    newer = getattr(net, "activation_checkpointing_enable", None)  # the name since transformers 5.23
+    (newer or net.gradient_checkpointing_enable)({"use_reentrant": False})
+
+
+def keep_activations(net: Any) -> None:
+    """Keep it again."""
+    newer = getattr(net, "activation_checkpointing_disable", None)
+    (newer or net.gradient_checkpointing_disable)()

@@ -47,6 +47,11 @@ class Objective:
         """Whether it gives the network tokens that no row has."""
         return False
 
+    @property
+    def alters(self) -> bool:
+        """Whether it gives the network anything but the rows as they are."""
+        return self.invents
+
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         """Loss of every row, float[n]."""
         raise NotImplementedError
@@ -79,6 +84,10 @@ class Sum(Objective):
     def invents(self) -> bool:
         return any(term.invents for term in self.terms)
 
+    @property
+    def alters(self) -> bool:
+        return any(term.alters for term in self.terms)
+
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         total = self.terms[0](net, batch)
         for term in self.terms[1:]:
@@ -101,6 +110,10 @@ class Scaled(Objective):
     def invents(self) -> bool:
         return self.term.invents
 
+    @property
+    def alters(self) -> bool:
+        return self.term.alters
+
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         return self.factor * self.term(net, batch)
 
@@ -116,6 +129,105 @@ class Likelihood(Objective):
 
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         return batch.head.losses(net, batch.head.raw(net, batch.inputs), batch.targets)
+
+
+@dataclass(frozen=True)
+class Smoothed(Objective):
+    """Cross-entropy with a truth that gives `share` of itself to all classes alike (Szegedy et al. 2016, Rethinking the
+    Inception architecture, https://arxiv.org/abs/1512.00567): a model never gains by being surer than that."""
+
+    share: float = 0.1
+    name: ClassVar[str] = "smoothed"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share < 1:
+            raise OptionError(f"expected a share from 0 to below 1, given {self.share}", hint="0.1 is usual.")
+
+    def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
+        said, true = _of_classes(self, net, batch)
+        return _by_row(-(1 - self.share) * true - self.share * said.mean(dim=-1), batch)
+
+
+@dataclass(frozen=True)
+class Focal(Objective):
+    """Cross-entropy times (1 − p)^focus, p the probability of the truth: what is known already counts little (Lin et
+    al. 2017, Focal loss for dense object detection, https://arxiv.org/abs/1708.02002). With 0 it is the likelihood."""
+
+    focus: float = 2.0
+    name: ClassVar[str] = "focal"
+
+    def __post_init__(self) -> None:
+        if not self.focus >= 0:
+            raise OptionError(f"expected a focus of at least 0, given {self.focus}", hint="2.0 is usual.")
+
+    def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
+        _, true = _of_classes(self, net, batch)
+        missing = (1 - true.exp()).clamp_min(torch.finfo(true.dtype).tiny)
+        return _by_row(-true * missing**self.focus, batch)
+
+
+ONE_OF_CLASSES = ("sequence_classification", "marked_classification", "multiple_choice", "token_classification")
+
+
+def _of_classes(objective: Objective, net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Log-probabilities float[…, k] of all classes and float[…] of the true ones; where there is no truth, 0."""
+    if batch.head.name not in ONE_OF_CLASSES:
+        raise OptionError(
+            f"expected a head that chooses one class for {objective.name}, given {batch.head.name}",
+            hint="Use likelihood(); to tag words with it, take the head token_classification.",
+        )
+    said = batch.head.raw(net, batch.inputs).float().log_softmax(dim=-1)
+    true = said.gather(-1, batch.targets.clamp_min(0).unsqueeze(-1)).squeeze(-1)
+    return said, true
+
+
+def _by_row(losses: Tensor, batch: Batch) -> Tensor:
+    """Losses of rows as they are; those of words summed over a row and divided by their mean number."""
+    if losses.ndim == 1:
+        return losses
+    here = batch.targets >= 0
+    return (losses * here).sum(dim=1) * len(losses) / here.sum().clamp_min(1)
+
+
+@dataclass(frozen=True)
+class Agreement(Objective):
+    """R-Drop (Liang et al. 2021, https://arxiv.org/abs/2106.14448): the mean likelihood of two passes with other
+    dropout, and alpha / 4 times the sum of both divergences between what they say.
+
+    The paper adds two likelihoods and alpha / 2 times the sum; here both are halved, so that a rate that suits the
+    likelihood suits this too.
+    """
+
+    alpha: float = 1.0
+    name: ClassVar[str] = "r_drop"
+
+    def __post_init__(self) -> None:
+        if not self.alpha >= 0:
+            raise OptionError(f"expected an alpha of at least 0, given {self.alpha}", hint="1.0 to 5.0 are usual.")
+
+    def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
+        first, second = (batch.head.raw(net, batch.inputs) for _ in range(2))
+        losses = [batch.head.losses(net, raw, batch.targets) for raw in (first, second)]
+        return (losses[0] + losses[1]) / 2 + self.alpha / 4 * _divergence(batch, first, second)
+
+
+def _divergence(batch: Batch, first: Tensor, second: Tensor) -> Tensor:
+    """KL(p|q) + KL(q|p) of the shares of two raw answers, summed over the decisions of a row, float[n]; of tags divided
+    by the mean number of words, as their likelihood is."""
+    one, other = (batch.head.shares(raw).clamp_min(1e-12) for raw in (first, second))
+    if (
+        one.ndim != 2
+        or one.shape[1] < 2
+        or not torch.allclose(one.sum(dim=1), torch.ones(len(one), device=one.device), atol=1e-3)
+    ):
+        raise OptionError(
+            f"expected a head with probabilities for r_drop, given {batch.head.name}", hint="Use likelihood()."
+        )
+    each = ((one - other) * (one.log() - other.log())).sum(dim=1).view(len(batch.targets), -1)
+    if batch.words is None:
+        return each.sum(dim=1)
+    here = batch.targets >= 0
+    return (each * here).sum(dim=1) * len(each) / here.sum().clamp_min(1)
 
 
 @dataclass(frozen=True)
@@ -135,6 +247,10 @@ class Adversarial(Objective):
     def __post_init__(self) -> None:
         if not self.epsilon > 0:
             raise OptionError(f"expected epsilon above 0, given {self.epsilon}", hint="1.0 suits most encoders.")
+
+    @property
+    def alters(self) -> bool:
+        return True
 
     def __call__(self, net: nn.Module, batch: Batch) -> Tensor:
         given = {name: tensor for name, tensor in batch.inputs.items() if name != "input_ids"}
@@ -224,6 +340,21 @@ def unit(slope: Tensor) -> Tensor:
 def likelihood() -> Objective:
     """Negative log-likelihood of the truth."""
     return Likelihood()
+
+
+def smoothed(share: float = 0.1) -> Objective:
+    """Cross-entropy with a truth that gives `share` of itself to all classes alike (label smoothing)."""
+    return Smoothed(float(share))
+
+
+def focal(focus: float = 2.0) -> Objective:
+    """Cross-entropy in which what is known already counts little (focal loss)."""
+    return Focal(float(focus))
+
+
+def r_drop(alpha: float = 1.0) -> Objective:
+    """The likelihood of two passes with other dropout, which are to agree (R-Drop)."""
+    return Agreement(float(alpha))
 
 
 def masked(share: float = 0.15) -> Objective:

@@ -41,8 +41,8 @@ def find(name: str | Path, *, allow_pickle: bool = False) -> Bundle:
     path = _place(name)
     on_disk.check(path, allow_pickle=allow_pickle)
     card = read_card(path)
-    task, calibration = (card.task, card.calibration) if card else (None, {})
-    fingerprint = on_disk.fingerprint(path, task, calibration)
+    task, calibration, adapter = (card.task, card.calibration, card.adapter) if card else (None, {}, None)
+    fingerprint = on_disk.fingerprint(path, task, calibration, adapter)
     if card is None:
         return Bundle(
             path, fingerprint, name=name if name.partition(":")[0] in ("default", "default-zh", "hub") else path.name
@@ -197,7 +197,8 @@ class Model:
     @cached_property
     def body(self) -> str:
         """What raw answers hang on: weights, tokenizer and the task's options, whatever is made of them later."""
-        return f"{self.seed}|{sorted(self.task.options.items())}|{on_disk.body_fingerprint(self.bundle.path)}"
+        body = on_disk.body_fingerprint(self.bundle.path, self.bundle.adapter)
+        return f"{self.seed}|{sorted(self.task.options.items())}|{body}"
 
     @property
     def offers(self) -> frozenset[str]:
@@ -246,6 +247,7 @@ def open_model(
 
     from duiqi.model.heads import head_of
     from duiqi.model.quiet import quiet
+    from duiqi.model.scope import scope_of
     from duiqi.model.tokens import longest
 
     task = task or task_of(bundle)
@@ -261,14 +263,15 @@ def open_model(
         tokenizer = _tokenizer(bundle.path, words=bool({"tokens", "spans"} & {*task.inputs}))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "head"))
-            net = _network(bundle, head, task, fresh=fresh)
+            net = _adapted(bundle, task) if bundle.adapter else _network(bundle, head, task, fresh=fresh)
     if not fresh:
         bundle = _in_order(bundle, task)
         head.arrange(net, task)
     _give_pad_token(net, tokenizer)
     net.eval().requires_grad_(False)
     made_from = seed if fresh else None
-    made = Model(net.to(device), tokenizer, task, bundle, head, longest(tokenizer, net), device, made_from)
+    limit = longest(tokenizer, net) - (scope_of(bundle.adapter["scope"]).places if bundle.adapter else 0)
+    made = Model(net.to(device), tokenizer, task, bundle, head, limit, device, made_from)
     return made if cache is None else replace(made, cache=cache)
 
 
@@ -290,6 +293,50 @@ def _check_device(device: str) -> None:
         raise OptionError(
             f"expected a device that is here, given '{device}' ({str(error).splitlines()[0]})", hint="Use --device cpu."
         ) from error
+
+
+def _adapted(bundle: Bundle, task: Task) -> Any:
+    """The base of an adapter with what its scope adds, and the weights of both."""
+    from safetensors.torch import load_file
+
+    from duiqi.model.heads import head_of
+    from duiqi.model.scope import scope_of
+
+    assert bundle.adapter is not None
+    base, saved = base_of(bundle), task_of(bundle)
+    assert saved is not None
+    head = head_of(saved).suited(on_disk.config(base.path))
+    net = _network(base, head, task if head.writes else saved, fresh=True)
+    said = on_disk.config(bundle.path)
+    if "regression" in said:  # the unit of its numbers
+        net.config.regression = said["regression"]
+    scope: Any = scope_of(bundle.adapter["scope"])
+    scope.attach(net)
+    scope.load(net, load_file(bundle.path / on_disk.ADAPTER_FILE))
+    return net
+
+
+def base_of(bundle: Bundle) -> Bundle:
+    """The model that an adapter was trained on; `ModelError` where it is not there or not the same."""
+    assert bundle.adapter is not None
+    said = bundle.adapter["base"]
+    moved = said["name"] if said["name"].partition(":")[0] in ("default", "default-zh", "hub") else None
+    place = said["path"] if Path(said["path"]).exists() or moved is None else moved
+    if place == said["path"] and not Path(place).exists():
+        raise ModelError(
+            f"expected the base {said['name']} ({said['fingerprint']}) of {bundle.name} at {place}, "
+            "given nothing there",
+            hint="Put the base back there, or make the adapter a model of its own while both are there: merged().",
+        )
+    base = find(place)
+    given = on_disk.body_fingerprint(base.path)
+    if given != said["fingerprint"]:
+        raise ModelError(
+            f"expected the base {said['name']} ({said['fingerprint']}), on which {bundle.name} was trained, given "
+            f"{base.name} ({given}) at {place}",
+            hint="Put the very same base there, or train the adapter again on this one.",
+        )
+    return base
 
 
 def _network(bundle: Bundle, head: Head, task: Task, *, fresh: bool) -> Any:

@@ -1,114 +1,20 @@
-"""Scopes: which weights move. A value with `choose(net)`, and new ways to choose are one class each."""
+"""Scopes: which weights move. A value with `moving(net)`; new ways to choose or to add weights are one class each.
+
+fit(bundle, data, scope=lora(rank=8), …)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from torch import nn
-
-from duiqi.core.errors import OptionError
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which weights move; equal options make equal scopes."""
-
-    name: ClassVar[str]
-
-    @property
-    def pace(self) -> float:
-        """By how much faster than a whole body these weights learn, for the default learning rate."""
-        return 1.0
-
-    def moving(self, net: Any) -> Iterable[str]:
-        """Names of the parameters that move."""
-        raise NotImplementedError
-
-    def apply(self, net: nn.Module) -> None:
-        """Let the chosen parameters move, hold the others, and run what is held in evaluation mode (no dropout)."""
-        chosen = set(self.moving(net))
-        for name, parameter in net.named_parameters():
-            parameter.requires_grad_(name in chosen)
-        set_modes(net)
-
-    def to_json(self) -> dict[str, Any]:
-        """Name and options."""
-        return {self.name: asdict(self)}
-
-
-@dataclass(frozen=True)
-class Full(Scope):
-    """All weights."""
-
-    name: ClassVar[str] = "full"
-
-    def moving(self, net: Any) -> Iterable[str]:
-        return [name for name, _ in net.named_parameters()]
-
-
-@dataclass(frozen=True)
-class TopLayers(Scope):
-    """The last `count` layers of the body and whatever comes after them; with 0 layers, the head alone."""
-
-    count: int
-    name: ClassVar[str] = "top_layers"
-
-    def __post_init__(self) -> None:
-        if self.count < 0:
-            raise OptionError(
-                f"expected a number of layers of at least 0, given {self.count}", hint="Use head() for 0."
-            )
-
-    @property
-    def pace(self) -> float:
-        return 1.0 if self.count else 10.0  # a head alone is a nearly linear model
-
-    def moving(self, net: Any) -> Iterable[str]:
-        prefix, layers = stack(net)
-        if self.count > len(layers):
-            raise OptionError(
-                f"expected at most the {len(layers)} layers of the model, given {self.count}",
-                hint="Use full() to train everything.",
-            )
-        below = tuple(f"{prefix}.{i}." for i in range(len(layers) - self.count))
-        return [name for name in _from(net, f"{prefix}.0.") if not name.startswith(below)]
-
-
-def stack(net: nn.Module) -> tuple[str, nn.ModuleList]:
-    """Name and modules of the body's layers: the longest list of modules it has."""
-    lists = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.ModuleList)]
-    if not lists:
-        raise OptionError(
-            f"expected a model made of layers, given {type(net).__name__}, which has none", hint="Use full()."
-        )
-    return max(lists, key=lambda pair: len(pair[1]))
-
-
-def _from(net: nn.Module, start: str) -> list[str]:
-    """Names of the parameters from the first one that begins with `start`, in the order of the forward pass.
-
-    transformers registers modules in the order in which it runs them, so what precedes the layers lies below them.
-    """
-    names = [name for name, _ in net.named_parameters()]
-    first = next(i for i, name in enumerate(names) if name.startswith(start))
-    return names[first:]
-
-
-def set_modes(net: nn.Module) -> None:
-    """Training mode, except for modules all of whose parameters are held: those run in evaluation mode."""
-    net.train()
-    _hold(net)
-
-
-def _hold(module: nn.Module) -> None:
-    parameters = list(module.parameters())
-    if parameters and not any(parameter.requires_grad for parameter in parameters):
-        module.eval()
-        return
-    for child in module.children():
-        _hold(child)
+from duiqi.core.errors import OptionError, nearest
+from duiqi.model.scopes.adaptive import Adaptive
+from duiqi.model.scopes.base import Adapter, Scope, Tutor, depths, set_modes, stack
+from duiqi.model.scopes.bottleneck import Bottleneck
+from duiqi.model.scopes.layers import Full, TopLayers
+from duiqi.model.scopes.low_rank import Decomposed, LowRank, RankStabilised, Rescaling
+from duiqi.model.scopes.prompts import Prefix, Prompt
 
 
 def full() -> Scope:
@@ -124,3 +30,81 @@ def top_layers(count: int) -> Scope:
 def head() -> Scope:
     """Only the head moves (with the pooler, where the body has one)."""
     return TopLayers(0)
+
+
+def lora(rank: int = 8, *, alpha: float | None = None, dropout: float = 0.0) -> Scope:
+    """Thin matrices beside every linear layer (Hu et al. 2022); `alpha` is twice the rank unless said."""
+    return LowRank(rank, 2.0 * rank if alpha is None else alpha, dropout)
+
+
+def rslora(rank: int = 8, *, alpha: float | None = None, dropout: float = 0.0) -> Scope:
+    """LoRA with a scale that suits high ranks (Kalajdzievski 2023)."""
+    return RankStabilised(rank, 2.0 * rank**0.5 if alpha is None else alpha, dropout)
+
+
+def dora(rank: int = 8, *, alpha: float | None = None, dropout: float = 0.0) -> Scope:
+    """LoRA on directions, with the lengths of the weights learned too (Liu et al. 2024)."""
+    return Decomposed(rank, 2.0 * rank if alpha is None else alpha, dropout)
+
+
+def ia3() -> Scope:
+    """Factors on keys, values and the inner feed-forward layer (Liu et al. 2022)."""
+    return Rescaling()
+
+
+def adalora(rank: int = 8, *, start: int | None = None, alpha: float = 16.0, orthogonality: float = 0.5) -> Scope:
+    """LoRA that begins with `start` ranks a matrix and leaves `rank` on average, where they matter (Zhang et al.)."""
+    return Adaptive(rank, start or -(-rank * 3 // 2), alpha, orthogonality)
+
+
+def bottleneck(width: int = 32) -> Scope:
+    """A small network after each half of every layer (Houlsby et al. 2019)."""
+    return Bottleneck(width)
+
+
+def prefix(length: int = 8) -> Scope:
+    """Learned keys and values before those of the text, in every layer (Li & Liang 2021)."""
+    return Prefix(length)
+
+
+def prompt(length: int = 8) -> Scope:
+    """Learned word vectors before the text (Lester et al. 2021)."""
+    return Prompt(length)
+
+
+SCOPES: Mapping[str, Callable[..., Scope]] = {
+    "full": full,
+    "top_layers": top_layers,
+    "head": head,
+    "lora": lora,
+    "rslora": rslora,
+    "dora": dora,
+    "ia3": ia3,
+    "adalora": adalora,
+    "bottleneck": bottleneck,
+    "prefix": prefix,
+    "prompt": prompt,
+}
+
+
+def scope_of(said: Mapping[str, Any]) -> Scope:
+    """The scope that `to_json` wrote."""
+    ((name, options),) = said.items()
+    if name not in SCOPES:
+        raise OptionError(f"expected a scope among {', '.join(SCOPES)}, given '{name}'", hint=nearest(name, SCOPES))
+    return SCOPES[name](**options)
+
+
+__all__ = [
+    "SCOPES",
+    "Adapter",
+    "Scope",
+    "Tutor",
+    "depths",
+    "full",
+    "head",
+    "scope_of",
+    "set_modes",
+    "stack",
+    "top_layers",
+]

@@ -53,6 +53,7 @@ class SequenceClassification(Head):
         try:
             for inputs, _ in batches:
                 self.raw(net, inputs)
+                read[-1] = at_end(read[-1], inputs["attention_mask"])
         finally:
             hook.remove()
         self.fit_last(net, torch.cat(read).numpy(), np.asarray(targets), weights)
@@ -97,6 +98,14 @@ class SequenceClassification(Head):
         raw = np.stack(rows).astype(np.float64) if len(rows) else np.zeros((0, model.net.config.num_labels))
         scaled = (raw + model.calibration.get("offsets", 0.0)) / model.calibration.get("temperature", 1.0)
         return {"probs": np.exp(log_softmax(scaled))}
+
+
+def at_end(states: Tensor, mask: Tensor) -> Tensor:
+    """States float[n, d] that classes are read from: of decoders, which score every token, those of the last one."""
+    if states.ndim == 2:
+        return states
+    last = mask.sum(dim=1).cpu() - 1
+    return states[torch.arange(len(states)), last]
 
 
 def load_with_labels(kind: Any, path: str, labels: Sequence[str], *, fresh: bool, **options: Any) -> Any:
