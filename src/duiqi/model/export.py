@@ -77,6 +77,22 @@ def merged(bundle: Bundle, out: Path | str) -> Bundle:
     return save(replace(model, bundle=replace(bundle, adapter=None)), out)
 
 
+def alone(bundle: Bundle, out: Path | str) -> Bundle:
+    """An adapter that needs nothing outside its folder: part of its base where it can be, else with it in `base/`."""
+    from duiqi.model.open import base_of
+    from duiqi.model.scope import scope_of
+
+    assert bundle.adapter is not None
+    if scope_of(bundle.adapter["scope"]).merges:
+        return merged(bundle, out)
+    base = base_of(bundle)
+    made = replace(bundle, adapter={**bundle.adapter, "base": {**bundle.adapter["base"], "path": "base"}})
+    with filled(Path(out)) as place:
+        _linked(bundle.path, place)
+        _linked(base.path, place / "base", card=True)
+        return _sealed(made, place, Path(out))
+
+
 def recalibrated(bundle: Bundle, calibration: Mapping[str, Any], out: Path | str, step: Step | None = None) -> Bundle:
     """A copy of a bundle with another temperature or other offsets; the weights are shared where possible."""
     temperature, offsets = calibration.get("temperature", 1.0), calibration.get("offsets", [])
@@ -90,9 +106,7 @@ def recalibrated(bundle: Bundle, calibration: Mapping[str, Any], out: Path | str
         lineage=bundle.lineage + ((step,) if step else ()),
     )
     with filled(Path(out)) as place:
-        for path in sorted(bundle.path.iterdir()):
-            if path.is_file() and path.name not in (CARD, LINEAGE):
-                _link(path, place / path.name)
+        _linked(bundle.path, place)
         return _sealed(made, place, Path(out))
 
 
@@ -101,6 +115,15 @@ def _sealed(bundle: Bundle, place: Path, final: Path) -> Bundle:
     sealed = replace(bundle, path=final, fingerprint=fingerprint, name=final.name)
     write_card(sealed, place)
     return sealed
+
+
+def _linked(source: Path, folder: Path, *, card: bool = False) -> None:
+    """The files of a bundle in another folder, with the base that it may have inside; its own card only if asked."""
+    for path in sorted(source.rglob("*")):
+        where = path.relative_to(source)
+        if path.is_file() and (card or str(where) not in (CARD, LINEAGE)):
+            (folder / where).parent.mkdir(parents=True, exist_ok=True)
+            _link(path, folder / where)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -156,9 +179,10 @@ def unwritable(place: Path, error: Exception) -> OutputError:
 
 def flush(folder: Path) -> None:
     """Have the disk hold every file of the folder before its name changes."""
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
     os.chmod(folder, 0o755)
 
 

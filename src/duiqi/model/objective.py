@@ -8,14 +8,14 @@ Row weights do not belong here: the loop applies them when it reduces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from duiqi.core.errors import OptionError
+from duiqi.core.errors import OptionError, nearest
 from duiqi.model.heads import Head, MaskedLanguageModel
 
 
@@ -357,6 +357,21 @@ def r_drop(alpha: float = 1.0) -> Objective:
     return Agreement(float(alpha))
 
 
+def objective_of(said: Mapping[str, Any]) -> Objective:
+    """The objective of that name with these options: {"focal": {"focus": 2.0}}."""
+    ((name, options),) = said.items()
+    if name not in OBJECTIVES:
+        raise OptionError(
+            f"expected an objective among {', '.join(OBJECTIVES)}, given '{name}'", hint=nearest(name, OBJECTIVES)
+        )
+    try:
+        return OBJECTIVES[name](**options)
+    except TypeError as error:
+        raise OptionError(
+            f"expected options of {name}, given {', '.join(options)} ({error})", hint="See duiqi.model.objective."
+        ) from error
+
+
 def masked(share: float = 0.15) -> Objective:
     """Negative log-likelihood of hidden words: the objective of pre-training."""
     return Masked(float(share))
@@ -365,3 +380,12 @@ def masked(share: float = 0.15) -> Objective:
 def adversarial(epsilon: float = 1.0) -> Objective:
     """Negative log-likelihood at word vectors pushed uphill by `epsilon` mean word lengths (fast gradient method)."""
     return Adversarial(float(epsilon))
+
+
+OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
+    "likelihood": likelihood,
+    "smoothed": smoothed,
+    "focal": focal,
+    "r_drop": r_drop,
+    "adversarial": adversarial,
+}

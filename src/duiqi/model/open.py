@@ -321,8 +321,9 @@ def base_of(bundle: Bundle) -> Bundle:
     assert bundle.adapter is not None
     said = bundle.adapter["base"]
     moved = said["name"] if said["name"].partition(":")[0] in ("default", "default-zh", "hub") else None
-    place = said["path"] if Path(said["path"]).exists() or moved is None else moved
-    if place == said["path"] and not Path(place).exists():
+    carried = str(bundle.path / said["path"])  # an absolute path stays what it is
+    place = carried if Path(carried).exists() or moved is None else moved
+    if place == carried and not Path(place).exists():
         raise ModelError(
             f"expected the base {said['name']} ({said['fingerprint']}) of {bundle.name} at {place}, "
             "given nothing there",

@@ -92,7 +92,13 @@ def scope_of(said: Mapping[str, Any]) -> Scope:
     ((name, options),) = said.items()
     if name not in SCOPES:
         raise OptionError(f"expected a scope among {', '.join(SCOPES)}, given '{name}'", hint=nearest(name, SCOPES))
-    return SCOPES[name](**options)
+    try:
+        return SCOPES[name](**options)
+    except TypeError as error:
+        raise OptionError(
+            f"expected options of {name}, given {', '.join(options) or 'none'} ({error})",
+            hint="See duiqi.model.scope.",
+        ) from error
 
 
 __all__ = [

@@ -56,6 +56,7 @@ class Bench:
         return self._finished(plan, trained, place, findings) if plan.finish else trained
 
     def _trained(self, plan: Plan, bundle: Bundle, name: str, place: Path, findings: tuple[Finding, ...]) -> Bundle:
+        from duiqi.model.export import alone
         from duiqi.model.fit import fit
         from duiqi.model.open import find
 
@@ -70,17 +71,23 @@ class Bench:
         def progress(done: int, total: int, facts: Mapping[str, Any]) -> None:
             self.table.progress(f"fit {name}", done, total, facts)
 
-        return fit(
+        made = fit(
             start,
             self._rows(plan),
             task=plan.task or self.task,
-            out=place,
+            out=place.with_name(f"{place.name}.adapter") if self._leans(plan, start) else place,
             step=self._step(plan, findings, {"trained": self._keys(self.train, "train")}),
             seed=derive(self.table.seed, "fit", name) % 2**31,
             work=self.shop.folder / "fits" / name,
             progress=progress,
             **_settings(plan),
         )
+        return alone(made, place) if self._leans(plan, start) else made
+
+    def _leans(self, plan: Plan, start: Bundle) -> bool:
+        """Whether what is made is an adapter on a model that goes with the workshop."""
+        adapts = plan.scope is not None and plan.scope.adapts
+        return adapts and start.path.resolve().is_relative_to(self.shop.folder.resolve())
 
     def _rows(self, plan: Plan) -> Dataset:
         return plan.data(self.train) if plan.data else self.train
