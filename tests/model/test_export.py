@@ -10,7 +10,8 @@ import torch
 
 from duiqi.core.bundle import RowKeys, Step
 from duiqi.core.errors import OptionError, OutputError
-from duiqi.model.export import filled, recalibrated, save
+from duiqi.model.export import recalibrated, save
+from duiqi.model.folder import filled
 from duiqi.model.open import find, open_model
 from tiny import reviews
 

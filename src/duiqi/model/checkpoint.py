@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from duiqi.core.errors import ResumeError
-from duiqi.model.export import unwritable
+from duiqi.model.folder import unwritable
 
 FILE = "fit.safetensors"
 DONE = "fit.json"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duiqi.core.bundle import CARD, LINEAGE, Bundle, Step, write_card
-from duiqi.core.errors import OptionError, OutputError
+from duiqi.core.errors import OptionError
 from duiqi.model import folder as on_disk
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def save(
         card={**model.bundle.card, **(card or {}), "base": {"name": model.name, "fingerprint": model.fingerprint}},
         layout="adapter" if model.bundle.adapter else "composed" if hasattr(model.net, ON_TOP) else "full",
     )
-    with filled(Path(folder)) as place:
+    with on_disk.filled(Path(folder)) as place:
         with quiet():
             if model.bundle.adapter:
                 _save_adapter(model.net, model.bundle.adapter, place)
@@ -87,7 +85,7 @@ def alone(bundle: Bundle, out: Path | str) -> Bundle:
         return merged(bundle, out)
     base = base_of(bundle)
     made = replace(bundle, adapter={**bundle.adapter, "base": {**bundle.adapter["base"], "path": "base"}})
-    with filled(Path(out)) as place:
+    with on_disk.filled(Path(out)) as place:
         _linked(bundle.path, place)
         _linked(base.path, place / "base", card=True)
         return _sealed(made, place, Path(out))
@@ -105,7 +103,7 @@ def recalibrated(bundle: Bundle, calibration: Mapping[str, Any], out: Path | str
         calibration={**bundle.calibration, **calibration},
         lineage=bundle.lineage + ((step,) if step else ()),
     )
-    with filled(Path(out)) as place:
+    with on_disk.filled(Path(out)) as place:
         _linked(bundle.path, place)
         return _sealed(made, place, Path(out))
 
@@ -131,67 +129,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source.resolve(), target)
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)
-
-
-@contextmanager
-def filled(final: Path) -> Iterator[Path]:
-    """A new folder to fill, which takes the place of `final` when the block ends well and vanishes otherwise."""
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        _recover(final)
-        place = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
-    except OSError as error:
-        raise unwritable(final, error) from error
-    try:
-        yield place
-        flush(place)
-        _swap(place, final)
-    except Exception as error:
-        if isinstance(error, OSError) or _is_full(error):
-            raise unwritable(final, error) from error
-        raise
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _recover(final: Path) -> None:
-    """Clear what a killed save left: a half-filled folder, or the old one that had stepped aside (it comes back)."""
-    for rest in final.parent.glob(f".{final.name}.*"):
-        old = rest / final.name
-        if not final.exists() and old.is_dir():
-            os.rename(old, final)
-        shutil.rmtree(rest, ignore_errors=True)
-
-
-def _is_full(error: Exception) -> bool:
-    """Whether safetensors' own error speaks of the disk."""
-    return type(error).__name__ == "SafetensorError" and ("I/O" in str(error) or "os error" in str(error))
-
-
-def unwritable(place: Path, error: Exception) -> OutputError:
-    """The error for a place where nothing can be written, or no more."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return OutputError(
-        f"expected a place to write {place}, given one that cannot be written ({reason})",
-        hint="Free some space or give another folder: --out DIR.",
-    )
-
-
-def flush(folder: Path) -> None:
-    """Have the disk hold every file of the folder before its name changes."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    os.chmod(folder, 0o755)
-
-
-def _swap(place: Path, final: Path) -> None:
-    """Rename over a folder; the old one steps aside first and goes when the new one stands."""
-    if not final.exists():
-        os.rename(place, final)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{final.name}.old.", dir=final.parent))
-    os.rename(final, aside / final.name)
-    os.rename(place, final)
-    shutil.rmtree(aside, ignore_errors=True)

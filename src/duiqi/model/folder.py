@@ -1,15 +1,20 @@
-"""What lies in a model folder: which files, whether they are whole, and the fingerprint. Needs no torch."""
+"""Model folders: which files they have, whether these are whole, the fingerprint, and how one is written at once. Needs
+no torch."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import struct
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from duiqi.core.errors import ModelError
+from duiqi.core.errors import ModelError, OutputError
 
 ON_TOP_FILE = "head.safetensors"  # what stands on a standard body and transformers has no class for
 ADAPTER_FILE = "adapter.safetensors"  # what a scope added to a base that lies elsewhere
@@ -145,3 +150,67 @@ def fingerprint(
     said = json.dumps([shape, task, dict(calibration), *on_a_base], sort_keys=True, ensure_ascii=False)
     digest.update(said.encode("utf-8"))
     return digest.hexdigest()
+
+
+@contextmanager
+def filled(final: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes the place of `final` when the block ends well and vanishes otherwise."""
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _recover(final)
+        place = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
+    except OSError as error:
+        raise unwritable(final, error) from error
+    try:
+        yield place
+        flush(place)
+        _swap(place, final)
+    except Exception as error:
+        if isinstance(error, OSError) or _is_full(error):
+            raise unwritable(final, error) from error
+        raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _recover(final: Path) -> None:
+    """Clear what a killed save left: a half-filled folder, or the old one that had stepped aside (it comes back)."""
+    for rest in final.parent.glob(f".{final.name}.*"):
+        old = rest / final.name
+        if not final.exists() and old.is_dir():
+            os.rename(old, final)
+        shutil.rmtree(rest, ignore_errors=True)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether safetensors' own error speaks of the disk."""
+    return type(error).__name__ == "SafetensorError" and ("I/O" in str(error) or "os error" in str(error))
+
+
+def unwritable(place: Path, error: Exception) -> OutputError:
+    """The error for a place where nothing can be written, or no more."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return OutputError(
+        f"expected a place to write {place}, given one that cannot be written ({reason})",
+        hint="Free some space or give another folder: --out DIR.",
+    )
+
+
+def flush(folder: Path) -> None:
+    """Have the disk hold every file of the folder before its name changes."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    os.chmod(folder, 0o755)
+
+
+def _swap(place: Path, final: Path) -> None:
+    """Rename over a folder; the old one steps aside first and goes when the new one stands."""
+    if not final.exists():
+        os.rename(place, final)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{final.name}.old.", dir=final.parent))
+    os.rename(final, aside / final.name)
+    os.rename(place, final)
+    shutil.rmtree(aside, ignore_errors=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from duiqi.core.errors import ModelError
 from duiqi.model import folder as on_disk
-from duiqi.model.export import filled
+from duiqi.model.folder import filled
 
 CACHE = "DUIQI_CACHE"
 PACKED = "packed.safetensors"
