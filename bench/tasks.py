@@ -118,7 +118,7 @@ def pronounced(data: Path, name: str) -> Parts:
     asked, said = sorted(words), list[str]()
     for at in range(0, len(asked), 200):
         given = tokenizer(asked[at : at + 200], padding=True, return_tensors="pt")
-        said += tokenizer.batch_decode(net.generate(**given, max_new_tokens=60), skip_special_tokens=True)
+        said += tokenizer.batch_decode(net.generate(**given), skip_special_tokens=True)
     return {"all": Dataset.of({"text": asked, "label": said}, name="words")}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from sklearn import metrics as sk
 
 from duiqi.core.measure import Weights, accumulate
@@ -176,6 +177,7 @@ def test_numbers_against_sklearn(seed):
         "mean_absolute_error": sk.mean_absolute_error(truth, scores),
         "root_mean_squared_error": sk.root_mean_squared_error(truth, scores),
         "pearson": np.corrcoef(truth, scores)[0, 1],
+        "spearman": spearmanr(truth, scores).statistic,
     }
     for name, value in theirs.items():
         part = CATALOGUE.find("metric", name)

@@ -40,7 +40,10 @@ def regress(*, mean: float = 0.0, scale: float = 1.0, tolerance: float = 0.0) ->
         head="regression",
         inputs=("text",),
         output="scores",
-        metrics=("r_squared", "pearson", "mean_absolute_error", "root_mean_squared_error", "within_tolerance"),
+        metrics=(
+            *("r_squared", "pearson", "spearman"),
+            *("mean_absolute_error", "root_mean_squared_error", "within_tolerance"),
+        ),
         primary="r_squared",
         read_truth=numbers_of,
         options={"mean": mean, "scale": scale, "tolerance": tolerance},
