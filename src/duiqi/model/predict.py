@@ -25,6 +25,7 @@ from duiqi.model.quiet import quiet
 from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, encode, words_of
 
 TOKENS_PER_BATCH = 1024
+WRITING_PER_BATCH = 8192  # a step of writing takes about as long for many rows as for few
 CHECKED = 64
 UNKNOWN_SHARE = 0.2
 SCORED = ("loglik", "tokens")  # outputs about the true answers of rows
@@ -281,7 +282,7 @@ def forward(
     order: list[NDArray[np.int64]] = []
     done = 0
     try:
-        for which in by_length(encoded.lengths, TOKENS_PER_BATCH):
+        for which in by_length(encoded.lengths, WRITING_PER_BATCH if head.writes else TOKENS_PER_BATCH):
             batch = collate(encoded, which, pad, device, multiple=PADDED_TO)
             words = words_of(encoded, which, device, multiple=PADDED_TO)
             answers = head.answers(net, batch, words)
