@@ -130,7 +130,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def scratch(epochs: int, rate: float = 1e-3) -> dict[str, Any]:
     """What a network that knows nothing needs: more epochs, and longer steps."""
     return {"task": "generate", "with_": ["finetune"], "options": {
-        "finetune": {"epochs": epochs, "learning_rate": rate}, "generate": {"by": "chrf"}}}  # fmt: skip
+        "finetune": {"epochs": epochs, "learning_rate": rate}, "generate": {"by": "chrf", "longest": 48}}}  # fmt: skip
 
 
 SETS: dict[str, Entry] = {
@@ -152,7 +152,8 @@ SETS: dict[str, Entry] = {
     "g2p": Entry(partial(blank, name="g2p-en-us-bart"), read=pronounced, rows=4000, test_rows=400, told=scratch(10)),
     "samsum-test": Entry(
         partial(released, name="tinystories-llama-3m"), test_rows=240,
-        told={**scratch(5, 5e-4), "options": {"finetune": {"epochs": 5, "learning_rate": 5e-4}}},
+        told={**scratch(5, 5e-4), "options": {
+            "finetune": {"epochs": 5, "learning_rate": 5e-4}, "generate": {"longest": 64}}},
     ),
     "kdconv": Entry(from_nothing, together=("dialogue_id",), rows=4000, test_rows=300, told=scratch(5)),
 }  # fmt: skip
