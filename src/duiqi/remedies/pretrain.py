@@ -20,11 +20,11 @@ TOKENS = 126  # of a row, without its two special tokens
 def pretrain(
     case: Case, findings: Sequence[Finding], *, pretraining_epochs: int = 5, share: float = 0.15, epochs: int = 3
 ) -> Plan:
-    """Let the body read the training texts, guessing hidden words (a decoder: each next token), before it learns the
-    labels again.
+    """Let the body read the training texts before it learns the labels again.
 
-    `share` of the words are hidden, whole ones (Chinese is divided by jieba), `pretraining_epochs` times over all
-    texts; then training on the labels begins from the body so made. Short texts share a row, long ones are divided.
+    An encoder guesses hidden words: `share` of them, whole ones (Chinese is divided by jieba); a decoder each next
+    token. It reads all texts `pretraining_epochs` times; then training on the labels begins from the body so made. Short
+    texts share a row, long ones are divided.
 
     Pays where the texts are unlike what the model has read: trade, dialect, another language. Of a thousand short
     texts there is little to learn; it costs several times what fine-tuning costs. Not for encoder-decoders.
