@@ -18,7 +18,7 @@ from duiqi.data.read import read
 from duiqi.model.fit import fit
 from duiqi.model.heads.answering import best, candidates
 from duiqi.model.open import find, open_model
-from duiqi.model.tokens import collate, encode, words_of
+from duiqi.model.tokens import collate, encode, taken, words_of
 
 CPU = torch.device("cpu")
 CATALOGUE = Catalogue.installed()
@@ -67,6 +67,26 @@ def test_targets_stand_in_the_windows_that_have_them(body):
         first, last = aligned[window].tolist()
         said = model.tokenizer.decode(ids[window, first : last + 1])
         assert said == data.values("label")[encoded.rows[window]][0]["text"]
+
+
+def test_of_windows_without_the_answer_one_in_three_is_trained_on(body):
+    model = open_model(find(body), CATALOGUE.task("extract"))
+    data = asked(20, unanswered=0.3)
+    encoded = encode(model.tokenizer, model.head.examples(data), 24, windows=True)
+    targets = model.head.targets(model.task, data)
+    kept = model.head.worth(targets, encoded)
+    aligned = model.head.align(targets, encoded.rows, words_of(encoded, np.arange(len(encoded)), CPU))
+    held = np.flatnonzero(aligned[:, 0].numpy() > 0)
+    assert {*held} <= {*kept}
+    assert {*encoded.rows[kept]} == set(range(20))
+    for row in range(20):
+        without = (encoded.rows == row).sum() - (encoded.rows[held] == row).sum()
+        assert (encoded.rows[kept] == row).sum() - (encoded.rows[held] == row).sum() == -(-without // 3)
+    some = taken(encoded, kept)
+    assert np.array_equal(some.rows, encoded.rows[kept])
+    assert np.array_equal(
+        some.words[: some.starts[1]], encoded.words[encoded.starts[kept[0]] : encoded.starts[kept[0] + 1]]
+    )
 
 
 def test_candidates_are_the_best_spans_of_all():

@@ -33,7 +33,7 @@ from duiqi.model.optimise import OPTIMIZERS, Average, Settings, batch_for, defau
 from duiqi.model.predict import TOKENS_PER_BATCH
 from duiqi.model.quiet import quiet
 from duiqi.model.scope import Scope, Tutor, full, scope_of, set_modes
-from duiqi.model.tokens import Encoded, by_length, collate, encode, grouped, words_of
+from duiqi.model.tokens import Encoded, by_length, collate, encode, grouped, taken, words_of
 
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 CHECK_ROWS = 16
@@ -233,8 +233,10 @@ class Run:
             if job.dev is not None:
                 targets = head.targets(job.task, job.dev)
                 dev = (encode(model.tokenizer, head.examples(job.dev), limit, windows=head.windows), targets)
-        number_type = _prepare(job, model, encoded, dev)
         truth, weights = head.targets(job.task, job.data), _row_weights(job.data)
+        if head.windows:
+            encoded = taken(encoded, head.worth(truth, encoded))
+        number_type = _prepare(job, model, encoded, dev)
         if warm and model.seed is not None:
             _warm(job, model, encoded, truth, weights, number_type)
         accelerator = Accelerator(cpu=job.device == "cpu", mixed_precision="no")

@@ -131,7 +131,7 @@ def _apart(tokenizer: Any, inputs: Sequence[Input], limit: int) -> Encoded:
     sides = [_encoded(tokenizer, [(each[side],) for each in inputs], limit, windows=False) for side in (0, 1)]
     both = _join(*sides)
     turn = np.arange(2 * len(inputs)).reshape(2, -1).T.ravel()  # first, second, first, second …
-    flat = replace(_take(both, turn), cut=np.stack([side.cut for side in sides], axis=1).ravel())
+    flat = replace(taken(both, turn), cut=np.stack([side.cut for side in sides], axis=1).ravel())
     return together(flat, [2] * len(inputs))
 
 
@@ -153,9 +153,9 @@ def _encoded(tokenizer: Any, inputs: Sequence[Input], limit: int, *, windows: bo
     long = np.flatnonzero(whole.lengths > limit)
     if not len(long):
         return whole
-    taken, cut = (_windows if windows else _cut)(tokenizer, inputs, long, limit)
-    short = _take(whole, np.flatnonzero(whole.lengths <= limit))
-    return _in_order(_join(short, replace(taken, cut=cut)))
+    parts, cut = (_windows if windows else _cut)(tokenizer, inputs, long, limit)
+    short = taken(whole, np.flatnonzero(whole.lengths <= limit))
+    return _in_order(_join(short, replace(parts, cut=cut)))
 
 
 def _tokenise(tokenizer: Any, inputs: Sequence[Input], **options: Any) -> dict[str, list[Any]]:
@@ -275,12 +275,13 @@ def _positions(encoded: Encoded, which: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.repeat(encoded.starts[which], lengths) + within
 
 
-def _take(encoded: Encoded, which: NDArray[np.int64]) -> Encoded:
+def taken(encoded: Encoded, which: NDArray[np.int64]) -> Encoded:
+    """Some of the sequences, in that order."""
     at = _positions(encoded, which)
     starts = np.concatenate([[0], np.cumsum(encoded.lengths[which])]).astype(np.int64)
-    types = None if encoded.types is None else encoded.types[at]
-    words = None if encoded.words is None else encoded.words[at]
-    return Encoded(encoded.ids[at], types, starts, encoded.rows[which], encoded.cut, words)
+    columns: tuple[Any, ...] = (encoded.types, encoded.words, encoded.shapes, encoded.parts)
+    types, words, shapes, parts = (None if each is None else each[at] for each in columns)
+    return Encoded(encoded.ids[at], types, starts, encoded.rows[which], encoded.cut, words, shapes, parts)
 
 
 def _join(first: Encoded, second: Encoded) -> Encoded:
@@ -299,7 +300,7 @@ def _both(first: NDArray[Any] | None, second: NDArray[Any] | None) -> NDArray[An
 
 
 def _in_order(encoded: Encoded) -> Encoded:
-    return _take(encoded, np.argsort(encoded.rows, kind="stable"))
+    return taken(encoded, np.argsort(encoded.rows, kind="stable"))
 
 
 def collate(

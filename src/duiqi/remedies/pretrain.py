@@ -23,8 +23,8 @@ def pretrain(
     """Let the body read the training texts before it learns the labels again.
 
     An encoder guesses hidden words: `share` of them, whole ones (Chinese is divided by jieba); a decoder each next
-    token. It reads all texts `pretraining_epochs` times; then training on the labels begins from the body so made. Short
-    texts share a row, long ones are divided.
+    token. It reads all texts `pretraining_epochs` times; then training on the labels begins from the body so made.
+    Short texts share a row, long ones are divided.
 
     Pays where the texts are unlike what the model has read: trade, dialect, another language. Of a thousand short
     texts there is little to learn; it costs several times what fine-tuning costs. Not for encoder-decoders.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
 from duiqi.model.heads.head import Head, Opened
-from duiqi.model.tokens import NO_WORD, Input, Passage
+from duiqi.model.tokens import NO_WORD, Encoded, Input, Passage, words_of
 
 NOWHERE = -1e4  # the score of a token that is padding
 LONGEST = 64  # tokens of an answer
+APART = 3  # windows without an answer for each one that is trained on
 KEPT = 20  # candidates of a window and of a row: what is behind them has no share to speak of
 NONE = np.array([[NO_WORD, NO_WORD, 0.0]], dtype=np.float32)  # "the passage has no answer", against which spans count
 
@@ -52,6 +54,20 @@ class QuestionAnswering(Head):
         """First character and end of the first answer of each row, or `None`."""
         return [(row[0]["start"], row[0]["start"] + len(row[0]["text"])) if row else None
                 for row in data.values("label")]  # fmt: skip
+
+    def worth(self, targets: Sequence[Target], encoded: Encoded) -> NDArray[np.int64]:
+        """Windows with their answer, and of the others of each row one in `APART`: they say all the same."""
+        kept, others = [], Counter[int]()
+        for window, row in enumerate(encoded.rows.tolist()):
+            which = np.array([window])
+            words = words_of(encoded, which, torch.device("cpu"))
+            if self.align(targets, encoded.rows[which], words)[0, 0] > 0:
+                kept.append(window)
+            else:
+                if others[row] % APART == 0:
+                    kept.append(window)
+                others[row] += 1
+        return np.array(kept, dtype=np.int64)
 
     def align(self, targets: Sequence[Target], rows: NDArray[np.int64], words: Tensor | None) -> Tensor:
         """First and last token of the answer, int[n, 2]; twice the first token of all where the window has it not

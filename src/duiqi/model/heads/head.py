@@ -16,7 +16,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, ModelError
 from duiqi.core.task import Task
 from duiqi.model.folder import ON_TOP_FILE
-from duiqi.model.tokens import Input
+from duiqi.model.tokens import Encoded, Input
 
 ON_TOP = "on_top"  # the module of a network that transformers has no class for
 
@@ -61,6 +61,10 @@ class Head:
     def examples(self, data: Dataset) -> list[Input]:
         """What it reads of each row in training, where that is more than the input."""
         return self.inputs(data)
+
+    def worth(self, targets: Any, encoded: Encoded) -> NDArray[np.int64]:
+        """The sequences to train on, of those that the rows became."""
+        return np.arange(len(encoded))
 
     def targets(self, task: Task, data: Dataset) -> Any:
         """What is true of every row: an array or a list."""
