@@ -16,7 +16,7 @@ from duiqi.core.texts import common_length, edit_distance
 from duiqi.data.simulated import written_case
 
 CATALOGUE = Catalogue.installed()
-BEST = {"bleu": 100, "chrf": 100, "rouge_1": 1, "rouge_2": 1, "rouge_l": 1, "token_f1": 1, "exact_match": 1,
+BEST = {"bleu": 1, "chrf": 1, "rouge_1": 1, "rouge_2": 1, "rouge_l": 1, "token_f1": 1, "exact_match": 1,
         "edit_rate": 0}  # fmt: skip
 TEXTS = st.text(alphabet="ab c你好，。Ａ!", max_size=12)
 
@@ -47,8 +47,10 @@ def columns(truth):
 def test_bleu_and_chrf_are_those_of_sacrebleu(language, tokenizer, rows):
     truth, texts = (each[:rows] for each in written(language))
     theirs = BLEU(tokenize=tokenizer).corpus_score(texts, columns(truth)).score
-    assert value("bleu", truth, texts) == pytest.approx(theirs, abs=1e-6)
-    assert value("chrf", truth, texts) == pytest.approx(CHRF().corpus_score(texts, columns(truth)).score, abs=1e-6)
+    assert 100 * value("bleu", truth, texts) == pytest.approx(theirs, abs=1e-6)
+    assert 100 * value("chrf", truth, texts) == pytest.approx(
+        CHRF().corpus_score(texts, columns(truth)).score, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,9 +60,9 @@ def test_bleu_and_chrf_are_those_of_sacrebleu(language, tokenizer, rows):
 )  # fmt: skip
 def test_bleu_and_chrf_without_hits_and_with_short_texts(reference, answer):
     theirs = BLEU().corpus_score([answer], [[reference]]).score
-    assert value("bleu", [[reference]], [answer]) == pytest.approx(theirs, abs=1e-6)
+    assert 100 * value("bleu", [[reference]], [answer]) == pytest.approx(theirs, abs=1e-6)
     theirs = CHRF().corpus_score([answer], [[reference]]).score
-    assert value("chrf", [[reference]], [answer]) == pytest.approx(theirs, abs=1e-6)
+    assert 100 * value("chrf", [[reference]], [answer]) == pytest.approx(theirs, abs=1e-6)
 
 
 @pytest.mark.filterwarnings("error")
@@ -69,7 +71,7 @@ def test_chrf_without_any_reference_text_is_no_number():
     assert CHRF().corpus_score(["hello"], [[""]]).score == 0
     assert np.isnan(value("chrf", [[""]], ["hello"]))
     both = CHRF().corpus_score(["hello", "a cat"], [["", "a bat"]]).score
-    assert value("chrf", [[""], ["a bat"]], ["hello", "a cat"]) == pytest.approx(both, abs=1e-6)
+    assert 100 * value("chrf", [[""], ["a bat"]], ["hello", "a cat"]) == pytest.approx(both, abs=1e-6)
 
 
 @pytest.mark.parametrize(

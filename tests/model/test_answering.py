@@ -209,3 +209,39 @@ def test_queries_and_documents_are_read_apart(body):
     assert said["embedding"].shape == (2, 32)
     expected = 1 + (vectors[:, 0] @ vectors[:, 1].T > (vectors[:, 0] * vectors[:, 1]).sum(1)[:, None] + 1e-6).sum(1)
     assert said["ranks"].tolist() == expected.tolist()
+
+
+def test_blanks_are_no_part_of_an_answer(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "who", "context": "it was I there", "gold": [{"text": " I ", "start": 6}]}))
+    assert read(path, label="gold")["all"].values("label") == [[{"start": 7, "text": "I"}]]
+
+
+def test_pieces_that_carry_their_blank_stand_where_their_letters_do():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    from duiqi.model.tokens import Passage
+
+    pieces = {"<unk>": 0, "Ġgood": 1, "Ġfilm": 2, "it": 3, "Ġit": 4}
+    made = Tokenizer(models.WordLevel(pieces, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", pad_token="<unk>")
+    encoded = encode(tokenizer, [Passage(("it", "it good film"))], 24, windows=True)
+    assert encoded.words.tolist() == [[-1, -1], [0, 2], [3, 7], [8, 12]]
+
+
+def test_sentences_do_not_end_in_numbers():
+    from duiqi.data.floors import opening
+
+    text = "Profit rose 3.5 percent to 1.2 million. Mr Smith said so! It rains. No more。好的。"
+    assert opening(Dataset.of({"text": [text]}))["text"] == [
+        "Profit rose 3.5 percent to 1.2 million. Mr Smith said so! It rains."
+    ]
+
+
+def test_a_query_does_not_find_itself():
+    data = Dataset.of({"text": ["a", "b"], "label": ["b", "a"]})
+    said = Pool.of(data).answers(lambda rows: np.array([[0.5, 1.0], [1.0, 0.5]])[rows])
+    assert said["ranks"].tolist() == [1.0, 1.0]
+    assert said["text"] == ["b", "a"]

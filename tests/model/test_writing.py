@@ -160,7 +160,7 @@ def test_chats_and_instructions_are_read(tmp_path):
     assert read(path)["all"].values("label") == ["a"]
     path.write_text('{"instruction": "add", "input": "1 2", "output": "3"}\n{"instruction": "go", "output": "x"}\n')
     rows = read(path)["all"]
-    assert (rows.texts, rows.values("label")) == (["add\n1 2", "go"], ["3", "x"])
+    assert (rows.values("text_pair"), rows.texts, rows.values("label")) == (["add", ""], ["1 2", "go"], ["3", "x"])
 
 
 def test_a_decoder_reads_on_in_pre_training(decoder, encoder_decoder, tmp_path):
@@ -194,3 +194,96 @@ def test_a_decoder_is_a_body_for_classes_too(decoder, tmp_path):
     assert (probs.argmax(axis=1) == good).mean() > 0.95
     alone = open_model(made).with_dtype("float32").predict(data.take([3]), ["probs"]).probs[0]
     assert np.allclose(alone, probs[3], atol=1e-5)
+
+
+def test_a_chat_as_one_text_beside_its_messages_is_no_input(tmp_path):
+    """Published instruction sets often have a column with prompt and answer in one: it would give the answer away."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"instruction": "add", "input": "", "output": "3", "text": "add: 3", "category": "sums"}\n')
+    rows = read(path)["all"]
+    assert (rows.texts, rows.values("label")) == (["add"], ["3"])
+    path.write_text('{"prompt": "u", "messages": [{"role": "user", "content": "u"}, '
+                    '{"role": "assistant", "content": "a"}]}\n')  # fmt: skip
+    rows = read(path)["all"]
+    assert (rows.texts, rows.values("label")) == (["u"], ["a"])
+
+
+def test_targets_are_texts_as_they_stand(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        "\n".join(f'{{"source": "s{at}", "target": "{each}"}}' for at, each in enumerate(["72", "3.50", "True"]))
+    )
+    assert read(path)["all"].values("label") == ["72", "3.50", "True"]
+    path.write_text('{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": "z"}\n')
+    assert read(path)["all"].values("label") == [["x", "y"], ["z"]]
+    path.write_text('{"text": "a", "label": "3.0"}\n{"text": "b", "label": "4.0"}\n')
+    assert read(path, as_texts=True)["all"].values("label") == ["3.0", "4.0"]
+
+
+def test_what_ends_a_turn_ends_writing(decoder, tmp_path):
+    """A template whose turns end with another token than the model's texts do."""
+    from transformers import AutoTokenizer
+
+    from duiqi.model.heads.writing import ends_of
+
+    model = open_model(find(decoder), CATALOGUE.task("generate"))
+    folder = tmp_path / "chatty"
+    model.net.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(decoder)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["poor"]})
+    tokenizer.chat_template = TEMPLATE.replace("</s>", "poor\n")
+    tokenizer.save_pretrained(folder)
+    chatty = open_model(find(folder), CATALOGUE.task("generate"))
+    assert ends_of(chatty.net) == {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("poor")}
+    rows = Dataset.of({"text": ["it was"], "label": ["good"]})
+    encoded = encode(chatty.tokenizer, chatty.head.examples(rows), 48, windows=False)
+    assert chatty.tokenizer.decode(encoded.shapes[encoded.shapes > 0] - 1) == "good poor"
+
+
+def test_a_template_without_a_system_speaks_its_words_as_the_users(decoder):
+    model = open_model(find(decoder), CATALOGUE.task("generate"))
+    refuse = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+    model.tokenizer.chat_template = refuse + TEMPLATE
+    rows = Dataset.of({"text": ["the plot"], "text_pair": ["system: very fine"], "label": ["good"]})
+    encoded = encode(model.tokenizer, model.head.inputs(rows), 48, windows=False)
+    assert "u very fine the plot" in model.tokenizer.decode(encoded.ids)
+    model.tokenizer.chat_template = "{{ raise_exception('nobody speaks') }}"
+    with pytest.raises(DataError, match="nobody speaks"):
+        encode(model.tokenizer, model.head.inputs(rows), 48, windows=False)
+
+
+def test_ways_to_write_of_a_checkpoint_do_not_stay(encoder_decoder, tmp_path):
+    """A minimum length or early stopping would bend, or break, what was asked for."""
+    model = open_model(find(encoder_decoder), CATALOGUE.task("generate"))
+    model.net.generation_config.min_length = 30
+    model.net.generation_config.num_beams, model.net.generation_config.early_stopping = 4, True
+    model.net.generation_config.max_length, model.net.generation_config.max_new_tokens = 60, None
+    model.net.save_pretrained(tmp_path / "m")
+    model.tokenizer.save_pretrained(tmp_path / "m")
+    task = CATALOGUE.task("generate", longest=6, length_penalty=2.0)
+    again = open_model(find(tmp_path / "m"), task)
+    assert again.net.generation_config.min_length in (None, 0)
+    data = Dataset.of({"text": ["film"] * 24, "label": ["plot"] * 24})
+    made = fit(find(tmp_path / "m"), data, task=task, out=tmp_path / "n", step=Step("finetune"), epochs=1)
+    assert open_model(made).predict(data.take([0]), ["text"])["text"]
+
+
+def test_long_texts_may_be_written_where_there_is_room(decoder):
+    model = open_model(find(decoder), CATALOGUE.task("generate", longest=400))
+    rows = Dataset.of({"text": ["film " * 60 + "plot"], "label": ["good"]})
+    assert len(model.predict(rows, ["text"])["text"]) == 1
+    little = open_model(find(decoder), CATALOGUE.task("generate", longest=4))
+    prompt = encode(little.tokenizer, little.head.inputs(rows), 48, windows=True)
+    assert len(prompt.ids) == 44
+
+
+def test_edits_leave_the_marks_of_who_speaks():
+    from duiqi.core.edit import edit_dataset
+
+    earlier = spelled([{"role": "user", "content": "it was\na plot"}, {"role": "assistant", "content": "very fine"}])
+    rows = Dataset.of({"text": ["the film"] * 30, "text_pair": [earlier] * 30, "label": ["a"] * 30,
+                       "id": [str(at) for at in range(30)]})  # fmt: skip
+    for name in ("typos", "casing", "whitespace", "punctuation"):
+        edited = edit_dataset(rows, CATALOGUE.find("edit", name), seed=1).values("text_pair")
+        assert all([each["role"] for each in turns(text)] == ["user", "assistant"] for text in edited)
+    assert len(set(edit_dataset(rows, CATALOGUE.find("edit", "typos"), seed=1, rate=0.9).values("text_pair"))) > 5

@@ -17,6 +17,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError, PartError
 from duiqi.core.part import Part
 from duiqi.core.seed import generator
+from duiqi.core.texts import SPEAKER
 
 _GAP = -1  # owner of a character that separates tokens
 _NEW = -2  # owner of a character that belongs to no original token
@@ -137,7 +138,8 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
     edited = data.edited([each.text for each in made])
     if data.schema.text_pair is not None:
         seconds = [each or "" for each in data.values("text_pair")]
-        others = [apply(*each) for each in zip(seconds, proposed(seconds, "text_pair"), strict=True)]
+        kept = map(outside_marks, seconds, proposed(seconds, "text_pair"))
+        others = [apply(*each) for each in zip(seconds, kept, strict=True)]
         edited = edited.with_column("text_pair", [each.text for each in others])
         if data.has("label") and are_answers(data.values("label")):
             edited = _with_moved_answers(data, edited, others)
@@ -203,6 +205,18 @@ def _with_moved_spans(data: Dataset, edited: Dataset, made: Sequence[Edited]) ->
         spans.append([list(span) for span in moved if span is not None] if whole else row)
         texts.append(each.text if whole else text)
     return edited.with_column("text", texts).with_column("spans", spans)
+
+
+def outside_marks(text: str, changes: Sequence[Change]) -> list[Change]:
+    """Of the changes of a conversation those that leave its lines and the marks of who speaks as they are."""
+    marks = [mark.span() for mark in SPEAKER.finditer(text)]
+    if not marks:
+        return list(changes)
+    return [
+        change for change in changes
+        if "\n" not in change.new + text[change.start : change.end]
+        and not any(change.start < end and change.end >= start for start, end in marks)
+    ]  # fmt: skip
 
 
 def _with_moved_answers(data: Dataset, edited: Dataset, made: Sequence[Edited]) -> Dataset:

@@ -23,6 +23,7 @@ from duiqi.core.slice import CJK, words
 T = TypeVar("T")
 
 ROLES = ("system", "user", "assistant")  # who speaks in a conversation
+SPEAKER = re.compile(rf"^(?:{'|'.join(ROLES)}): ", re.M)
 
 _WIDTHS = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFEF)} | {0x3000: " "}
 _UNIT = re.compile(rf"[{CJK}]|[^\s{CJK}]+")

@@ -12,13 +12,14 @@ from duiqi.data.formats import Raw
 NAMES = ("answers", "label", "answer")  # columns that may hold answers
 
 
-def answers(raw: Raw) -> Raw:
-    """The file with its answers in one form; as it is where it has none.
+def answers(raw: Raw, named: str | None = None) -> Raw:
+    """The file with its answers in one form, in the column `named` or one of a plain name; as it is where it has none.
 
     Read are lists of {"text", "start"} and of {"text", "answer_start"}, and {"text": […], "answer_start": […]} as
     SQuAD has them.
     """
-    name = next((name for name in NAMES if name in raw.columns and _speaks_of_answers(raw.columns[name])), None)
+    looked = [name for name in ([named] if named else NAMES) if name in raw.columns]
+    name = next((name for name in looked if _speaks_of_answers(raw.columns[name])), None)
     if name is None:
         return raw
     read = [_read(value, raw, row) for row, value in enumerate(raw.columns[name])]
@@ -46,8 +47,9 @@ def _read(value: Any, raw: Raw, row: int) -> list[dict[str, Any]]:
                 f'expected answers as {{"text": …, "start": …}} in {raw.name}, given {each!r} ({raw.where([row])})',
                 hint="Count the characters of the context from 0; an empty list says that it has no answer.",
             )
-        if text:
-            found.append({"text": text, "start": start})
+        bare = text.strip()  # no token has the blanks
+        if bare:
+            found.append({"text": bare, "start": start + len(text) - len(text.lstrip())})
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from duiqi.core.errors import DataError
 from duiqi.core.texts import ROLES, spelled
+from duiqi.data.columns import CERTAIN, LIKELY
 from duiqi.data.formats import Raw
 
 CHATS = ("messages", "conversations")
@@ -44,7 +45,17 @@ def _from_chats(raw: Raw, name: str) -> Raw:
         columns["source"].append(messages[-2]["content"])
         columns["earlier"].append(spelled(messages[:-2]))
         columns["target"].append(messages[-1]["content"])
-    return replace(raw, columns={**{k: v for k, v in raw.columns.items() if k != name}, **columns})
+    return replace(raw, columns={**_kept(raw, name), **columns})
+
+
+def _kept(raw: Raw, *read: str) -> dict[str, list[Any]]:
+    """The other columns, but for those that would be taken for a text or its answer: a whole chat as one text often
+    stands beside its messages, with the answer in it."""
+    rivals = {name for role in ("text", "text_pair", "label") for table in (CERTAIN, LIKELY) for name in table[role]}
+    return {
+        name: values for name, values in raw.columns.items()
+        if name not in read and (name.strip().casefold() not in rivals)
+    }  # fmt: skip
 
 
 def _message(given: Mapping[str, Any], raw: Raw, row: int) -> dict[str, str]:
@@ -61,9 +72,11 @@ def _message(given: Mapping[str, Any], raw: Raw, row: int) -> dict[str, str]:
 
 
 def _from_instructions(raw: Raw) -> Raw:
-    more = raw.columns.get("input", [None] * len(raw.places))
-    texts = [
-        "\n".join(str(each) for each in pair if each) for pair in zip(raw.columns["instruction"], more, strict=True)
-    ]
-    kept = {name: values for name, values in raw.columns.items() if name not in ("instruction", "input", "output")}
-    return replace(raw, columns={**kept, "source": texts, "target": raw.columns["output"]})
+    """The input as the text, and the instruction before it: rows of one instruction are not like each other then."""
+    asked = list(zip(raw.columns["instruction"], raw.columns.get("input", [None] * len(raw.places)), strict=True))
+    columns = {
+        "source": [str(given) if given else str(said) for said, given in asked],
+        "earlier": [str(said) if given else "" for said, given in asked],
+        "target": raw.columns["output"],
+    }
+    return replace(raw, columns={**_kept(raw, "instruction", "input", "output"), **columns})

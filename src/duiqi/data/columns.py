@@ -98,13 +98,22 @@ def resolve(raws: Sequence[Raw], asked: Asked, groups: Sequence[str]) -> tuple[S
     return Schema(**roles, groups=tuple(groups)), tuple(notes)
 
 
-def build(raws: Mapping[str, Raw], schema: Schema, notes: tuple[Note, ...]) -> dict[str, Dataset]:
-    """Data sets from files, their values brought into the form of their roles."""
+WRITTEN = ("target", "response", "completion", "summary")  # columns that hold texts to write, if texts
+
+
+def build(
+    raws: Mapping[str, Raw], schema: Schema, notes: tuple[Note, ...], *, as_texts: bool = False
+) -> dict[str, Dataset]:
+    """Data sets from files, their values brought into the form of their roles. `as_texts`: labels are texts as they
+    stand, and no classes."""
     read_label = None
     if schema.label:
         for raw in raws.values():
             _require_all_labelled(raw, schema.label)
-        read_label = _label_reader([value for raw in raws.values() for value in raw.columns[str(schema.label)]])
+        read_label = _label_reader(
+            [value for raw in raws.values() for value in raw.columns[str(schema.label)]],
+            as_texts=as_texts or schema.label in WRITTEN,
+        )
     kinds = {column: _extra_reader(raws.values(), column) for column in _extras(raws.values(), schema)}
     return {part: _dataset(raw, schema, notes, read_label, kinds) for part, raw in raws.items()}
 
@@ -367,8 +376,12 @@ def _require_all_labelled(raw: Raw, column: str) -> None:
         )
 
 
-def _label_reader(values: list[Any]) -> Callable[[Any], Any]:
-    """How to read the labels of all parts: classes as strings, fractions as numbers, lists as they are."""
+def _label_reader(values: list[Any], *, as_texts: bool) -> Callable[[Any], Any]:
+    """How to read the labels of all parts: classes as strings, fractions as numbers, lists as they are; texts, too."""
+    if as_texts and all(isinstance(value, str) for value in values):
+        return str.strip
+    if any(isinstance(value, list) for value in values) and all(isinstance(value, list | str) for value in values):
+        return lambda value: value if isinstance(value, list) else [value]  # lists of texts beside texts
     if any(isinstance(value, list | dict) for value in values):
         return lambda value: value
     words = {_word(value) for value in values}

@@ -16,7 +16,7 @@ from duiqi.core.ranking import Pool
 from duiqi.core.slice import is_cjk, words
 from duiqi.core.task import Task
 
-SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？\n]*")
+SENTENCE = re.compile(r"\S.*?(?:[.!?]+[\"”’)]*(?=\s|$)|[。！？]+[”’」』）]*|$)", re.M)
 FEATURES = 4  # of two texts: shares of the words of each that the other has, their lengths
 
 
@@ -129,7 +129,7 @@ def alike(train: Dataset, truth: Sequence[Sequence[str]], data: Dataset) -> Pred
 
 def opening(data: Dataset) -> Predictions:
     """The first three sentences of every text (lead-3), or its first three lines."""
-    said = ["".join(SENTENCE.findall(text)[:3]).strip() or text for text in data.texts]
+    said = [" ".join(each.strip() for each in SENTENCE.findall(text)[:3]) or text for text in data.texts]
     return Predictions(data.row_ids, {"text": said})
 
 

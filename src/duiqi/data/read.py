@@ -33,12 +33,13 @@ def read(
     choices: str | None = None,
     spans: str | None = None,
     weight: str | None = None,
+    as_texts: bool = False,
 ) -> dict[str, Dataset]:
     """Data sets "train", "dev" and "test" as far as they are there, or "all" for a file that is not divided.
 
     `source` is a csv, tsv, json, jsonl, parquet or CoNLL file (also gzipped), a folder that holds such files named
     train, dev (or valid, validation, val) and test, or `hub:NAME` (`hub:NAME#CONFIG`), the only source that uses a
-    network.
+    network. `as_texts`: labels are texts to write or to find, whatever they look like.
     A file with a split column is divided by it. Columns that are not named here are guessed where their names are
     plain; each guess is a note of the data set. Classes are strings. Raises `DataError` on what cannot be read and
     `DependencyError` where the hub needs a package.
@@ -57,13 +58,15 @@ def read(
         "weight": weight,
     }
     raws = _from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
-    raws = {part: answers(relations(chats(raw))) for part, raw in raws.items()}
+    if text is None and label is None:
+        raws = {part: chats(raw) for part, raw in raws.items()}
+    raws = {part: answers(relations(raw), label) for part, raw in raws.items()}
     schema, notes = resolve(list(raws.values()), asked, [groups] if isinstance(groups, str) else list(groups))
     if schema.split and list(raws) == ["all"]:
         raws = _divided(raws["all"], schema)
     elif schema.split and not split:  # the files divide the rows, so a column of that name is a column like others
         schema, notes = replace(schema, split=None), tuple(each for each in notes if each.get("role") != "split")
-    return build(raws, schema, notes)
+    return build(raws, schema, notes, as_texts=as_texts)
 
 
 RowLabels = Callable[[Dataset], Sequence[Iterable[str]]]  # the labels of every row

@@ -11,18 +11,18 @@ ORDERS = 4
     better="higher",
     needs=("model.text", "data.label"),
     low=0.0,
-    high=100.0,
+    high=1.0,
     level="row",
     source="Papineni et al., 2002, BLEU, ACL, https://aclanthology.org/P02-1040; Post, 2018, A call for clarity in "
     "reporting BLEU scores, WMT, https://aclanthology.org/W18-6319",
 )
 def bleu(truth, guess):
-    """Geometric mean of the shares of runs of 1 to 4 words found in a reference: 0 to 100, higher is better.
+    """Geometric mean of the shares of runs of 1 to 4 words found in a reference: 0 to 1, higher is better.
 
     Answers shorter than their references are marked down (brevity penalty). A run counts at most as often as in the
     reference that has it most. Counts are added over all rows before they are divided, so the value is that of a corpus
     and no mean of rows. Counted by sacrebleu, with its tokenizer "13a", and "zh" (by character) where a reference is
-    Chinese. Misleads on few rows, on free wording, and between data sets. Values of other tools may differ by points.
+    Chinese. Misleads on few rows, on free wording, and between data sets. Others quote it times 100.
     """
     scorers = _scorers()
     rows = []
@@ -58,5 +58,5 @@ def _(sums):
     mean = np.exp(np.log(np.maximum(precision, 1e-300)).mean(axis=-1))
     brevity = np.exp(np.minimum(0.0, 1 - expected / np.maximum(length, 1e-9)))
     none = (shared.sum(axis=-1) <= 0) | (said.min(axis=-1) <= 0)
-    score = 100 * brevity * np.where(none, 0.0, mean)
+    score = brevity * np.where(none, 0.0, mean)
     return np.where(length + expected > 0, score, np.nan)

@@ -119,17 +119,17 @@ def labels_of(bundle: Bundle) -> tuple[str, ...]:
 
 
 def has_head(bundle: Bundle, task: str = "") -> bool:
-    """Whether the model answers a task as it stands; a plain language model writes, and is a body for all else."""
-    return bundle.task is not None or bool(labels_of(bundle)) or (task == "generate" and writes(bundle))
+    """Whether the model answers a task as it stands. A plain language model writes and one for question answering
+    answers from passages, both are bodies for all else; and every body can rank."""
+    names = on_disk.config(bundle.path).get("architectures") or ()
+    ready = task == "rank" or any(name.endswith(READY.get(task, ())) for name in names)
+    return bundle.task is not None or bool(labels_of(bundle)) or ready
 
 
-def writes(bundle: Bundle) -> bool:
-    """Whether it is a language model as transformers saves them."""
-    architectures = on_disk.config(bundle.path).get("architectures") or ()
-    return any(name.endswith(WRITERS) for name in architectures)
-
-
-WRITERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+READY: Mapping[str, tuple[str, ...]] = {
+    "generate": ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"),
+    "extract": ("ForQuestionAnswering",),
+}
 
 
 # What transformers' own heads are for, where no duiqi.json says it.
@@ -256,7 +256,7 @@ def open_model(
             f"expected a task for {bundle.name}, given a body without a head and no task",
             hint="Fit it to labelled rows first: duiqi align MODEL DATA.",
         )
-    head = head_of(task).suited(on_disk.config(bundle.path))
+    head = head_of(task).suited(on_disk.config(bundle.path), task)
     fresh = not has_head(bundle, task.name)
     _check_device(device)
     with quiet():
@@ -268,6 +268,7 @@ def open_model(
         bundle = _in_order(bundle, task)
         head.arrange(net, task)
     _give_pad_token(net, tokenizer)
+    head.settle(net, tokenizer)
     net.eval().requires_grad_(False)
     made_from = seed if fresh else None
     limit = longest(tokenizer, net) - (scope_of(bundle.adapter["scope"]).places if bundle.adapter else 0)
@@ -305,7 +306,7 @@ def _adapted(bundle: Bundle, task: Task) -> Any:
     assert bundle.adapter is not None
     base, saved = base_of(bundle), task_of(bundle)
     assert saved is not None
-    head = head_of(saved).suited(on_disk.config(base.path))
+    head = head_of(saved).suited(on_disk.config(base.path), task)
     net = _network(base, head, task if head.writes else saved, fresh=True)
     said = on_disk.config(bundle.path)
     if "regression" in said:  # the unit of its numbers

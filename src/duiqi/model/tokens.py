@@ -174,7 +174,8 @@ def _tokenise(tokenizer: Any, inputs: Sequence[Input], **options: Any) -> dict[s
             each = [[NO_WORD if w is None else w for w in given.word_ids(i)] for i in range(len(given["input_ids"]))]
             columns.setdefault("words", []).extend(each)
         if placed:
-            columns.setdefault("words", []).extend(_places(given, i) for i in range(len(given["input_ids"])))
+            of = given.get("overflow_to_sample_mapping", range(len(chunk)))
+            columns.setdefault("words", []).extend(_places(given, i, chunk[row][1]) for i, row in enumerate(of))
         for row in given.get("overflow_to_sample_mapping", ()):
             columns.setdefault("of", []).append(row + at)
         for name in ("input_ids", "token_type_ids"):
@@ -182,9 +183,11 @@ def _tokenise(tokenizer: Any, inputs: Sequence[Input], **options: Any) -> dict[s
     return columns or {"input_ids": [], "token_type_ids": []}
 
 
-def _places(given: Any, sequence: int) -> NDArray[np.int32]:
-    """Where every token stands in the second text, int[t, 2]; `NO_WORD` for tokens that are not of it."""
+def _places(given: Any, sequence: int, passage: str) -> NDArray[np.int32]:
+    """Where every token stands in the second text, int[t, 2], without blanks before it; `NO_WORD` for tokens that are
+    not of it."""
     places = np.array(given["offset_mapping"][sequence], dtype=np.int32).reshape(-1, 2)
+    places[:, 0] += [len(passage[a:b]) - len(passage[a:b].lstrip()) for a, b in places.tolist()]
     second = np.array([of == 1 for of in given.sequence_ids(sequence)], dtype=bool)
     return np.where(second[:, None], places, np.int32(NO_WORD))
 

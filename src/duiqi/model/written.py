@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.errors import DataError
 from duiqi.core.texts import turns
 from duiqi.model.tokens import Encoded, Input, pack, together
-
-MOST_WRITTEN = 256  # tokens that are kept free for what is written, where a model takes twice as many
 
 
 class Prompted(tuple[str, ...]):
@@ -22,16 +21,26 @@ class Prompted(tuple[str, ...]):
     answer carry their own number and one as `shapes`, all others 0: only they are learned.
     """
 
+    room: int  # tokens that are kept free for what is to be written
+
+    @classmethod
+    def of(cls, texts: Sequence[str], room: int) -> Prompted:
+        """An input that leaves so much room, or half of what the model takes where that is less."""
+        made = cls(texts)
+        made.room = room
+        return made
+
     @staticmethod
     def encoded(tokenizer: Any, inputs: Sequence[Input], limit: int) -> Encoded:
         """Sequences of at most `limit` tokens. Of a long answer the end is cut off, of a long prompt the beginning."""
         prompts, answers = _prompts(tokenizer, inputs)
-        written = min(limit // 2, MOST_WRITTEN)
+        most = limit // 2
+        free = min(most, inputs[0].room) if inputs and isinstance(inputs[0], Prompted) else most
         cut = np.zeros(len(inputs), dtype=bool)
         sequences, wanted = [], []
         for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-            kept = answer[:written]
-            before = _without_beginning(tokenizer, prompt, limit - (len(kept) if answer else written))
+            kept = answer[:most]
+            before = _without_beginning(tokenizer, prompt, limit - (len(kept) if answer else free))
             cut[row] = len(kept) < len(answer) or len(before) < len(prompt)
             sequences.append(before + kept)
             wanted.append([0] * len(before) + [each + 1 for each in kept])
@@ -94,14 +103,51 @@ def _from_template(tokenizer: Any, inputs: Sequence[Input]) -> tuple[list[list[i
     prompts, answers = [], []
     for earlier, text, *answer in inputs:
         asked = [*turns(earlier), {"role": "user", "content": text}]
-        prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        try:
+            prompt = rendered(tokenizer, asked, add_generation_prompt=True)
+        except DataError:  # a template that knows no system speaks its words as the user's
+            asked = _without_system(asked)
+            prompt = rendered(tokenizer, asked, add_generation_prompt=True)
         prompts.append(prompt)
         if answer:
-            whole = tokenizer.apply_chat_template([*asked, {"role": "assistant", "content": answer[0]}], tokenize=False)
+            whole = rendered(tokenizer, [*asked, {"role": "assistant", "content": answer[0]}])
             goes_on = whole.startswith(prompt)  # templates that rewrite earlier turns are rare; then the end is plain
-            answers.append(whole[len(prompt) :] if goes_on else answer[0] + (tokenizer.eos_token or ""))
+            answers.append(whole[len(prompt) :].rstrip() if goes_on else answer[0] + (tokenizer.eos_token or ""))
     ids = _ids(tokenizer, prompts, add_special_tokens=False)
     return ids, _ids(tokenizer, answers, add_special_tokens=False) if answers else [[] for _ in inputs]
+
+
+def rendered(tokenizer: Any, messages: Sequence[dict[str, str]], **options: Any) -> str:
+    """What the tokenizer's chat template makes of messages; `DataError` with its words where it refuses them."""
+    from jinja2 import TemplateError
+
+    try:
+        made: str = tokenizer.apply_chat_template(list(messages), tokenize=False, **options)
+    except TemplateError as error:
+        raise DataError(
+            f"expected messages that the model's chat template takes, given "
+            f"{', '.join(each['role'] for each in messages)} ({error})",
+            hint="Leave out what it does not take, or take a model with another template.",
+        ) from error
+    return made
+
+
+def _without_system(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The messages with what the system says put before the first words of the user."""
+    said = [each["content"] for each in messages if each["role"] == "system"]
+    others = [dict(each) for each in messages if each["role"] != "system"]
+    first = next(each for each in others if each["role"] == "user")
+    first["content"] = "\n".join([*said, first["content"]])
+    return others
+
+
+def end_of_turn(tokenizer: Any) -> set[int]:
+    """The token with which the chat template ends an answer, where it is a special one."""
+    if not getattr(tokenizer, "chat_template", None):
+        return set()
+    said = rendered(tokenizer, [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]).rstrip()
+    ids = _ids(tokenizer, [said], add_special_tokens=False)[0]
+    return {*ids[-1:]} & {*tokenizer.all_special_ids}
 
 
 def _ids(tokenizer: Any, texts: Sequence[str], *, add_special_tokens: bool) -> list[list[int]]:

@@ -174,11 +174,10 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
     )
 
 
-WRITTEN = ("target", "response", "completion", "summary")  # names of columns that hold texts to write, if texts
-
-
 def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     """The task that the form of the rows speaks of, and a note where it is not the plain one."""
+    from duiqi.data.columns import WRITTEN
+
     labels = data.values("label") if data.has("label") else []
     lists = bool(labels) and all(isinstance(label, list) for label in labels)
     signs = {
@@ -229,7 +228,7 @@ def _parts(data: Source, settings: Settings) -> Mapping[str, Dataset]:
         return {"all": data}
     if isinstance(data, Mapping):
         return data
-    return read(data, **named_columns(settings))
+    return read(data, **named_columns(settings), as_texts=settings.get("task") in ("generate", "rank"))
 
 
 def named_columns(settings: Settings) -> dict[str, Any]:

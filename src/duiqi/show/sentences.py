@@ -33,8 +33,6 @@ _DECIMALS = frozenset(
         "kappa",
         "perplexity",
         "loss",
-        "bleu",
-        "chrf",
         "r_squared",
         "pearson",
         "spearman",

@@ -13,7 +13,7 @@ from duiqi.core.task import Task
 from duiqi.core.texts import references_of
 
 CHOSEN_BY = ("rouge_l", "rouge_1", "rouge_2", "bleu", "chrf", "token_f1", "exact_match")
-WITH_SACREBLEU = ("bleu", "chrf")
+WITH_SACREBLEU = ("bleu",)
 SHORTEST, LONGEST = 8, 256  # between which `longest` is set from training rows
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
+from duiqi.core.errors import ModelError
 from duiqi.core.ranking import Pool, documents_of
 from duiqi.core.task import Task
 from duiqi.model.heads.head import Head, Opened, log_softmax
@@ -30,6 +31,14 @@ class Embedding(Head):
 
     name = "embedding"
     offers = frozenset({"ranks", "text", "embedding"})
+
+    def suited(self, config: Mapping[str, Any], task: Task) -> Head:
+        if config.get("is_encoder_decoder"):
+            raise ModelError(
+                "expected an encoder or a decoder to rank with, given an encoder-decoder",
+                hint="Take default, default-zh or another encoder.",
+            )
+        return self
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         from transformers import AutoModel

@@ -31,9 +31,12 @@ class Head:
     windows = False
     writes = False
 
-    def suited(self, config: Mapping[str, Any]) -> Head:
-        """This head as a model with that config.json takes it; `ModelError` where it cannot."""
+    def suited(self, config: Mapping[str, Any], task: Task) -> Head:
+        """This head as a model with that config.json takes it for the task; `ModelError` where it cannot."""
         return self
+
+    def settle(self, net: Any, tokenizer: Any) -> None:
+        """Tell the opened network what hangs on the tokenizer."""
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         """The network on disk with this head; parameters the disk has not are drawn from torch's generator."""

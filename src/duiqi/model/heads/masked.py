@@ -26,7 +26,7 @@ class MaskedLanguageModel(Head):
 
     name = "masked_language_model"
 
-    def suited(self, config: Mapping[str, Any]) -> Head:
+    def suited(self, config: Mapping[str, Any], task: Task) -> Head:
         """A decoder is pre-trained by reading on; an encoder-decoder by nothing that this version knows."""
         if config.get("is_encoder_decoder"):
             raise ModelError(

@@ -18,9 +18,13 @@ from duiqi.core.task import Task
 from duiqi.core.texts import references_of
 from duiqi.model.heads.head import Head, Opened
 from duiqi.model.tokens import Input, by_length, collate, encode
-from duiqi.model.written import Prompted, Translated, Whole
+from duiqi.model.written import Prompted, Translated, Whole, end_of_turn
 
 TOKENS_SCORED = 4096  # of a batch whose references are scored
+SPECIAL = (
+    *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id"),
+    *("forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids"),
+)
 _BLANK_BETWEEN = re.compile(rf"(?<=[{CJK}，。！？、：；]) (?=[{CJK}，。！？、：；])")
 
 
@@ -35,18 +39,24 @@ class LanguageModel(Head):
     offers = frozenset({"text", "loglik", "tokens"})
     writes = True
 
-    def suited(self, config: Mapping[str, Any]) -> Head:
+    def suited(self, config: Mapping[str, Any], task: Task) -> Head:
         if config.get("is_encoder_decoder"):
             return EncoderDecoder()
         names = [str(each) for each in config.get("architectures") or ()]
         if any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
-            return Decoder()
+            return Decoder(int(task.options["longest"]))
         raise ModelError(
             f"expected a model that writes (…ForCausalLM, …ForConditionalGeneration), given "
             f"{', '.join(names) or 'one without a name'}",
             hint="An encoder answers by classes, tags, numbers, spans of a passage or ranks: --task classify, tag, "
             "regress, extract, rank.",
         )
+
+    def settle(self, net: Any, tokenizer: Any) -> None:
+        """Let what ends an answer in training end it in writing, too."""
+        ends = ends_of(net) | end_of_turn(tokenizer) | {tokenizer.eos_token_id} - {None}
+        net.generation_config.eos_token_id = sorted(ends)
+        net.generation_config.pad_token_id = tokenizer.pad_token_id
 
     def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
         """Nothing: the tokens themselves are the targets."""
@@ -78,7 +88,10 @@ class LanguageModel(Head):
 
 
 class Decoder(LanguageModel):
-    """A causal language model: reads a prompt and goes on."""
+    """A causal language model: reads a prompt and goes on, with `room` tokens kept free for what it writes."""
+
+    def __init__(self, room: int = 1 << 20) -> None:
+        self.room = room
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         from transformers import AutoModelForCausalLM
@@ -87,10 +100,11 @@ class Decoder(LanguageModel):
         return decoding(AutoModelForCausalLM.from_pretrained(path, **options), task)
 
     def inputs(self, data: Dataset) -> list[Input]:
-        return [Prompted(each) for each in zip(_earlier(data), data.texts, strict=True)]
+        return [Prompted.of(each, self.room) for each in zip(_earlier(data), data.texts, strict=True)]
 
     def examples(self, data: Dataset) -> list[Input]:
-        return [Prompted(each) for each in zip(_earlier(data), data.texts, first_references(data), strict=True)]
+        rows = zip(_earlier(data), data.texts, first_references(data), strict=True)
+        return [Prompted.of(each, self.room) for each in rows]
 
     def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         given = {name: each for name, each in inputs.items() if name not in ("shapes", "token_type_ids")}
@@ -160,17 +174,22 @@ def token_scores(logits: Tensor, wanted: Tensor) -> Tensor:
 
 
 def decoding(net: Any, task: Task) -> nn.Module:
-    """The network with the task's way to write set as its own."""
-    options, plan = task.options, net.generation_config
+    """The network with the task's way to write as its own: of the checkpoint's only the special tokens stay."""
+    from transformers import GenerationConfig
+
+    options, own = task.options, net.generation_config
+    plan = GenerationConfig(**{name: getattr(own, name, None) for name in SPECIAL})
     room = int(getattr(net.config, "max_position_embeddings", None) or 1 << 20)
     plan.max_new_tokens, plan.max_length = min(int(options["longest"]), max(1, room // 2)), None
-    plan.num_beams, plan.length_penalty = int(options["beams"]), float(options["length_penalty"])
-    plan.no_repeat_ngram_size = int(options["no_repeat"])
-    plan.do_sample = options["temperature"] > 0
-    plan.temperature = float(options["temperature"]) if plan.do_sample else None
-    plan.top_p, plan.top_k = (float(options["top_p"]), 0) if plan.do_sample else (None, None)
+    plan.num_beams, plan.no_repeat_ngram_size = int(options["beams"]), int(options["no_repeat"])
+    if plan.num_beams > 1:
+        plan.length_penalty = float(options["length_penalty"])
+    if options["temperature"] > 0:
+        plan.do_sample, plan.temperature = True, float(options["temperature"])
+        plan.top_p, plan.top_k = float(options["top_p"]), 0
     if plan.eos_token_id is None:
         plan.eos_token_id = net.config.eos_token_id
+    net.generation_config = plan
     made: nn.Module = net
     return made
 
@@ -188,6 +207,12 @@ def _sources(data: Dataset) -> list[str]:
     return ["\n".join(filter(None, each)) for each in zip(_earlier(data), data.texts, strict=True)]
 
 
+def ends_of(net: Any) -> set[int]:
+    """The tokens that end a text."""
+    ends = net.generation_config.eos_token_id
+    return {*(ends if isinstance(ends, list) else [ends])} - {None}
+
+
 def _generated(net: Any, **given: Tensor) -> Tensor:
     """What the network writes; where tokens are drawn, the same for the same batch each time."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -198,8 +223,7 @@ def _generated(net: Any, **given: Tensor) -> Tensor:
 
 def _without_end(net: Any, written: Tensor) -> list[NDArray[np.float32]]:
     """What was written by each row, up to its end of text."""
-    ends = net.generation_config.eos_token_id
-    ends = set(ends if isinstance(ends, list) else [ends])
+    ends = ends_of(net)
     rows = []
     for ids in written.tolist():
         stop = next((at for at, token in enumerate(ids) if token in ends), len(ids))
