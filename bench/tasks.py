@@ -146,7 +146,10 @@ SETS: dict[str, Entry] = {
     "nps-chat-dialogue-acts": Entry(),
     "cmrc2018": Entry("default-zh", test_rows=300),
     "xquad-en": Entry(rows=600, test_rows=200),
-    "movielens-small": Entry(read=films, told={"task": "rank"}, rows=6000),
+    "movielens-small": Entry(
+        read=films, rows=3000, test_rows=600,
+        told={"task": "rank", "with_": ["finetune"], "options": {"finetune": {"epochs": 3}}},
+    ),
     "multi30k-en-de": Entry(from_nothing, rows=8000, test_rows=400, told=scratch(6)),
     "tatoeba-en-zh": Entry(from_nothing, rows=8000, test_rows=400, told=scratch(6)),
     "g2p": Entry(partial(blank, name="g2p-en-us-bart"), read=pronounced, rows=4000, test_rows=400, told=scratch(10)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,9 @@ class Embedding(Head):
 
     It learns from pairs: of all documents in a batch each query's own must lie nearest, and of all queries each
     document's own (in-batch negatives: Karpukhin et al. 2020, Dense passage retrieval, EMNLP,
-    https://arxiv.org/abs/2004.04906). A document that is right for two queries of a batch is no negative of either.
+    https://arxiv.org/abs/2004.04906). A document that is right for two queries of a batch is no negative of either. One
+    that is right often comes as a negative as often; that is taken back, so that what is popular stays so (Yi et al.
+    2019, Sampling-bias-corrected neural modeling for large corpus item recommendations, RecSys).
     """
 
     name = "embedding"
@@ -55,11 +58,16 @@ class Embedding(Head):
         return [Apart((text, found[0])) for text, found in zip(data.texts, documents_of(data), strict=True)]
 
     def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
-        """Numbers of the query and of the document of each row, int[n, 2]: equal texts have equal ones."""
+        """Of each row a number of the query and of the document, equal where texts are, and how many rows have that
+        document: int[n, 3]."""
         names: dict[str, int] = {}
-        pairs = zip(data.texts, documents_of(data), strict=True)
-        numbered = [[names.setdefault(each, len(names)) for each in (text, found[0])] for text, found in pairs]
-        return np.array(numbered, dtype=np.int64).reshape(-1, 2)
+        documents = [found[0] for found in documents_of(data)]
+        often = Counter(documents)
+        rows = [
+            [names.setdefault(text, len(names)), names.setdefault(found, len(names)), often[found]]
+            for text, found in zip(data.texts, documents, strict=True)
+        ]
+        return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
     def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         """Vectors of length 1, float[n, d], or of pairs float[n, 2, d]."""
@@ -75,8 +83,8 @@ class Embedding(Head):
 
     def losses(self, net: Any, raw: Tensor, targets: Tensor) -> Tensor:
         """Minus the log-share of a row's own partner among all in the batch, the mean of both directions."""
-        odds = SHARPNESS * raw[:, 0] @ raw[:, 1].T
-        same = (targets[:, None] == targets[None]).any(dim=2) & ~torch.eye(
+        odds = SHARPNESS * raw[:, 0] @ raw[:, 1].T - targets[:, 2].log()
+        same = (targets[:, None, :2] == targets[None, :, :2]).any(dim=2) & ~torch.eye(
             len(raw), dtype=torch.bool, device=raw.device
         )
         odds = odds.masked_fill(same, -torch.inf)
