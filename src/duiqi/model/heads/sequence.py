@@ -53,7 +53,7 @@ class SequenceClassification(Head):
         try:
             for inputs, _ in batches:
                 self.raw(net, inputs)
-                read[-1] = at_end(read[-1], inputs["attention_mask"])
+                read[-1] = at_end(read[-1], inputs)
         finally:
             hook.remove()
         self.fit_last(net, torch.cat(read).numpy(), np.asarray(targets), weights)
@@ -100,11 +100,11 @@ class SequenceClassification(Head):
         return {"probs": np.exp(log_softmax(scaled))}
 
 
-def at_end(states: Tensor, mask: Tensor) -> Tensor:
+def at_end(states: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
     """States float[n, d] that classes are read from: of decoders, which score every token, those of the last one."""
     if states.ndim == 2:
         return states
-    last = mask.sum(dim=1).cpu() - 1
+    last = inputs["attention_mask"].sum(dim=1).cpu() - 1
     return states[torch.arange(len(states)), last]
 
 
