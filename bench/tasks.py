@@ -127,10 +127,10 @@ def lines(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
-def scratch(epochs: int, rate: float = 1e-3) -> dict[str, Any]:
+def scratch(epochs: int, rate: float = 3e-3) -> dict[str, Any]:
     """What a network that knows nothing needs: more epochs, and longer steps."""
     return {"task": "generate", "with_": ["finetune"], "options": {
-        "finetune": {"epochs": epochs, "learning_rate": rate}, "generate": {"by": "chrf", "longest": 48}}}  # fmt: skip
+        "finetune": {"epochs": epochs, "learning_rate": rate, "settings": {"batch_rows": 16}}, "generate": {"by": "chrf", "longest": 48}}}  # fmt: skip
 
 
 SETS: dict[str, Entry] = {
@@ -152,7 +152,9 @@ SETS: dict[str, Entry] = {
     ),
     "multi30k-en-de": Entry(from_nothing, rows=8000, test_rows=400, told=scratch(6)),
     "tatoeba-en-zh": Entry(from_nothing, rows=8000, test_rows=400, told=scratch(6)),
-    "g2p": Entry(partial(blank, name="g2p-en-us-bart"), read=pronounced, rows=4000, test_rows=400, told=scratch(10)),
+    "g2p": Entry(
+        partial(blank, name="g2p-en-us-bart"), read=pronounced, rows=4000, test_rows=400, told=scratch(10, 1e-3)
+    ),
     "samsum-test": Entry(
         partial(released, name="tinystories-llama-3m"), test_rows=240,
         told={**scratch(5, 5e-4), "options": {

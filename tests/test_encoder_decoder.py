@@ -20,10 +20,11 @@ def test_it_is_made_and_learns_to_write(tmp_path):
     spec.loader.exec_module(recipe)
     pairs = [("the cat sleeps", "猫在睡觉。"), ("the dog runs", "狗在跑。"), ("it rains", "下雨了。")] * 40
     data = Dataset.of({"text": [a for a, _ in pairs], "label": [b for _, b in pairs]})
-    recipe.make([text for pair in pairs for text in pair], tmp_path / "start", entries=200, width=48, layers=1)
+    recipe.make([text for pair in pairs for text in pair], tmp_path / "start", entries=200, width=96, layers=1)
     start = find(tmp_path / "start")
     assert has_head(start, "generate")
     assert not has_head(start, "classify")
     task = Catalogue.installed().task("generate", longest=12)
-    made = fit(start, data, task=task, out=tmp_path / "m", step=Step("finetune"), epochs=12, learning_rate=5e-3)
+    made = fit(start, data, task=task, out=tmp_path / "m", step=Step("finetune"), epochs=20, learning_rate=2e-3,
+               batch_rows=8)  # fmt: skip
     assert open_model(made).predict(data.take([0, 1, 2]), ["text"])["text"] == data.values("label")[:3]
