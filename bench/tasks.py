@@ -128,9 +128,10 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def scratch(epochs: int, rate: float = 3e-3) -> dict[str, Any]:
-    """What a network that knows nothing needs: more epochs, and longer steps."""
-    return {"task": "generate", "with_": ["finetune"], "options": {
-        "finetune": {"epochs": epochs, "learning_rate": rate, "settings": {"batch_rows": 16}}, "generate": {"by": "chrf", "longest": 48}}}  # fmt: skip
+    """What a network that knows nothing needs: more epochs, more steps in each, and longer ones."""
+    finetune = {"epochs": epochs, "learning_rate": rate, "settings": {"batch_rows": 16}}
+    options = {"finetune": finetune, "generate": {"by": "chrf", "longest": 48}}
+    return {"task": "generate", "with_": ["finetune"], "options": options}
 
 
 SETS: dict[str, Entry] = {
