@@ -64,10 +64,11 @@ def align_table(
     among: Sequence[str] = (),
 ) -> tuple[Report, Repaired, Workshop]:
     """The loop on rows that were read and divided; the caller publishes the report and closes the workshop."""
-    from duiqi.model.open import find, has_head
+    from duiqi.model.open import check_suited, find, has_head
 
     bundle = find(model)
     task = _task(table, bundle)
+    check_suited(bundle, task)
     train, dev, test = table.part("train"), table.part("dev"), table.part("test")
     pins = {
         "verb": "align",

@@ -287,3 +287,13 @@ def test_edits_leave_the_marks_of_who_speaks():
         edited = edit_dataset(rows, CATALOGUE.find("edit", name), seed=1).values("text_pair")
         assert all([each["role"] for each in turns(text)] == ["user", "assistant"] for text in edited)
     assert len(set(edit_dataset(rows, CATALOGUE.find("edit", "typos"), seed=1, rate=0.9).values("text_pair"))) > 5
+
+
+def test_a_model_that_cannot_write_is_told_before_anything_is_made(body, tmp_path):
+    import duiqi
+
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("\n".join(f'{{"source": "text {at}", "target": "written {at}"}}' for at in range(60)))
+    with pytest.raises(ModelError, match="expected a model that writes"):
+        duiqi.align(body, rows, out=tmp_path / "out", threads=1)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["rows.jsonl"]

@@ -276,6 +276,13 @@ def open_model(
     return made if cache is None else replace(made, cache=cache)
 
 
+def check_suited(bundle: Bundle, task: Task) -> None:
+    """`ModelError` at once where no head for the task fits the model."""
+    from duiqi.model.heads import head_of
+
+    head_of(task).suited(on_disk.config(bundle.path), task)
+
+
 def _in_order(bundle: Bundle, task: Task) -> Bundle:
     """The bundle with the offsets of its scores in the order of the task's labels."""
     offsets, saved = bundle.calibration.get("offsets"), labels_of(bundle)
