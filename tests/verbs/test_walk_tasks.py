@@ -199,7 +199,7 @@ def broken(path, **columns):
         ("extract", {"context": "it was", "answers": [{"text": "was", "start": 2}]}, "expected every answer in its"),
         ("extract", {"context": "it was", "answers": [{"text": "was", "start": "3"}]}, "expected answers as"),
         ("extract", {"context": "it was", "label": lambda i: "ab"[i % 2]}, "expected lists of answers"),
-        ("rank", {"label": 7.5}, "expected the text of a document"),
+        ("rank", {"label": 7.5}, "expected a text, or a list of texts"),
     ],
 )
 def test_bad_rows_are_told(body, tmp_path, task, columns, said):
