@@ -70,6 +70,8 @@ def align_table(
     task = _task(table, bundle)
     check_suited(bundle, task)
     train, dev, test = table.part("train"), table.part("dev"), table.part("test")
+    for part in (train, dev, test):  # truths that are none are told before anything is trained
+        task.read_truth(part)
     pins = {
         "verb": "align",
         "model": bundle.fingerprint,
