@@ -17,6 +17,11 @@ def test_nothing_is_lost_and_rows_are_not_too_long(texts, most):
     assert all(rows)
 
 
+def test_blank_texts_make_no_rows():
+    assert list(filled([" ", " ", "3??"], 4)) == ["3??"]
+    assert list(filled(["", " \n"], 4)) == []
+
+
 def test_short_texts_share_a_row_and_long_ones_are_divided_behind_sentences():
     rows = list(filled(["One here.", "二〇二〇年，他来到上海。然后就走了！", "the end"], 16))
     assert rows == ["One here.\n二〇二〇年，他来到上海。", "然后就走了！\nthe end"]

@@ -68,3 +68,14 @@ def test_what_is_no_way_to_train_is_told(aligned, options, said):
     else:
         report, _ = aligned(**options)
         assert said in report.facts["trials"][0]["why"], plan
+
+
+def test_plain_fine_tuning_goes_with_remedies_that_change_what_is_lowered():
+    from duiqi.core.part import Catalogue
+
+    catalogue = Catalogue.installed()
+    plain, adversarial = (catalogue.find("remedy", name)(None, ()) for name in ("finetune", "adversarial_training"))
+    assert (plain | adversarial).objective == adversarial.objective
+    smoothed = catalogue.find("remedy", "finetune")(None, (), objective="smoothed")
+    with pytest.raises(OptionError, match="agree on the objective"):
+        smoothed | adversarial

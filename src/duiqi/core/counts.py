@@ -1,4 +1,4 @@
-"""Counts by class as row statistics: what precision, recall and F1 are finished from."""
+"""Row statistics that several metrics are finished from: counts by class, sums of products."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def split_counts(sums: Floats) -> tuple[Floats, Floats, Floats]:
     """Hits, predicted and actual, each float[..., k]."""
     hits, predicted, actual = np.split(sums, 3, axis=-1)
     return hits, predicted, actual
+
+
+def correlation_rows(answered: Floats, true: Floats) -> Floats:
+    """Row statistics float[n, 6] of the correlation of two columns: both, their squares, their product and one."""
+    return np.stack([answered, true, answered**2, true**2, answered * true, np.ones(len(true))], axis=1)
+
+
+def correlation(sums: Floats) -> Floats:
+    """Pearson's correlation from summed row statistics, -1 to 1; no number where a column does not vary."""
+    a, t, aa, tt, at, rows = np.moveaxis(sums, -1, 0)
+    spread = (aa - a**2 / rows) * (tt - t**2 / rows)
+    return np.clip((at - a * t / rows) / np.sqrt(np.where(spread > 0, spread, np.nan)), -1.0, 1.0)
 
 
 def mean_of_present(values: Floats, predicted: Floats, actual: Floats) -> Floats:

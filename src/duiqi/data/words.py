@@ -50,11 +50,12 @@ def filled(texts: Iterable[str], most: int) -> Iterator[str]:
     """Texts of about `most` tokens, as written: long ones are divided behind sentences (or in them, where one alone is
     too long), and short ones that follow each other stand together, a line each."""
     row, size = "", 0
-    for text in texts:
+    for text in filter(str.strip, texts):
         parts = [part for sentence in _SENTENCE.findall(text) for part in _divided(sentence, most)]
         for at, (part, cost) in enumerate(parts):
             if row and size + cost > most:
-                yield row.strip()
+                if row.strip():
+                    yield row.strip()
                 row, size = "", 0
             row += ("\n" if row and not at else "") + part
             size += cost

@@ -1,5 +1,6 @@
 import numpy as np
 
+from duiqi.core.counts import correlation, correlation_rows
 from duiqi.core.part import metric
 
 
@@ -10,11 +11,9 @@ def pearson(truth, guess):
     Blind to answers that are all too high or too far apart by one factor; see the mean absolute error for these.
     """
     answered = np.asarray(guess["scores"], dtype=np.float64)
-    return np.stack([answered, truth, answered**2, truth**2, answered * truth, np.ones(len(truth))], axis=1)
+    return correlation_rows(answered, truth)
 
 
 @pearson.finish
 def _(sums):
-    a, t, aa, tt, at, rows = np.moveaxis(sums, -1, 0)
-    spread = (aa - a**2 / rows) * (tt - t**2 / rows)
-    return np.clip((at - a * t / rows) / np.sqrt(np.where(spread > 0, spread, np.nan)), -1.0, 1.0)
+    return correlation(sums)

@@ -1,5 +1,4 @@
-import numpy as np
-
+from duiqi.core.counts import correlation, correlation_rows
 from duiqi.core.part import metric
 
 
@@ -14,11 +13,9 @@ def spearman(truth, guess):
 
     half = (len(truth) + 1) / 2  # about the middle, so that squares stay small
     answered, true = rankdata(guess["scores"]) - half, rankdata(truth) - half
-    return np.stack([answered, true, answered**2, true**2, answered * true, np.ones(len(true))], axis=1)
+    return correlation_rows(answered, true)
 
 
 @spearman.finish
 def _(sums):
-    a, t, aa, tt, at, rows = np.moveaxis(sums, -1, 0)
-    spread = (aa - a**2 / rows) * (tt - t**2 / rows)
-    return np.clip((at - a * t / rows) / np.sqrt(np.where(spread > 0, spread, np.nan)), -1.0, 1.0)
+    return correlation(sums)

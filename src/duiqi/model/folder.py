@@ -21,7 +21,13 @@ ADAPTER_FILE = "adapter.safetensors"  # what a scope added to a base that lies e
 INDEX = "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+DECODERS = ("ForCausalLM", "LMHeadModel")  # how names of causal language models end
 VOLATILE = ("transformers_version", "_name_or_path", "torch_dtype", "dtype", "architectures", "use_cache")
+
+
+def is_made_for(config: Mapping[str, Any], endings: tuple[str, ...]) -> bool:
+    """Whether a config.json names a network whose name ends so."""
+    return any(str(name).endswith(endings) for name in config.get("architectures") or ())
 
 
 def check(folder: Path, *, allow_pickle: bool) -> None:

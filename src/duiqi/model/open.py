@@ -118,16 +118,15 @@ def labels_of(bundle: Bundle) -> tuple[str, ...]:
     return names if kind else ()
 
 
-def has_head(bundle: Bundle, task: str = "") -> bool:
+def has_head(bundle: Bundle, task: str) -> bool:
     """Whether the model answers a task as it stands. A plain language model writes and one for question answering
     answers from passages, both are bodies for all else; and every body can rank."""
-    names = on_disk.config(bundle.path).get("architectures") or ()
-    ready = task == "rank" or any(name.endswith(READY.get(task, ())) for name in names)
+    ready = task == "rank" or on_disk.is_made_for(on_disk.config(bundle.path), READY.get(task, ()))
     return bundle.task is not None or bool(labels_of(bundle)) or ready
 
 
 READY: Mapping[str, tuple[str, ...]] = {
-    "generate": ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"),
+    "generate": (*on_disk.DECODERS, "ForConditionalGeneration"),
     "extract": ("ForQuestionAnswering",),
 }
 

@@ -198,10 +198,7 @@ def pack(columns: dict[str, list[Any]], rows: NDArray[np.int64], inputs: int) ->
     starts = np.concatenate([[0], np.cumsum([len(each) for each in sequences])]).astype(np.int64)
     types = columns["token_type_ids"]
     flat_types = np.fromiter((t for each in types for t in each), np.int8) if types else None
-    words = None
-    if "words" in columns:
-        words = np.concatenate([np.zeros(0, np.int32), *columns["words"]] if not sequences else columns["words"])
-        words = words.astype(np.int32)
+    words = np.concatenate(columns["words"]).astype(np.int32) if "words" in columns else None
     ids = np.fromiter((token for each in sequences for token in each), np.int32, count=int(starts[-1]))
     return Encoded(ids, flat_types, starts, rows, np.zeros(inputs, dtype=bool), words)
 

@@ -31,11 +31,11 @@ class Prompted(tuple[str, ...]):
         return made
 
     @staticmethod
-    def encoded(tokenizer: Any, inputs: Sequence[Input], limit: int) -> Encoded:
+    def encoded(tokenizer: Any, inputs: Sequence[Prompted], limit: int) -> Encoded:
         """Sequences of at most `limit` tokens. Of a long answer the end is cut off, of a long prompt the beginning."""
         prompts, answers = _prompts(tokenizer, inputs)
         most = limit // 2
-        free = min(most, inputs[0].room) if inputs and isinstance(inputs[0], Prompted) else most
+        free = min([most, *(each.room for each in inputs[:1])])
         cut = np.zeros(len(inputs), dtype=bool)
         sequences, wanted = [], []
         for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):

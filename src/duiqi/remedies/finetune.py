@@ -40,4 +40,6 @@ def finetune(
 
     chosen = scope_of({"top_layers": {"count": layers}} if layers else {scope: scope_options or {}})
     training = {**(settings or {}), "epochs": epochs} | ({"learning_rate": learning_rate} if learning_rate else {})
+    if objective == "likelihood" and not objective_options:  # lowered anyway; another remedy may set it
+        return Plan(scope=chosen, training=training)
     return Plan(scope=chosen, objective=objective_of({objective: objective_options or {}}), training=training)

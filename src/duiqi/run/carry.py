@@ -71,18 +71,19 @@ class Bench:
         def progress(done: int, total: int, facts: Mapping[str, Any]) -> None:
             self.table.progress(f"fit {name}", done, total, facts)
 
+        leans = self._leans(plan, start)
         made = fit(
             start,
             self._rows(plan),
             task=plan.task or self.task,
-            out=place.with_name(f"{place.name}.adapter") if self._leans(plan, start) else place,
+            out=place.with_name(f"{place.name}.adapter") if leans else place,
             step=self._step(plan, findings, {"trained": self._keys(self.train, "train")}),
             seed=derive(self.table.seed, "fit", name) % 2**31,
             work=self.shop.folder / "fits" / name,
             progress=progress,
             **_settings(plan),
         )
-        return alone(made, place) if self._leans(plan, start) else made
+        return alone(made, place) if leans else made
 
     def _leans(self, plan: Plan, start: Bundle) -> bool:
         """Whether what is made is an adapter on a model that goes with the workshop."""

@@ -36,15 +36,9 @@ class QuestionAnswering(Head):
     """
 
     name = "question_answering"
+    auto = "AutoModelForQuestionAnswering"
     offers = frozenset({"text", "spans", "probs", "embedding"})
     windows = True
-
-    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
-        from transformers import AutoModelForQuestionAnswering
-
-        options.pop("fresh")
-        net: nn.Module = AutoModelForQuestionAnswering.from_pretrained(path, **options)
-        return net
 
     def inputs(self, data: Dataset) -> list[Input]:
         contexts = data.values("text_pair")

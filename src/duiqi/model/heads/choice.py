@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
-from duiqi.model.heads.head import Opened, log_softmax
+from duiqi.model.heads.head import Head, Opened, log_softmax
 from duiqi.model.heads.sequence import SequenceClassification
 from duiqi.model.tokens import Choices, Input
 
@@ -22,14 +22,11 @@ class MultipleChoice(SequenceClassification):
     """transformers' own multiple choice models: every choice is read with the text and gets one score."""
 
     name = "multiple_choice"
+    auto = "AutoModelForMultipleChoice"
     offers = frozenset({"probs"})
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
-        from transformers import AutoModelForMultipleChoice
-
-        options.pop("fresh")
-        net: nn.Module = AutoModelForMultipleChoice.from_pretrained(path, **options)
-        return net
+        return Head.load(self, path, task, **options)  # its one score has no labels
 
     def arrange(self, net: nn.Module, task: Task) -> None:
         return

@@ -33,6 +33,7 @@ class Embedding(Head):
     """
 
     name = "embedding"
+    auto = "AutoModel"
     offers = frozenset({"ranks", "text", "embedding"})
 
     def suited(self, config: Mapping[str, Any], task: Task) -> Head:
@@ -42,13 +43,6 @@ class Embedding(Head):
                 hint="Take default, default-zh or another encoder.",
             )
         return self
-
-    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
-        from transformers import AutoModel
-
-        options.pop("fresh")
-        net: nn.Module = AutoModel.from_pretrained(path, **options)
-        return net
 
     def inputs(self, data: Dataset) -> list[Input]:
         """The queries of all rows, then every document once."""
@@ -71,11 +65,8 @@ class Embedding(Head):
 
     def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         """Vectors of length 1, float[n, d], or of pairs float[n, 2, d]."""
-        flat = {name: each.flatten(0, -2) if each.ndim == 3 else each for name, each in inputs.items()
-                if name != "inputs_embeds"}  # fmt: skip
-        if "inputs_embeds" in inputs:
-            words = inputs["inputs_embeds"]
-            flat["inputs_embeds"] = words.flatten(0, 1) if words.ndim == 4 else words
+        pairs = inputs["attention_mask"].ndim == 3
+        flat = {name: each.flatten(0, 1) if pairs else each for name, each in inputs.items()}
         states = net(**flat)[0].float()
         mask = flat["attention_mask"].unsqueeze(-1).float()
         vectors = nn.functional.normalize((states * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1), dim=-1)

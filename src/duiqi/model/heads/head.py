@@ -28,6 +28,7 @@ class Head:
 
     name: str
     offers: frozenset[str] = frozenset()
+    auto: str  # the class of transformers that opens its networks, where these need no labels
     windows = False
     writes = False
 
@@ -40,7 +41,11 @@ class Head:
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         """The network on disk with this head; parameters the disk has not are drawn from torch's generator."""
-        raise NotImplementedError
+        import transformers
+
+        options.pop("fresh")
+        net: nn.Module = getattr(transformers, self.auto).from_pretrained(path, **options)
+        return net
 
     def arrange(self, net: Any, task: Task) -> None:
         """Bring the outputs of a saved head into the order of the task's labels."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, ModelError
 from duiqi.core.task import Task
+from duiqi.model.folder import DECODERS, is_made_for
 from duiqi.model.heads.head import Head
 from duiqi.model.heads.writing import Reading
 from duiqi.model.tokens import Input, Words
@@ -25,6 +26,7 @@ class MaskedLanguageModel(Head):
     """
 
     name = "masked_language_model"
+    auto = "AutoModelForMaskedLM"
 
     def suited(self, config: Mapping[str, Any], task: Task) -> Head:
         """A decoder is pre-trained by reading on; an encoder-decoder by nothing that this version knows."""
@@ -33,15 +35,7 @@ class MaskedLanguageModel(Head):
                 "expected an encoder or a decoder to pre-train, given an encoder-decoder",
                 hint="Train it on rows of its task: --with finetune.",
             )
-        names = [str(each) for each in config.get("architectures") or ()]
-        return Reading() if any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names) else self
-
-    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
-        from transformers import AutoModelForMaskedLM
-
-        options.pop("fresh")
-        net: nn.Module = AutoModelForMaskedLM.from_pretrained(path, **options)
-        return net
+        return Reading() if is_made_for(config, DECODERS) else self
 
     def inputs(self, data: Dataset) -> list[Input]:
         if not data.has("tokens"):

@@ -16,6 +16,7 @@ from duiqi.core.errors import ModelError
 from duiqi.core.slice import CJK
 from duiqi.core.task import Task
 from duiqi.core.texts import references_of
+from duiqi.model.folder import DECODERS, is_made_for
 from duiqi.model.heads.head import Head, Opened
 from duiqi.model.tokens import Input, by_length, collate, encode
 from duiqi.model.written import Prompted, Translated, Whole, end_of_turn
@@ -39,15 +40,17 @@ class LanguageModel(Head):
     offers = frozenset({"text", "loglik", "tokens"})
     writes = True
 
+    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
+        return decoding(super().load(path, task, **options), task)
+
     def suited(self, config: Mapping[str, Any], task: Task) -> Head:
         if config.get("is_encoder_decoder"):
             return EncoderDecoder()
-        names = [str(each) for each in config.get("architectures") or ()]
-        if any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
+        if is_made_for(config, DECODERS):
             return Decoder(int(task.options["longest"]))
         raise ModelError(
             f"expected a model that writes (…ForCausalLM, …ForConditionalGeneration), given "
-            f"{', '.join(names) or 'one without a name'}",
+            f"{', '.join(config.get('architectures') or ['one without a name'])}",
             hint="An encoder answers by classes, tags, numbers, spans of a passage or ranks: --task classify, tag, "
             "regress, extract, rank.",
         )
@@ -90,14 +93,10 @@ class LanguageModel(Head):
 class Decoder(LanguageModel):
     """A causal language model: reads a prompt and goes on, with `room` tokens kept free for what it writes."""
 
+    auto = "AutoModelForCausalLM"
+
     def __init__(self, room: int = 1 << 20) -> None:
         self.room = room
-
-    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
-        from transformers import AutoModelForCausalLM
-
-        options.pop("fresh")
-        return decoding(AutoModelForCausalLM.from_pretrained(path, **options), task)
 
     def inputs(self, data: Dataset) -> list[Input]:
         return [Prompted.of(each, self.room) for each in zip(_earlier(data), data.texts, strict=True)]
@@ -121,11 +120,7 @@ class Decoder(LanguageModel):
 class EncoderDecoder(LanguageModel):
     """An encoder-decoder: reads a source and writes for it."""
 
-    def load(self, path: str, task: Task, **options: Any) -> nn.Module:
-        from transformers import AutoModelForSeq2SeqLM
-
-        options.pop("fresh")
-        return decoding(AutoModelForSeq2SeqLM.from_pretrained(path, **options), task)
+    auto = "AutoModelForSeq2SeqLM"
 
     def inputs(self, data: Dataset) -> list[Input]:
         return [Translated((source,)) for source in _sources(data)]
@@ -154,11 +149,7 @@ class Reading(Decoder):
     offers: frozenset[str] = frozenset()
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
-        from transformers import AutoModelForCausalLM
-
-        options.pop("fresh")
-        net: nn.Module = AutoModelForCausalLM.from_pretrained(path, **options)
-        return net
+        return Head.load(self, path, task, **options)  # it writes nothing
 
     def examples(self, data: Dataset) -> list[Input]:
         return [Whole((text,)) for text in data.texts]
