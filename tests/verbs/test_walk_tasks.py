@@ -152,6 +152,8 @@ def test_what_was_planted_is_found(walked, monkeypatch):
     report = duiqi.diagnose(folder / "out" / "model", rows, groups=["region"], threads=1, **named(name))
     south = [finding for finding in report.findings if "south" in finding.slice.rule]
     assert south, [finding.title for finding in report.findings]
+    unsure = name.split()[0] in ("regress", "rank", "generate")  # no confidence is told where there is none
+    assert all((row["confidence"] is None) == unsure for finding in south for row in finding.evidence)
     if name != "regress":
         assert all(row["label"] != row["answer"] for finding in south for row in finding.evidence)
 

@@ -163,7 +163,7 @@ def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dic
     if not (case.has("model.answer") and case.has("data.label")):
         return []
     inside = case.mask(slice) if slice is not ALL and slice.where else np.ones(len(case.data), dtype=bool)
-    confidence = case.confidence
+    confidence, known = case.confidence, "probs" in case.guess.columns
     wrong = np.flatnonzero(inside & ~case.right)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     spell, words = case.task.spell, case.data.words
@@ -173,7 +173,7 @@ def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dic
             "text": case.data.shown[i],
             "label": spell(case.truth[i], words[i]),
             "answer": spell(case.guess.answers[i], words[i]),
-            "confidence": round(float(confidence[i]), 4),
+            "confidence": round(float(confidence[i]), 4) if known else None,
         }
         for i in chosen
     ]
