@@ -9,6 +9,7 @@ to pronounce are those of the lexicons, as the released small BART pronounces th
 random weights. Films are rows "the last five films that a user gave 4 or more" → the next one.
 
     python bench/tasks.py [--data ../shared/data] [--sets sick bbq …] [--rows 2000] [--test-rows 1000] [--budget 6]
+        [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -172,6 +173,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--test-rows", type=int, default=1000)
     parser.add_argument("--budget", type=float, default=6.0, help="minutes")
+    parser.add_argument("--out", type=Path, help="keep the report of every set under this folder")
     given = parser.parse_args()
     for name in given.sets:
         entry = SETS[name]
@@ -181,7 +183,8 @@ def main() -> None:
             place = Path(folder)
             train = rows["train"] if isinstance(rows, dict) else rows
             model = entry.model if isinstance(entry.model, str) else entry.model(train, place, given.data)
-            report = duiqi.align(model, rows, out=place / "out", budget=given.budget, **entry.told)
+            out = given.out / name.replace(":", "-") if given.out else place / "out"
+            report = duiqi.align(model, rows, out=out, budget=given.budget, **entry.told)
         print(line(name, report, time.monotonic() - begun), flush=True)
 
 
