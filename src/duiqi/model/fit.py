@@ -288,10 +288,11 @@ class Run:
         return math.ceil(math.ceil(len(self.encoded) / self.batch_rows) / settings.accumulation)
 
     def notes(self) -> list[dict[str, Any]]:
-        """What the user should know about the rows: how many were cut."""
+        """What the user should know about the rows: how many were cut, and what the head says of them."""
         cut = int(self.encoded.cut.sum())
         limit = min(self.job.settings.max_tokens, self.model.max_tokens)
-        return [{"code": "training_cut", "rows": cut, "tokens": limit}] if cut else []
+        said = [{"code": "training_cut", "rows": cut, "tokens": limit}] if cut else []
+        return said + self.model.head.notes(self.job.task, self.encoded)
 
     def train(self, work: Path | None, progress: Progress | None) -> None:
         """Run to the end, or until dev has not improved for `patience` epochs."""

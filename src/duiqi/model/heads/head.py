@@ -74,6 +74,10 @@ class Head:
         """The sequences to train on, of those that the rows became."""
         return np.arange(len(encoded))
 
+    def notes(self, task: Task, encoded: Encoded) -> list[dict[str, Any]]:
+        """What the user should know about the examples of a training."""
+        return []
+
     def targets(self, task: Task, data: Dataset) -> Any:
         """What is true of every row: an array or a list."""
         raise NotImplementedError

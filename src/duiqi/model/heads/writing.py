@@ -18,7 +18,7 @@ from duiqi.core.task import Task
 from duiqi.core.texts import references_of
 from duiqi.model.folder import DECODERS, is_made_for
 from duiqi.model.heads.head import Head, Opened
-from duiqi.model.tokens import Input, by_length, collate, encode
+from duiqi.model.tokens import Encoded, Input, by_length, collate, encode
 from duiqi.model.written import Prompted, Translated, Whole, end_of_turn
 
 TOKENS_SCORED = 4096  # of a batch whose references are scored
@@ -60,6 +60,13 @@ class LanguageModel(Head):
         ends = ends_of(net) | end_of_turn(tokenizer) | {tokenizer.eos_token_id} - {None}
         net.generation_config.eos_token_id = sorted(ends)
         net.generation_config.pad_token_id = tokenizer.pad_token_id
+
+    def notes(self, task: Task, encoded: Encoded) -> list[dict[str, Any]]:
+        """How many answers to be learned are longer than what is written at most."""
+        assert encoded.shapes is not None
+        counts = np.concatenate([[0], np.cumsum(encoded.shapes > 0)])
+        longer = int((np.diff(counts[encoded.starts]) > task.options["longest"]).sum())
+        return [{"code": "answers_longer", "rows": longer, "tokens": task.options["longest"]}] if longer else []
 
     def targets(self, task: Task, data: Dataset) -> NDArray[np.int64]:
         """Nothing: the tokens themselves are the targets."""
@@ -153,6 +160,9 @@ class Reading(Decoder):
 
     def examples(self, data: Dataset) -> list[Input]:
         return [Whole((text,)) for text in data.texts]
+
+    def notes(self, task: Task, encoded: Encoded) -> list[dict[str, Any]]:
+        return []
 
 
 def token_scores(logits: Tensor, wanted: Tensor) -> Tensor:
