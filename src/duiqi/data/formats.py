@@ -1,4 +1,8 @@
-"""One file to columns: csv, tsv, json, jsonl, parquet and CoNLL, each also gzipped, with the place of every row."""
+"""One file to columns: csv, tsv, json, jsonl, parquet, xlsx and CoNLL, each also gzipped, with the place of every row.
+
+Files are read as streams of pieces, so that one of many gigabytes takes no more memory than a small one; json and xlsx
+are read whole.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,26 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import json
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from duiqi.core.errors import DataError, nearest
+from duiqi.core.errors import DataError, DependencyError, nearest
 from duiqi.core.spans import is_tag
+
+ROWS = 1 << 14  # of a piece
+BYTES = 1 << 25  # after which a piece of long rows is full
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A file as read: columns of equal length and, for messages, where each row stands.
+    """A file as read, or a piece of it: columns of equal length and, for messages, where each row stands.
 
     `unit` is "line" (numbered from 1, the header included) or "row" (numbered from 1). In a `typeless` format every
     value is a string and the empty string stands for nothing.
@@ -42,11 +50,34 @@ class Raw:
 
 def read_file(path: Path, name: str) -> Raw:
     """The columns of one file; a `DataError` says what cannot be read, and where."""
+    return whole(list(read_pieces(path, name)))
+
+
+def whole(pieces: Sequence[Raw]) -> Raw:
+    """The pieces of a file as one; a column that a piece has not is nothing there."""
+    first = pieces[0]
+    names = dict.fromkeys(name for piece in pieces for name in piece.columns)
+    columns = {
+        name: [value for piece in pieces for value in piece.columns.get(name) or [None] * len(piece.places)]
+        for name in names
+    }
+    notes = {str(note): note for piece in pieces for note in piece.notes}
+    places = [place for piece in pieces for place in piece.places]
+    return Raw(first.name, columns, places, first.unit, first.typeless, tuple(notes.values()))
+
+
+def read_pieces(path: Path, name: str) -> Iterator[Raw]:
+    """A file in pieces of some thousand rows, none of them empty; errors as of `read_file`."""
     reader = _reader(path)
     try:
-        content = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            content = gzip.decompress(content)
+        with path.open("rb") as packed:
+            file: Any = gzip.GzipFile(fileobj=packed) if path.suffix.lower() == ".gz" else packed
+            pieces = reader(file, name, path)
+            first = next(pieces, None)
+            if first is None:
+                raise _without_rows(file, path)
+            yield first
+            yield from pieces
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(
             f"expected a gzip file in {path}, given bytes that do not unpack ({error})",
@@ -56,15 +87,16 @@ def read_file(path: Path, name: str) -> Raw:
         raise DataError(
             f"expected a file that can be read, given {path} ({error.strerror or error})", hint="Check its permissions."
         ) from error
-    if not content.removeprefix(codecs.BOM_UTF8).strip():
-        raise DataError(f"expected rows in {path}, given an empty file", hint="Give a file with at least one row.")
-    raw = reader(content, name, path)
-    if not raw.places:
-        raise DataError(
-            f"expected rows in {path}, given none{' below the header' if raw.columns else ''}",
-            hint="Give a file with at least one row.",
-        )
-    return raw
+
+
+def _without_rows(file: Any, path: Path) -> DataError:
+    file.seek(0)
+    if any(line.removeprefix(codecs.BOM_UTF8).strip() for line in file):
+        below = " below the header" if _suffix(path) in (".csv", ".tsv", ".xlsx") else ""
+        said = f"expected rows in {path}, given none{below}"
+    else:
+        said = f"expected rows in {path}, given an empty file"
+    return DataError(said, hint="Give a file with at least one row.")
 
 
 def is_readable(path: Path) -> bool:
@@ -77,32 +109,36 @@ def _suffix(path: Path) -> str:
     return Path(name).suffix
 
 
-def _reader(path: Path) -> Callable[[bytes, str, Path], Raw]:
+def _reader(path: Path) -> Reader:
     suffix = _suffix(path)
     if suffix in READERS:
         return READERS[suffix]
-    if suffix in (".xlsx", ".xls", ".ods"):
-        hint = "Save the sheet as CSV (UTF-8) and give that file."
+    if suffix in (".xls", ".ods"):
+        hint = "Save the sheet as .xlsx or as CSV (UTF-8) and give that file."
     else:
         hint = nearest(suffix, READERS) + " Rename the file if it is one of these."
     known = ", ".join(READERS)
     raise DataError(f"expected a file ending in {known} (or one of these and .gz), given {path}", hint=hint)
 
 
-def _decoded(content: bytes, path: Path) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # Counted up to the first bad byte; the lines before it are sound, so counting line ends is exact.
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"expected UTF-8 text in {path}, given byte 0x{content[error.start]:02x} in line {line} that is not",
-            hint=f"Convert it: iconv -f {_guessed_encoding(content)} -t UTF-8 {path.name} > converted{_suffix(path)}",
-        ) from error
+def _lines(file: Iterable[bytes], path: Path) -> Iterator[str]:
+    """The lines of a file with their ends, decoded one by one: what is no UTF-8 is told with its line."""
+    for number, line in enumerate(file, 1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            rest = line + b"".join(itertools.islice(file, 1000))
+            raise DataError(
+                f"expected UTF-8 text in {path}, given byte 0x{line[error.start]:02x} in line {number} that is not",
+                hint="Convert it: iconv -f "
+                f"{_guessed_encoding(rest, at_start=number == 1)} -t UTF-8 {path.name} > converted{_suffix(path)}",
+            ) from error
 
 
-def _guessed_encoding(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _guessed_encoding(content: bytes, *, at_start: bool) -> str:
+    if at_start and content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "UTF-16"
     try:
         text = content.decode("gb18030")
@@ -114,25 +150,46 @@ def _guessed_encoding(content: bytes) -> str:
     return "GB18030" if len(wide) >= 2 and common / len(wide) > 0.9 and common > len(text) / 20 else "WINDOWS-1252"
 
 
+def _in_pieces(records: Iterable[tuple[int, Any]], size: Callable[[Any], int]) -> Iterator[list[tuple[int, Any]]]:
+    """Records with their places in lists that are neither too many nor too long."""
+    piece: list[tuple[int, Any]] = []
+    held = 0
+    for record in records:
+        piece.append(record)
+        held += size(record[1])
+        if len(piece) == ROWS or held > BYTES:
+            yield piece
+            piece, held = [], 0
+    if piece:
+        yield piece
+
+
 # CoNLL
 
 
-def _read_conll(content: bytes, name: str, path: Path) -> Raw:
+def _read_conll(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
     """Sentences of lines "word … tag", divided by empty lines: the first column is the word, the last the tag.
 
     Lines that begin a document (-DOCSTART-) and comments before a sentence (#) belong to none.
     """
-    tokens: list[list[str]] = [[]]
-    tags: list[list[str]] = [[]]
-    places: list[int] = []
-    width = 0
-    for number, line in enumerate(_decoded(content, path).replace("\r\n", "\n").split("\n"), start=1):
+    for piece in _in_pieces(_sentences(file, path), lambda sentence: 60 * len(sentence)):
+        tokens = [[word for word, _ in sentence] for _, sentence in piece]
+        tags = [[tag for _, tag in sentence] for _, sentence in piece]
+        yield Raw(name, {"tokens": tokens, "tags": tags}, [place for place, _ in piece], unit="line")
+
+
+def _sentences(file: BinaryIO, path: Path) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+    """The line in which each sentence begins, and its words with their tags."""
+    sentence: list[tuple[str, str]] = []
+    begun = width = 0
+    for number, line in enumerate(_lines(file, path), start=1):
+        line = line.removesuffix("\n").removesuffix("\r")
         cells = [] if not line.strip() else line.split("\t") if "\t" in line else re.split(" +", line.strip(" "))
-        is_comment = not tokens[-1] and line.startswith("#") and not is_tag(cells[-1])
+        is_comment = not sentence and line.startswith("#") and not is_tag(cells[-1])
         if not cells or is_comment or cells[0] == "-DOCSTART-":
-            if tokens[-1]:
-                tokens.append([])
-                tags.append([])
+            if sentence:
+                yield begun, sentence
+                sentence = []
             continue
         width = width or len(cells)
         if len(cells) != width or width < 2:
@@ -141,40 +198,47 @@ def _read_conll(content: bytes, name: str, path: Path) -> Raw:
                 f"given {len(cells)} in line {number}",
                 hint="Divide columns by blanks or tabs, and sentences by an empty line.",
             )
-        if not tokens[-1]:
-            places.append(number)
-        tokens[-1].append(cells[0])
-        tags[-1].append(cells[-1].strip())
-    whole = len(places)
-    return Raw(name, {"tokens": tokens[:whole], "tags": tags[:whole]} if whole else {}, places, unit="line")
+        begun = begun if sentence else number
+        sentence.append((cells[0], cells[-1].strip()))
+    if sentence:
+        yield begun, sentence
 
 
 # csv, tsv
 
 
-def _read_csv(content: bytes, name: str, path: Path) -> Raw:
-    text = _decoded(content, path)
-    header = text.lstrip("\r\n").partition("\n")[0]
+def _read_csv(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
+    lines = _lines(file, path)
+    begin = []
+    for line in lines:
+        begin.append(line)
+        if line.strip("\r\n"):
+            break
+    header = begin[-1] if begin else ""
     delimiter = max(",;\t", key=lambda mark: (mark in header and "," not in header, mark == ","))
     notes = () if delimiter == "," else ({"code": "guessed_delimiter", "delimiter": delimiter},)
-    return _table(_cells(text, delimiter, csv.QUOTE_MINIMAL, path), name, path, notes)
+    return _table(_cells(itertools.chain(begin, lines), delimiter, csv.QUOTE_MINIMAL, path), name, path, notes)
 
 
-def _read_tsv(content: bytes, name: str, path: Path) -> Raw:
+def _read_tsv(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
     """Quotes mean what they mean in csv; where that does not work out they are characters like any other."""
-    text = _decoded(content, path)
-    if '"' not in text:
-        return _table(_cells(text, "\t", csv.QUOTE_NONE, path), name, path)
-    try:
-        return _table(_cells(text, "\t", csv.QUOTE_MINIMAL, path), name, path)
-    except DataError:
-        notes = ({"code": "literal_quotes"},)
-        return _table(_cells(text, "\t", csv.QUOTE_NONE, path), name, path, notes)
+    quoted = any(b'"' in line for line in file)
+    notes: tuple[Mapping[str, Any], ...] = ()
+    file.seek(0)
+    if quoted:
+        try:
+            for _ in _table(_cells(_lines(file, path), "\t", csv.QUOTE_MINIMAL, path), name, path):
+                pass
+        except DataError:
+            quoted, notes = False, ({"code": "literal_quotes"},)
+        file.seek(0)
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    return _table(_cells(_lines(file, path), "\t", quoting, path), name, path, notes)
 
 
-def _cells(text: str, delimiter: str, quoting: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _cells(lines: Iterable[str], delimiter: str, quoting: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
     """The line in which each record starts, and its cells; blank lines are passed over."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    reader = csv.reader(_at_every_end(lines), delimiter=delimiter, quoting=quoting, strict=True)
     before = csv.field_size_limit(sys.maxsize)  # a text may be longer than the 128 KiB that the module allows
     line = 1
     try:
@@ -192,52 +256,109 @@ def _cells(text: str, delimiter: str, quoting: Any, path: Path) -> Iterator[tupl
         csv.field_size_limit(before)
 
 
+def _at_every_end(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that end at a carriage return, too."""
+    for line in lines:
+        if line.find("\r") in (-1, len(line) - 2):
+            yield line
+        else:
+            yield from io.StringIO(line, newline="")
+
+
 def _table(
-    records: Iterator[tuple[int, list[str]]], name: str, path: Path, notes: tuple[Mapping[str, Any], ...] = ()
-) -> Raw:
-    _, header = next(records)
-    names = [cell.strip() or f"column_{number}" for number, cell in enumerate(header, 1)]
+    records: Iterator[tuple[int, list[Any]]],
+    name: str,
+    path: Path,
+    notes: tuple[Mapping[str, Any], ...] = (),
+    *,
+    unit: str = "line",
+    typeless: bool = True,
+) -> Iterator[Raw]:
+    """Records below a header, in pieces."""
+    _, header = next(records, (0, []))
+    names = [str(cell).strip() or f"column_{number}" for number, cell in enumerate(header, 1)]
     twice = sorted({each for each in names if names.count(each) > 1})
     if twice:
         raise DataError(
             f"expected columns of different names in {path}, given '{twice[0]}' more than once",
             hint="Rename one of them in the header.",
         )
-    rows, places = [], []
-    for line, cells in records:
-        if len(cells) != len(names):
-            raise DataError(
-                f"expected {len(names)} cells in each row of {path}, given {len(cells)} in line {line}",
-                hint="Put cells that hold the separator or a line break into quotes; quote or double stray quotes.",
-            )
-        rows.append(cells)
-        places.append(line)
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
-    return Raw(name, dict(zip(names, columns, strict=True)), places, "line", typeless=True, notes=notes)
+    for piece in _in_pieces(records, lambda cells: sum(len(cell) for cell in cells if isinstance(cell, str))):
+        for line, cells in piece:
+            if len(cells) != len(names):
+                raise DataError(
+                    f"expected {len(names)} cells in each row of {path}, given {len(cells)} in {unit} {line}",
+                    hint="Put cells that hold the separator or a line break into quotes; quote or double stray quotes.",
+                )
+        columns = map(list, zip(*(cells for _, cells in piece), strict=True))
+        places = [line for line, _ in piece]
+        yield Raw(name, dict(zip(names, columns, strict=True)), places, unit, typeless=typeless, notes=notes)
+
+
+# xlsx
+
+
+def _read_xlsx(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
+    """The first sheet, below a header in its first row; rows without any value are passed over."""
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise DependencyError(
+            f"expected the package 'openpyxl' to read {path}, given none", hint="pip install 'duiqi[xlsx]'"
+        ) from error
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(file.read()), read_only=True, data_only=True)
+        sheets = [book[title] for title in book.sheetnames]
+        rows = [[_plain(cell) for cell in row] for row in sheets[0].iter_rows(values_only=True)]
+    except Exception as error:  # the package raises many kinds on what is no workbook
+        raise DataError(
+            f"expected an xlsx workbook in {path}, given bytes that are not ({(str(error).splitlines() or ['?'])[0]})",
+            hint="The file is damaged or of another format: save it again as .xlsx or CSV (UTF-8).",
+        ) from error
+    wide = max((at + 1 for row in rows for at, cell in enumerate(row) if cell is not None), default=0)
+    filled = [
+        (place, row[:wide] + [None] * (wide - len(row))) for place, row in enumerate(rows, 1) if any(map(_is_cell, row))
+    ]
+    records = iter([(place, ["" if cell is None else cell for cell in row] if not at else row)
+                    for at, (place, row) in enumerate(filled)])  # fmt: skip
+    others = [sheet.title for sheet in sheets[1:]]
+    notes = ({"code": "first_sheet", "sheet": sheets[0].title, "others": others},) if others else ()
+    return _table(records, name, path, notes, unit="row", typeless=False)
+
+
+def _is_cell(cell: Any) -> bool:
+    return cell is not None
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as JSON would have it; dates as ISO 8601."""
+    if cell is None or isinstance(cell, str | int | float | bool):
+        return cell
+    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
 
 
 # json, jsonl
 
 
-def _read_jsonl(content: bytes, name: str, path: Path) -> Raw:
-    rows, places = [], []
-    for line, text in enumerate(_decoded(content, path).split("\n"), 1):
-        if not text or text.isspace():
-            continue
-        try:
-            rows.append(json.loads(text))
-        except ValueError as error:
-            raise DataError(
-                f"expected one JSON object a line in {path}, given line {line} that is not JSON ({error})",
-                hint="Mend or delete this line. A file that holds one JSON list belongs into a file ending in .json.",
-            ) from error
-        places.append(line)
-    return _objects(rows, places, "line", name, path)
+def _read_jsonl(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
+    held = (line for line in enumerate(_lines(file, path), 1) if line[1] and not line[1].isspace())
+    for piece in _in_pieces(held, len):
+        rows, places = [], [line for line, _ in piece]
+        for line, text in piece:
+            try:
+                rows.append(json.loads(text))
+            except (ValueError, RecursionError) as error:
+                raise DataError(
+                    f"expected one JSON object a line in {path}, given line {line} that is not JSON ({error})",
+                    hint="Mend or delete this line. A file that holds one JSON list belongs into a file ending in "
+                    ".json.",
+                ) from error
+        yield _objects(rows, places, "line", name, path)
 
 
-def _read_json(content: bytes, name: str, path: Path) -> Raw:
+def _read_json(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
     try:
-        said = json.loads(_decoded(content, path))
+        said = json.loads("".join(_lines(file, path)) or "[]")
     except json.JSONDecodeError as error:
         raise DataError(
             f"expected JSON in {path}, given text that is not, in line {error.lineno} ({error.msg})",
@@ -249,7 +370,8 @@ def _read_json(content: bytes, name: str, path: Path) -> Raw:
             f'expected a list of objects or {{"data": [objects]}} in {path}, given {_called(said)}',
             hint='Write the rows as a list: [{"text": "…", "label": "…"}, …]',
         )
-    return _objects(rows, list(range(1, len(rows) + 1)), "row", name, path)
+    if rows:
+        yield _objects(rows, list(range(1, len(rows) + 1)), "row", name, path)
 
 
 def _objects(rows: list[Any], places: list[int], unit: str, name: str, path: Path) -> Raw:
@@ -271,32 +393,38 @@ def _called(value: Any) -> str:
 # parquet
 
 
-def _read_parquet(content: bytes, name: str, path: Path) -> Raw:
+def _read_parquet(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    source = pa.BufferReader(file.read()) if isinstance(file, gzip.GzipFile) else file
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        first = 1
+        for batch in pq.ParquetFile(source).iter_batches(batch_size=ROWS):
+            if batch.num_rows:
+                yield from_arrow(batch, name, first)
+            first += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"expected a parquet file in {path}, given bytes that are not ({str(error).splitlines()[0]})",
             hint="The file is damaged, cut short or of another format: write it again.",
         ) from error
-    return from_arrow(table, name)
 
 
-def from_arrow(table: Any, name: str) -> Raw:
-    """The columns of an Arrow table."""
-    columns = {column: table.column(column).to_pylist() for column in table.column_names}
-    return Raw(name, columns, list(range(1, table.num_rows + 1)))
+def from_arrow(table: Any, name: str, first: int = 1) -> Raw:
+    """The columns of an Arrow table, or of a batch of one that begins with a row of this number."""
+    columns = dict(zip(table.schema.names, (column.to_pylist() for column in table.columns), strict=True))
+    return Raw(name, columns, list(range(first, first + table.num_rows)))
 
 
-READERS: Mapping[str, Callable[[bytes, str, Path], Raw]] = {
+Reader = Callable[[Any, str, Path], Iterator[Raw]]
+READERS: Mapping[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".json": _read_json,
     ".jsonl": _read_jsonl,
     ".ndjson": _read_jsonl,
     ".parquet": _read_parquet,
+    ".xlsx": _read_xlsx,
     **dict.fromkeys((".conll", ".bio", ".iob", ".iob2"), _read_conll),
 }
