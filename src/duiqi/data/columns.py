@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from duiqi.core.answers import are_answers
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, nearest
 from duiqi.data.answers import check_answers
+from duiqi.data.facts import NUMBERS, Facts, Seen, missing, together, word, written
 from duiqi.data.formats import Raw
 
 Asked = Mapping[str, str | None]  # role → the column that the user named
@@ -61,26 +61,23 @@ GUESSED = (
 )
 MOST_GROUPS = 100  # values of a column that is guessed to be a group
 
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 
-
-def resolve(raws: Sequence[Raw], asked: Asked, groups: Sequence[str]) -> tuple[Schema, tuple[Note, ...]]:
-    """The schema that all these files share, and notes on what was guessed.
+def resolve(files: Sequence[Seen], asked: Asked, groups: Sequence[str]) -> tuple[Schema, tuple[Note, ...]]:
+    """The schema that all these files share, from what was seen of their columns, and notes on what was guessed.
 
     What the user named must be there; text and label must be in all files if they are in one.
     """
     for role, column in [*asked.items(), *(("group", each) for each in groups)]:
         if column is not None:
-            _require(raws, role, column)
+            _require(files, role, column)
     roles: dict[str, str] = {role: column for role, column in asked.items() if column is not None}
     notes: list[Note] = []
     for role in GUESSED:
         if role not in roles and _wanted(role, roles, asked):
-            notes.extend(_guess(raws, role, roles, groups))
-    _require_input(raws, roles, notes)
+            notes.extend(_guess(files, role, roles, groups))
+    _require_input(files, roles, notes)
     if not groups:
-        groups = _guessed_groups(raws, set(roles.values()))
+        groups = _guessed_groups(files, set(roles.values()))
         notes.extend({"code": "guessed_column", "role": "groups", "column": column} for column in groups)
     return Schema(**roles, groups=tuple(groups)), tuple(notes)
 
@@ -88,33 +85,44 @@ def resolve(raws: Sequence[Raw], asked: Asked, groups: Sequence[str]) -> tuple[S
 WRITTEN = ("target", "response", "completion", "summary")  # columns that hold texts to write, if texts
 
 
+@dataclass(frozen=True)
+class Readers:
+    """How the values of labels and of columns without a role of their own are read, by what was seen of all of them."""
+
+    schema: Schema
+    label: Callable[[Any], Any] | None
+    others: Mapping[str, Callable[[Any], Any]]
+
+    @classmethod
+    def of(cls, files: Collection[Seen], schema: Schema, *, as_texts: bool = False) -> Readers:
+        """`as_texts`: labels are texts as they stand, and no classes."""
+        label = None
+        if schema.label:
+            facts = together([file.columns[schema.label] for file in files if schema.label in file.columns])
+            label = _label_reader(facts, as_texts=as_texts or schema.label in WRITTEN)
+        return cls(schema, label, {column: _extra_reader(files, column) for column in _extras(files, schema)})
+
+
 def build(
     raws: Mapping[str, Raw], schema: Schema, notes: tuple[Note, ...], *, as_texts: bool = False
 ) -> dict[str, Dataset]:
-    """Data sets from files, their values brought into the form of their roles. `as_texts`: labels are texts as they
-    stand, and no classes."""
-    read_label = None
-    if schema.label:
-        for raw in raws.values():
-            _require_all_labelled(raw, schema.label)
-        read_label = _label_reader(
-            [value for raw in raws.values() for value in raw.columns[str(schema.label)]],
-            as_texts=as_texts or schema.label in WRITTEN,
-        )
-    kinds = {column: _extra_reader(raws.values(), column) for column in _extras(raws.values(), schema)}
-    return {part: _dataset(raw, schema, notes, read_label, kinds) for part, raw in raws.items()}
+    """Data sets from files, their values brought into the form of their roles."""
+    for raw in raws.values():
+        check_labelled(raw, schema)
+    readers = Readers.of([Seen.of(raw) for raw in raws.values()], schema, as_texts=as_texts)
+    return {part: dataset(raw, notes, readers) for part, raw in raws.items()}
 
 
 # Roles
 
 
-def _require(raws: Sequence[Raw], role: str, column: str) -> None:
-    for raw in raws:
-        if column not in raw.columns:
+def _require(files: Sequence[Seen], role: str, column: str) -> None:
+    for file in files:
+        if column not in file.columns:
             raise DataError(
-                f"expected a column '{column}' for {role.replace('_', ' ')} in {raw.name}, "
-                f"given columns: {', '.join(raw.columns)}",
-                hint=nearest(column, raw.columns),
+                f"expected a column '{column}' for {role.replace('_', ' ')} in {file.name}, "
+                f"given columns: {', '.join(file.columns)}",
+                hint=nearest(column, file.columns),
             )
 
 
@@ -127,59 +135,63 @@ def _wanted(role: str, roles: Mapping[str, str], asked: Asked) -> bool:
     return role != "text_pair" or "text" in roles
 
 
-def _guess(raws: Sequence[Raw], role: str, roles: dict[str, str], groups: Sequence[str]) -> list[Note]:
+def _guess(files: Sequence[Seen], role: str, roles: dict[str, str], groups: Sequence[str]) -> list[Note]:
     """Enter a guess for a role into `roles`; the notes to make of it."""
     taken = {*roles.values(), *groups}
-    by_name = {column.strip().casefold(): column for raw in raws for column in raw.columns if column not in taken}
+    by_name = {column.strip().casefold(): column for file in files for column in file.columns if column not in taken}
     certain = [by_name[name] for name in CERTAIN.get(role, ()) if name in by_name]
     likely = [by_name[name] for name in LIKELY.get(role, ()) if name in by_name]
     if not certain and len(likely) > 1:
         return [{"code": "ambiguous_column", "role": role, "columns": likely}]
     for column in (certain or likely)[:1]:
         if role in ("text", "label"):
-            _require(raws, role, column)
-        if all(column in raw.columns and _fits(role, raw.columns[column]) for raw in raws):
+            _require(files, role, column)
+        if all(column in file.columns and _fits(role, file.columns[column]) for file in files):
             roles[role] = column
             return [{"code": "guessed_column", "role": role, "column": column}]
     return []
 
 
-def _fits(role: str, values: list[Any]) -> bool:
+def may_be_id(column: str) -> bool:
+    """Whether a column may be taken for ids by its name, so that repeats in it have to be known."""
+    return column.strip().casefold() in (*CERTAIN["id"], *LIKELY["id"])
+
+
+def _fits(role: str, facts: Facts) -> bool:
     """Whether values can play a guessed role; a guess that does not fit is dropped, never an error."""
     if role in ("tokens", "choices", "spans"):
-        return all(isinstance(value, list) for value in values)
+        return facts.are_lists
     if role in ("id", "cluster", "time"):
-        present = [str(value) for value in values if not _missing(value)]
-        return len(present) == len(values) and (role != "id" or len(set(present)) == len(present))
-    if role == "split":
-        return any(isinstance(value, str) and part_name(value) is not None for value in values)  # others are an error
+        return not facts.missing and (role != "id" or not facts.repeated)
+    if role == "split":  # other values beside such a one are an error
+        return any(isinstance(value, str) and part_name(value) is not None for value in facts.few or ())
     if role == "weight":
-        return all(not _missing(value) and _NUMBER.fullmatch(str(value)) is not None for value in values)
+        return facts.are_numbers
     return True
 
 
-def _require_input(raws: Sequence[Raw], roles: Mapping[str, str], notes: Sequence[Note]) -> None:
+def _require_input(files: Sequence[Seen], roles: Mapping[str, str], notes: Sequence[Note]) -> None:
     if "text" in roles or "tokens" in roles:
         return
     unclear = [note["columns"] for note in notes if note["code"] == "ambiguous_column" and note["role"] == "text"]
-    given = f"several that could be: {', '.join(unclear[0])}" if unclear else f"columns: {', '.join(raws[0].columns)}"
-    example = unclear[0][0] if unclear else next(iter(raws[0].columns), "COLUMN")
+    given = f"several that could be: {', '.join(unclear[0])}" if unclear else f"columns: {', '.join(files[0].columns)}"
+    example = unclear[0][0] if unclear else next(iter(files[0].columns), "COLUMN")
     raise DataError(
-        f"expected a column that is plainly the text in {raws[0].name}, given {given}",
+        f"expected a column that is plainly the text in {files[0].name}, given {given}",
         hint=f"Name it: --text {example} (in Python text={example!r}). A CSV file starts with a line of column names.",
     )
 
 
-def _guessed_groups(raws: Sequence[Raw], taken: set[str]) -> list[str]:
-    columns = [column for column in raws[0].columns if column.strip().casefold() in GROUPS and column not in taken]
-    return [column for column in columns if all(column in raw.columns for raw in raws) and _groups_rows(raws, column)]
+def _guessed_groups(files: Sequence[Seen], taken: set[str]) -> list[str]:
+    columns = [column for column in files[0].columns if column.strip().casefold() in GROUPS and column not in taken]
+    return [
+        column for column in columns if all(column in file.columns for file in files) and _groups_rows(files, column)
+    ]
 
 
-def _groups_rows(raws: Sequence[Raw], column: str) -> bool:
-    values = [value for raw in raws for value in raw.columns[column]]
-    if not all(isinstance(value, str | int | float | None) for value in values):
-        return False
-    return 2 <= len(set(values)) <= min(MOST_GROUPS, max(2, len(values) // 2))
+def _groups_rows(files: Sequence[Seen], column: str) -> bool:
+    facts = together([file.columns[column] for file in files])
+    return facts.few is not None and 2 <= len(facts.few) <= min(MOST_GROUPS, max(2, facts.rows // 2))
 
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -197,17 +209,13 @@ def part_name(word: str) -> str | None:
 # Values
 
 
-def _dataset(
-    raw: Raw,
-    schema: Schema,
-    notes: tuple[Note, ...],
-    read_label: Callable[[Any], Any] | None,
-    kinds: Mapping[str, Callable[[Any], Any]],
-) -> Dataset:
+def dataset(raw: Raw, notes: tuple[Note, ...], readers: Readers) -> Dataset:
+    """The rows of a file, or of a piece of it."""
     import pyarrow as pa
 
     columns: dict[str, list[Any]] = dict(raw.columns)
-    for column, read in kinds.items():
+    schema, read_label = readers.schema, readers.label
+    for column, read in readers.others.items():
         columns[column] = [read(value) for value in columns.get(column, [None] * len(raw.places))]
     own: list[Note] = []
     for role in ("text", "text_pair"):
@@ -233,10 +241,6 @@ def _dataset(
     return Dataset(table, schema, raw.name, (*raw.notes, *notes, *own))
 
 
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value)) or (value == "" and isinstance(value, str))
-
-
 def _texts(raw: Raw, role: str, column: str) -> list[str]:
     values = raw.columns[column]
     wrong = [row for row, value in enumerate(values) if not isinstance(value, str | int | float | None)]
@@ -246,7 +250,7 @@ def _texts(raw: Raw, role: str, column: str) -> list[str]:
             f"{len(wrong)} rows ({raw.where(wrong)})",
             hint=f"Name another column: --{role.replace('_', '-')} COLUMN. Columns: {', '.join(raw.columns)}.",
         )
-    texts = ["" if _missing(value) else value if isinstance(value, str) else _written(value) for value in values]
+    texts = ["" if missing(value) else value if isinstance(value, str) else written(value) for value in values]
     try:
         "".join(texts).encode()
     except UnicodeEncodeError:
@@ -260,7 +264,7 @@ def _texts(raw: Raw, role: str, column: str) -> list[str]:
 
 
 def _text_notes(raw: Raw, role: str, column: str, texts: list[str]) -> list[Note]:
-    numbers = sum(isinstance(value, int | float) and not _missing(value) for value in raw.columns[column])
+    numbers = sum(isinstance(value, int | float) and not missing(value) for value in raw.columns[column])
     empty = [row for row, text in enumerate(texts) if not text.strip()]
     notes: list[Note] = []
     if numbers:
@@ -269,13 +273,6 @@ def _text_notes(raw: Raw, role: str, column: str, texts: list[str]) -> list[Note
         first = [raw.places[row] for row in empty[:5]]
         notes.append({"code": "empty_texts", "role": role, "rows": len(empty), "first": first, "unit": raw.unit})
     return notes
-
-
-def _written(value: float | bool) -> str:
-    """A scalar as JSON writes it, whole numbers without a fraction: 1.0 and 1 are one label, True is "true"."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _tokens(raw: Raw, column: str) -> list[list[str]]:
@@ -325,13 +322,13 @@ def _is_span(span: Any, text: str) -> bool:
 
 def _ids(raw: Raw, column: str) -> list[str]:
     values = raw.columns[column]
-    missing = [row for row, value in enumerate(values) if _missing(value)]
-    ids = ["" if _missing(value) else _written(value) if not isinstance(value, str) else value for value in values]
+    without = [row for row, value in enumerate(values) if missing(value)]
+    ids = ["" if missing(value) else written(value) if not isinstance(value, str) else value for value in values]
     first: dict[str, int] = {}
     again = [row for row, each in enumerate(ids) if first.setdefault(each, row) != row]
-    wrong = missing or again
+    wrong = without or again
     if wrong:
-        what = "none" if missing else f"'{ids[again[0]]}' again"
+        what = "none" if without else f"'{ids[again[0]]}' again"
         raise DataError(
             f"expected an id of its own for every row in column '{column}' of {raw.name}, given {what} in "
             f"{len(wrong)} rows ({raw.where(wrong)})",
@@ -342,7 +339,7 @@ def _ids(raw: Raw, column: str) -> list[str]:
 
 def _weights(raw: Raw, column: str) -> list[float]:
     values = raw.columns[column]
-    wrong = [row for row, value in enumerate(values) if _missing(value) or not _NUMBER.fullmatch(str(value))]
+    wrong = [row for row, value in enumerate(values) if not Facts.of([value], typeless=True).are_numbers]
     if wrong:
         raise DataError(
             f"expected a number in column '{column}' (weight) of {raw.name}, given none in {len(wrong)} rows "
@@ -352,73 +349,59 @@ def _weights(raw: Raw, column: str) -> list[float]:
     return [float(value) for value in values]
 
 
-def _require_all_labelled(raw: Raw, column: str) -> None:
-    values = raw.columns[column]
-    without = [row for row, value in enumerate(values) if _missing(value) or (str(value).isspace())]
+def check_labelled(raw: Raw, schema: Schema) -> None:
+    """`DataError` for rows without a label, where there are labels."""
+    if schema.label is None:
+        return
+    values = raw.columns[schema.label]
+    without = [row for row, value in enumerate(values) if missing(value) or (str(value).isspace())]
     if without:
         raise DataError(
             f"expected a label in every row of {raw.name}, given none in {len(without)} of {len(values)} rows "
             f"({raw.where(without)})",
-            hint=f"Fill column '{column}' in these rows or leave the rows out.",
+            hint=f"Fill column '{schema.label}' in these rows or leave the rows out.",
         )
 
 
-def _label_reader(values: list[Any], *, as_texts: bool) -> Callable[[Any], Any]:
+def _label_reader(facts: Facts, *, as_texts: bool) -> Callable[[Any], Any]:
     """How to read the labels of all parts: classes as strings, fractions as numbers, lists as they are; texts, too."""
-    if as_texts and all(isinstance(value, str) for value in values):
+    if as_texts and facts.kinds <= {str}:
         return str.strip
-    if any(isinstance(value, list) for value in values) and all(isinstance(value, list | str) for value in values):
+    if list in facts.kinds and facts.kinds <= {list, str}:
         return lambda value: value if isinstance(value, list) else [value]  # lists of texts beside texts
-    if any(isinstance(value, list | dict) for value in values):
+    if facts.kinds & {list, dict}:
         return lambda value: value
-    words = {_word(value) for value in values}
-    if all(word.casefold() in ("true", "false") for word in words):
-        return lambda value: _word(value).casefold()
-    if not all(map(_NUMBER.fullmatch, words)) or all(map(_INTEGER.fullmatch, words)):
-        return _word
-    if all(float(word).is_integer() for word in words):
-        leading_zeros = any(re.match(r"-?0\d", word) for word in words)
-        return _word if leading_zeros else lambda value: str(int(float(_word(value))))
-    return lambda value: float(_word(value))
+    if facts.forms == {"truth"}:
+        return lambda value: word(value).casefold()
+    if not facts.forms <= NUMBERS or facts.forms <= {"integer"}:
+        return word
+    if facts.forms <= {"integer", "whole", "zeros"}:
+        return word if "zeros" in facts.forms else lambda value: str(int(float(word(value))))
+    return lambda value: float(word(value))
 
 
-def _word(value: Any) -> str:
-    return (
-        value.strip() if isinstance(value, str) else _written(value) if isinstance(value, float | int) else str(value)
-    )
-
-
-def _extras(raws: Any, schema: Schema) -> list[str]:
+def _extras(files: Collection[Seen], schema: Schema) -> list[str]:
     """Columns without a role that fixes the form of their values; groups, time and cluster are among them."""
     roles = ("text", "text_pair", "tokens", "choices", "spans", "label", "id", "split", "weight")
     fixed = {getattr(schema, role) for role in roles}
-    return [column for column in dict.fromkeys(c for raw in raws for c in raw.columns) if column not in fixed]
+    return [column for column in dict.fromkeys(c for file in files for c in file.columns) if column not in fixed]
 
 
-def _extra_reader(raws: Any, column: str) -> Callable[[Any], Any]:
-    """Typeless values become whole numbers, numbers or truth values where all are; the empty string is nothing."""
-    raws = [raw for raw in raws if column in raw.columns]
-    values = [value for raw in raws for value in raw.columns[column] if not _missing(value)]
-    if not all(raw.typeless for raw in raws):
-        return _typed(values)
-    for kind, pattern in ((int, _INTEGER), (float, _NUMBER)):
-        if values and all(map(pattern.fullmatch, values)) and not any(re.match(r"-?0\d", value) for value in values):
-            return lambda value: None if _missing(value) else kind(value)
-    if values and all(value.casefold() in ("true", "false") for value in values):
-        return lambda value: None if _missing(value) else value.casefold() == "true"
-    return lambda value: None if _missing(value) else value
-
-
-def _typed(values: list[Any]) -> Callable[[Any], Any]:
-    """Values of one kind stay; a mixture of kinds becomes strings."""
-    kinds = {
-        float if isinstance(value, int | float) and not isinstance(value, bool) else type(value) for value in values
-    }
-    if len(kinds) <= 1:
-        return lambda value: None if _missing(value) else value
-    return lambda value: (
-        None if _missing(value) else value if isinstance(value, str) else json.dumps(value, default=str)
-    )
+def _extra_reader(files: Collection[Seen], column: str) -> Callable[[Any], Any]:
+    """Typeless values become whole numbers, numbers or truth values where all are; the empty string is nothing. Values
+    of one kind stay; a mixture of kinds becomes strings."""
+    facts = together([file.columns[column] for file in files if column in file.columns])
+    if not facts.typeless:
+        one_kind = len(facts.kinds) <= 1
+        return lambda value: (
+            None if missing(value) else value if one_kind or isinstance(value, str) else json.dumps(value, default=str)
+        )
+    if facts.forms and facts.forms <= {"integer", "whole", "fraction"}:
+        kind = int if facts.forms == {"integer"} else float
+        return lambda value: None if missing(value) else kind(value)
+    if facts.forms == {"truth"}:
+        return lambda value: None if missing(value) else word(value).casefold() == "true"
+    return lambda value: None if missing(value) else value
 
 
 def _array(values: list[Any]) -> Any:

@@ -11,7 +11,8 @@ from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, DependencyError, nearest
 from duiqi.data.answers import answers
 from duiqi.data.chats import chats
-from duiqi.data.columns import PARTS, build, part_name, resolve
+from duiqi.data.columns import PARTS, build, may_be_id, part_name, resolve
+from duiqi.data.facts import Seen
 from duiqi.data.formats import READERS, Raw, from_arrow, is_readable, read_file
 from duiqi.data.relations import relations
 
@@ -61,7 +62,8 @@ def read(
     if text is None and label is None:
         raws = {part: chats(raw) for part, raw in raws.items()}
     raws = {part: answers(relations(raw), label) for part, raw in raws.items()}
-    schema, notes = resolve(list(raws.values()), asked, [groups] if isinstance(groups, str) else list(groups))
+    seen = [Seen.of(raw, may_be_id) for raw in raws.values()]
+    schema, notes = resolve(seen, asked, [groups] if isinstance(groups, str) else list(groups))
     if schema.split and list(raws) == ["all"]:
         raws = _divided(raws["all"], schema)
     elif schema.split and not split:  # the files divide the rows, so a column of that name is a column like others
