@@ -10,12 +10,11 @@ from typing import Any, Unpack
 from duiqi.core.bundle import Bundle
 from duiqi.core.errors import ModelError
 from duiqi.core.folder import check_writable
-from duiqi.core.plan import Plan
 from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.prove import prove_models, untouched
 from duiqi.repair import BUDGET, Repaired, repair_case
-from duiqi.run.carry import PLAIN, Bench
+from duiqi.run.carry import Bench, plainly
 from duiqi.run.table import Settings, Source, Table, lay
 from duiqi.run.workshop import Workshop
 from duiqi.show.publish import publish
@@ -37,10 +36,12 @@ def align(
 ) -> Report:
     """Find where a model is misaligned with the data, repair it, and prove the repair on rows put aside.
 
-    Parts that the data lacks are split off. A model without a head for the task is first trained plainly on train: that
-    is the model *before*. It is diagnosed on dev; remedies for what is found are tried on dev; the best model and the
-    one before are compared on test. `out` receives report.json, report.html, draws.npz and model/. `budget` is in
-    minutes, counted from the start of training; what no longer fits is skipped and the report says so.
+    Parts that the data lacks are split off. A model without a head for the task, or one that nobody trained for it and
+    that is not proven better on dev than the cheapest floor (the commonest answer), is first trained plainly on train,
+    with the options of the remedy `finetune`: that is the model *before*. It is diagnosed on dev; remedies for what is
+    found are tried on dev; the best model and the one before are compared on test. `out` receives report.json,
+    report.html, draws.npz and model/. `budget` is in minutes, counted from the start of training; what no longer fits
+    is skipped and the report says so.
 
     A run that was killed goes on where it stopped when called again with the same arguments.
     """
@@ -83,9 +84,13 @@ def align_table(
         "threads": _threads(),
     }
     shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)
-    origin = None if has_head(bundle, table.task) else bundle
+    behind = None
+    if has_head(bundle, table.task) and bundle.task is None:
+        behind = shop.decide("behind", lambda: floor_not_beaten(table, bundle))
+    origin = bundle if behind or not has_head(bundle, table.task) else None
     bench = Bench(table, shop, task, train, dev, origin)
     before, notes = plainly_fitted(bench, bundle, budget)
+    notes = (*notes, *([{"code": "knew_nothing", "floor": behind}] if behind else []))
     opened = table.open(before)
     untouched(test, [before.rows()])  # refuse before hours are spent, not after
     reserve = budget * 60 * PROOF_SHARE
@@ -99,17 +104,30 @@ def align_table(
     return report, repaired, shop
 
 
-def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle, tuple[Mapping[str, Any], ...]]:
-    """The model before: as it came where it has a head, else after plain training that fits the budget."""
-    from duiqi.model.open import has_head
+def floor_not_beaten(table: Table, bundle: Bundle) -> str | None:
+    """The task's cheapest floor, where the model as it came is not proven better on dev; else `None`."""
+    from duiqi.data.floors import floors
 
-    if has_head(bundle, bench.task.name):
+    train, dev = table.part("train"), table.part("dev")
+    opened = table.open(bundle)
+    case = table.case(opened, dev)
+    found = floors(opened.task, train, dev)
+    if not found:
+        return None
+    name = next(iter(found))
+    return None if case.versus(opened.task.primary, found[name], by=name).interval.low > 0 else name
+
+
+def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle, tuple[Mapping[str, Any], ...]]:
+    """The model before: as it came where it knows the task, else after plain training that fits the budget."""
+    if bench.origin is None:
         return bundle, ()
-    forecast = bench.shop.decide("forecast:plain", lambda: bench.forecast(PLAIN, bundle))
-    epochs = int(PLAIN.training["epochs"])
+    plan = plainly(bench.table)
+    forecast = bench.shop.decide("forecast:plain", lambda: bench.forecast(plan, bundle))
+    epochs = int(plan.training["epochs"])
     affordable = max(1, min(epochs, int(budget * 60 * PLAIN_SHARE / max(forecast / epochs, 1e-9))))
-    settings = {"epochs": affordable}
-    plan = Plan(training=settings, remedies=(("finetune", settings),))
+    if affordable < epochs:
+        plan = plainly(bench.table, epochs=affordable)
     fitted = bench.carry_out(plan, bundle, "plain")
     bench.shop.mark("plain")
     cut = ({"code": "epochs_cut", "epochs": affordable, "of": epochs},) if affordable < epochs else ()

@@ -112,7 +112,9 @@ def test_of_a_long_prompt_the_end_is_read_and_of_a_long_answer_the_beginning(dec
 def test_answers_longer_than_what_is_written_are_told(request, kind, tmp_path):
     data = Dataset.of({"text": ["red"] * 8, "label": ["blue"] * 7 + ["blue green red " * 4]}, name="t")
     task = CATALOGUE.task("generate", longest=6)
-    made = fit(find(request.getfixturevalue(kind)), data, task=task, out=tmp_path / "m", step=Step("finetune"), epochs=1)
+    made = fit(
+        find(request.getfixturevalue(kind)), data, task=task, out=tmp_path / "m", step=Step("finetune"), epochs=1
+    )
     assert {"code": "answers_longer", "rows": 1, "tokens": 6} in made.card["training"]["notes"]
 
 

@@ -26,6 +26,29 @@ def answers(raw: Raw, named: str | None = None) -> Raw:
     return replace(raw, columns={**raw.columns, name: read})
 
 
+def passages(raw: Raw) -> Raw:
+    """The file with a row for every question where it has SQuAD's own form: passages in `paragraphs`, each with its
+    `context` and the questions to it in `qas`; as it is where it has not. Questions of one passage are a cluster."""
+    if "paragraphs" not in raw.columns:
+        return raw
+    columns: dict[str, list[Any]] = {name: [] for name in ("id", "question", "context", "answers", "cluster")}
+    places = []
+    for row, passages in enumerate(raw.columns["paragraphs"]):
+        for passage in passages or []:
+            for asked in passage.get("qas") or []:
+                found = [] if asked.get("is_impossible") else asked.get("answers") or []
+                given = (asked.get("id"), asked.get("question"), passage.get("context"), found, passage.get("context"))
+                for values, value in zip(columns.values(), given, strict=True):
+                    values.append(value)
+                places.append(raw.places[row])
+    if not all(isinstance(each, str) for name in ("question", "context") for each in columns[name]):
+        raise DataError(
+            f"expected passages with a context and questions, as SQuAD writes them, in {raw.name}, given others",
+            hint='Write {"paragraphs": [{"context": "…", "qas": [{"question": "…", "answers": […]}]}]}.',
+        )
+    return replace(raw, columns=columns, places=places)
+
+
 def _speaks_of_answers(values: Sequence[Any]) -> bool:
     filled = [value for value in values if value]
     return bool(filled) and all(_has_places(value) for value in filled)

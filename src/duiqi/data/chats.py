@@ -1,4 +1,4 @@
-"""Rows of chats and of instructions, as a text, what was said before it, and the answer to write."""
+"""Rows of chats, of instructions and of preferences, as a text, what was said before it, and the answer to write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ NAMES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assi
 
 def chats(raw: Raw) -> Raw:
     """The file with columns `source`, `earlier` and `target` where its rows are chats ([{"role", "content"}, …] or
-    [{"from", "value"}, …] in `messages` or `conversations`) or instructions (`instruction`, `input`, `output`)."""
+    [{"from", "value"}, …] in `messages` or `conversations`), instructions (`instruction`, `input`, `output`) or
+    preferences (`prompt`, `chosen`, `rejected`: the answer that people liked better is the one to write)."""
+    if {"chosen", "rejected"} <= set(raw.columns):
+        return _from_preferences(raw)
     name = next((name for name in CHATS if name in raw.columns and _are_chats(raw.columns[name])), None)
     if name is not None:
         return _from_chats(raw, name)
@@ -34,18 +37,50 @@ def _are_chats(values: list[Any]) -> bool:
 def _from_chats(raw: Raw, name: str) -> Raw:
     columns: dict[str, list[Any]] = {"source": [], "earlier": [], "target": []}
     for row, value in enumerate(raw.columns[name]):
-        messages = [_message(each, raw, row) for each in value or []]
-        roles = [each["role"] for each in messages]
-        if roles[-2:] != ["user", "assistant"]:
-            raise DataError(
-                f"expected chats that end with a message of the user and the answer to it in {raw.name}, given "
-                f"{', '.join(roles[-2:]) or 'no message'} at the end ({raw.where([row])})",
-                hint="Leave out what follows the last answer, and rows without one.",
-            )
-        columns["source"].append(messages[-2]["content"])
-        columns["earlier"].append(spelled(messages[:-2]))
-        columns["target"].append(messages[-1]["content"])
+        said = _ended(value, raw, row)
+        for each, values in zip(said, columns.values(), strict=True):
+            values.append(each)
     return replace(raw, columns={**_kept(raw, name), **columns})
+
+
+def _ended(value: Any, raw: Raw, row: int) -> tuple[str, str, str]:
+    """What the user said last in a chat, what was said before it, and the answer."""
+    messages = [_message(each, raw, row) for each in value or []]
+    roles = [each["role"] for each in messages]
+    if roles[-2:] != ["user", "assistant"]:
+        raise DataError(
+            f"expected chats that end with a message of the user and the answer to it in {raw.name}, given "
+            f"{', '.join(roles[-2:]) or 'no message'} at the end ({raw.where([row])})",
+            hint="Leave out what follows the last answer, and rows without one.",
+        )
+    return messages[-2]["content"], spelled(messages[:-2]), messages[-1]["content"]
+
+
+def _from_preferences(raw: Raw) -> Raw:
+    """Answers as texts after a prompt, or as whole chats; the one that was liked less stays as `rejected`."""
+    prompts = raw.columns.get("prompt", [None] * len(raw.places))
+    rows = zip(prompts, raw.columns["chosen"], raw.columns["rejected"], strict=True)
+    said = [_preferred(*each, raw, row) for row, each in enumerate(rows)]
+    names = ("source", "earlier", "target", "rejected")
+    columns = {name: [each[at] for each in said] for at, name in enumerate(names)}
+    return replace(raw, columns={**_kept(raw, "prompt", "chosen", "rejected"), **columns})
+
+
+def _preferred(prompt: Any, chosen: Any, rejected: Any, raw: Raw, row: int) -> tuple[str, str, str, str]:
+    before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}] if prompt else []
+    chats = [
+        value if isinstance(value, list) and (not before or len(value) > 1) else
+        [*before, *(value if isinstance(value, list) else [{"role": "assistant", "content": value}])]
+        for value in (chosen, rejected)
+    ]  # fmt: skip
+    liked, other = (_ended(chat, raw, row) for chat in chats)
+    if liked[:2] != other[:2]:
+        raise DataError(
+            f"expected two answers to one prompt in {raw.name}, given chats that differ before the last answer "
+            f"({raw.where([row])})",
+            hint="Give the prompt in a column of its own, and both answers to it.",
+        )
+    return *liked, other[2]
 
 
 def _kept(raw: Raw, *read: str) -> dict[str, list[Any]]:

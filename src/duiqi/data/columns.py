@@ -49,6 +49,9 @@ LIKELY: Mapping[str, tuple[str, ...]] = {
     "id": ("uid", "guid", "idx", "编号"),
     "time": ("time", "timestamp", "date", "datetime", "created_at", "时间", "日期"),
 }
+PERHAPS: Mapping[str, tuple[str, ...]] = {  # where no likely name is there
+    "label": ("rating", "ratings", "stars", "star_rating", "评分", "星级"),
+}
 GROUPS = (
     *("group", "groups", "gender", "sex", "age_group", "race", "ethnicity", "religion", "nationality", "disability"),
     *("dialect", "language", "country", "region", "province", "domain", "platform"),
@@ -141,6 +144,7 @@ def _guess(files: Sequence[Seen], role: str, roles: dict[str, str], groups: Sequ
     by_name = {column.strip().casefold(): column for file in files for column in file.columns if column not in taken}
     certain = [by_name[name] for name in CERTAIN.get(role, ()) if name in by_name]
     likely = [by_name[name] for name in LIKELY.get(role, ()) if name in by_name]
+    likely = likely or [by_name[name] for name in PERHAPS.get(role, ()) if name in by_name]
     if not certain and len(likely) > 1:
         return [{"code": "ambiguous_column", "role": role, "columns": likely}]
     for column in (certain or likely)[:1]:

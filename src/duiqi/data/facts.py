@@ -143,6 +143,7 @@ def _forms(values: Collection[Any]) -> frozenset[str]:
     for value in values:
         if isinstance(value, str | int | float):
             found.add(_form(word(value)))
+            found.discard("")
         if "word" in found:  # nothing more hangs on the others
             break
     return frozenset(found)
@@ -153,4 +154,4 @@ def _form(said: str) -> str:
         return "integer"
     if _NUMBER.fullmatch(said):
         return "zeros" if _ZEROS.match(said) else "whole" if float(said).is_integer() else "fraction"
-    return "truth" if said.casefold() in ("true", "false") else "word"
+    return "truth" if said.casefold() in ("true", "false") else "word" if said else ""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, DependencyError, nearest
-from duiqi.data.answers import answers
+from duiqi.data.answers import answers, passages
 from duiqi.data.chats import chats
 from duiqi.data.columns import PARTS, build, may_be_id, part_name, resolve
+from duiqi.data.entities import entities
 from duiqi.data.facts import Seen
 from duiqi.data.formats import READERS, Raw, from_arrow, is_readable, read_file
 from duiqi.data.relations import relations
@@ -58,10 +59,8 @@ def read(
         "spans": spans,
         "weight": weight,
     }
-    raws = _from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
-    if text is None and label is None:
-        raws = {part: chats(raw) for part, raw in raws.items()}
-    raws = {part: answers(relations(raw), label) for part, raw in raws.items()}
+    raws = from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
+    raws = {part: in_one_form(raw, text, label) for part, raw in raws.items()}
     seen = [Seen.of(raw, may_be_id) for raw in raws.values()]
     schema, notes = resolve(seen, asked, [groups] if isinstance(groups, str) else list(groups))
     if schema.split and list(raws) == ["all"]:
@@ -69,6 +68,14 @@ def read(
     elif schema.split and not split:  # the files divide the rows, so a column of that name is a column like others
         schema, notes = replace(schema, split=None), tuple(each for each in notes if each.get("role") != "split")
     return build(raws, schema, notes, as_texts=as_texts)
+
+
+def in_one_form(raw: Raw, text: str | None = None, label: str | None = None) -> Raw:
+    """Rows of chats, preferences, marked texts, triples and passages in the columns that duiqi knows. Where the user
+    names `text` or `label`, columns are taken as they are."""
+    if text is None and label is None:
+        raw = entities(chats(raw))
+    return answers(relations(passages(raw)), label)
 
 
 RowLabels = Callable[[Dataset], Sequence[Iterable[str]]]  # the labels of every row
@@ -141,7 +148,8 @@ def _from_folder(folder: Path) -> dict[str, Raw]:
     return {part: read_file(paths[0], f"{folder.resolve().name}/{part}") for part, paths in named.items() if paths}
 
 
-def _from_hub(source: str) -> dict[str, Raw]:
+def from_hub(source: str) -> dict[str, Raw]:
+    """The parts of a set of the hub, "all" where it is not divided."""
     name, _, config = source.removeprefix(HUB).partition("#")
     try:
         import datasets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,14 @@ from duiqi.core.task import Task
 from duiqi.run.table import Table
 from duiqi.run.workshop import Workshop
 
-PLAIN = Plan(training={"epochs": 3}, remedies=(("finetune", {"epochs": 3}),))
+PLAIN = {"epochs": 3}
+
+
+def plainly(table: Table, **more: Any) -> Plan:
+    """Plain training: the remedy `finetune` with what the user says of it, from the start and a little longer."""
+    options = {**PLAIN, **table.options.get("finetune", {}), **more}
+    made = table.catalogue.find("remedy", "finetune")(None, (), **options)
+    return replace(made, remedies=(("finetune", {**made.training, **options}),))
 
 
 @dataclass(frozen=True, eq=False)

@@ -863,6 +863,8 @@ class Outline:
     def _fact(self, key: str, value: Any) -> Any:
         if key == "role":
             return self.words.name("role", value)
+        if key == "floor":
+            return self.words.name("cell", value)
         if key == "share" and is_number(value):
             return self.words.share(float(value))
         if isinstance(value, int) and not isinstance(value, bool):

@@ -1,0 +1,383 @@
+"""Several sources as one stream of rows: one name for each role, one name for each label, and where each row is from.
+
+Every source is read twice: once to see what its columns hold, once for its rows. Nothing but pieces of some thousand
+rows is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from duiqi.core.dataset import INPUT_ROLES, Dataset, Schema
+from duiqi.core.errors import DataError, OptionError, nearest
+from duiqi.core.spans import OUTSIDE, is_tag
+from duiqi.data.columns import CERTAIN, WRITTEN, Readers, dataset, may_be_id, part_name, resolve
+from duiqi.data.facts import Seen, missing, together, word
+from duiqi.data.formats import READERS, Raw, is_readable, read_pieces
+from duiqi.data.read import HUB, from_hub, in_one_form
+
+ORIGIN = "origin"  # column of the source and the place in it that a row comes from
+LABEL, TARGET = "label", "target"  # classes, tags, numbers, answers; texts to write
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or a part of a set of the hub: its rows in pieces, and for which part they are (`None`: not said)."""
+
+    name: str
+    pieces: Callable[[], Iterator[Raw]]
+    part: str | None = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a step did to a row: `after` is `None` for one that it dropped."""
+
+    origin: str
+    step: str
+    reason: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        said = {"origin": self.origin, "step": self.step, "reason": self.reason, "before": dict(self.before)}
+        return said if self.after is None else {**said, "after": dict(self.after)}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a source, the part that each is for where that is said, and what was done to them."""
+
+    source: str
+    data: Dataset
+    parts: Sequence[str | None]
+    changes: Sequence[Change] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of the sources: by role the names that its column has in some of them, columns to be fair to,
+    columns to rename, and labels to rename (old → new). `as_texts`: labels are texts to write."""
+
+    roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    groups: Sequence[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    as_texts: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one source is read: roles by its own names, and what its columns are called in the end."""
+
+    source: Source
+    schema: Schema
+    renamed: Mapping[str, str]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Collected:
+    """All sources as one: `pieces` gives the rows, again each time it is called."""
+
+    readings: tuple[Reading, ...]
+    readers: Readers
+    asked: Asked
+    notes: tuple[Mapping[str, Any], ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the sources have."""
+        return sum(reading.rows for reading in self.readings)
+
+    def pieces(self, progress: Progress | None = None) -> Iterator[Piece]:
+        """The rows in the order of the sources."""
+        done = 0
+        for reading in self.readings:
+            for raw in reading.source.pieces():
+                shaped = _called(_shaped(raw, self.asked), reading.renamed)
+                yield self._piece(reading, shaped)
+                done += len(shaped.places)
+                if progress is not None:
+                    progress(done, self.rows)
+
+    def _piece(self, reading: Reading, raw: Raw) -> Piece:
+        import pyarrow as pa
+
+        schema = self.readers.schema
+        places = [f"{raw.name}:{place}" for place in raw.places]
+        faults = _faults(raw, schema)
+        dropped = [
+            Change(places[row], "collect", reason, {name: values[row] for name, values in raw.columns.items()})
+            for row, reason in faults.items()
+        ]
+        kept = [row for row in range(len(raw.places)) if row not in faults]
+        raw = replace(
+            raw,
+            columns={name: [values[row] for row in kept] for name, values in raw.columns.items()},
+            places=[raw.places[row] for row in kept],
+        )
+        parts = _parts(raw, reading)
+        for column in schema.columns():
+            raw = raw if column in raw.columns else replace(raw, columns={**raw.columns, column: [None] * len(kept)})
+        raw = replace(raw, columns={name: each for name, each in raw.columns.items() if name != "split"})
+        data = dataset(raw, (), self.readers)
+        data, changed = self._with_names(data, [places[row] for row in kept])
+        data = replace(
+            data, table=data.table.append_column(ORIGIN, pa.array([places[row] for row in kept], pa.string()))
+        )
+        return Piece(reading.source.name, data, parts, [*dropped, *changed])
+
+    def _with_names(self, data: Dataset, places: Sequence[str]) -> tuple[Dataset, list[Change]]:
+        """The rows with their labels by the names that the user gave."""
+        label, names = data.schema.label, self.asked.labels
+        if not names or label is None:
+            return data, []
+        before = data.values("label")
+        after = [_name(value, names) for value in before]
+        changes = [
+            Change(place, "label_names", "label_name", {label: old}, {label: new})
+            for place, old, new in zip(places, before, after, strict=True)
+            if old != new
+        ]
+        return (data.with_column("label", after), changes) if changes else (data, [])
+
+
+def find_sources(given: Sequence[str | Path]) -> list[Source]:
+    """The files that are meant, each once: a file, all readable files of a folder, or a set of the hub. Files named
+    train, dev or test are for that part."""
+    found: list[Source] = []
+    for each in given:
+        if str(each).startswith(HUB):
+            found += [Source(raw.name, lambda raw=raw: iter([raw]), part if part != "all" else None)  # type: ignore[misc]
+                      for part, raw in from_hub(str(each)).items()]  # fmt: skip
+            continue
+        path = Path(each)
+        if not path.exists():
+            beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise DataError(
+                f"expected a file or folder, given {path}, which does not exist", hint=nearest(path.name, beside)
+            )
+        files = sorted(file for file in path.iterdir() if is_readable(file)) if path.is_dir() else [path]
+        if not files:
+            raise DataError(
+                f"expected a folder with files ending in {', '.join(READERS)}, given {path}, which has none",
+                hint="Give the files themselves, or another folder.",
+            )
+        names = [file.name if path.is_file() else f"{path.resolve().name}/{file.name}" for file in files]
+        found += [_file(*pair) for pair in zip(files, names, strict=True)]
+    return _told_apart(found)
+
+
+def _file(path: Path, name: str) -> Source:
+    return Source(name, lambda: read_pieces(path, name), part_name(path.name.split(".")[0]), path)
+
+
+def _told_apart(sources: list[Source]) -> list[Source]:
+    """The sources without repeats; of one name they are numbered."""
+    seen: dict[Path, str] = {}
+    used: dict[str, int] = {}
+    kept = []
+    for each in sources:
+        real = each.path.resolve() if each.path else None
+        if real in seen:
+            raise OptionError(f"expected every source once, given {each.path} again", hint="Leave one of them out.")
+        if real is not None:
+            seen[real] = each.name
+        used[each.name] = used.get(each.name, 0) + 1
+        if used[each.name] > 1:
+            stem, dot, ending = each.name.rpartition("/")[2].partition(".")
+            folder = each.name[: len(each.name) - len(stem + dot + ending)]
+            name = f"{folder}{stem}-{used[each.name]}{dot}{ending}"
+            pieces = each.pieces
+            each = replace(each, name=name, pieces=lambda n=name, p=pieces: (replace(r, name=n) for r in p()))  # type: ignore[misc]
+        kept.append(each)
+    return kept
+
+
+def collect(sources: Sequence[Source], asked: Asked, progress: Progress | None = None) -> Collected:
+    """See what the sources hold and settle how they are read. `DataError` where they do not go together."""
+    seen, notes, schemas = [], list[Mapping[str, Any]](), []
+    done = 0
+    for source in sources:
+        looked: Seen | None = None
+        read: dict[str, Mapping[str, Any]] = {}
+        for raw in source.pieces():
+            shaped = _shaped(raw, asked)
+            read |= {str(note): note for note in shaped.notes}
+            piece = Seen.of(shaped, lambda name: may_be_id(name) or name in asked.roles.get("id", ()))
+            looked = piece if looked is None else looked | piece
+            done += len(raw.places)
+            if progress is not None:
+                progress(done, 0)
+        assert looked is not None  # no file is read without rows
+        own = {role: next((name for name in names if name in looked.columns), None)
+               for role, names in asked.roles.items()}  # fmt: skip
+        schema, guessed = resolve([looked], own, [name for name in asked.groups if name in looked.columns])
+        notes += [{**note, "source": source.name} for note in (*guessed, *read.values())]
+        seen.append(looked)
+        schemas.append(schema)
+    _check_asked(seen, asked)
+    _check_together(sources, schemas)
+    _check_labels(seen, schemas, asked)
+    return _settled(sources, seen, schemas, asked, notes)
+
+
+def _settled(
+    sources: Sequence[Source],
+    seen: Sequence[Seen],
+    schemas: Sequence[Schema],
+    asked: Asked,
+    notes: Sequence[Mapping[str, Any]],
+) -> Collected:
+    labelled = [schema.label for schema in schemas if schema.label]
+    label = TARGET if labelled and all(each in WRITTEN for each in labelled) else LABEL
+    own_ids = (
+        all(schema.id for schema in schemas)
+        and not together([each.columns[str(schema.id)] for each, schema in zip(seen, schemas, strict=True)]).repeated
+    )
+    names = {role: role for role in (*INPUT_ROLES, "split", "time", "cluster")}
+    names |= {"label": label, "id": "id" if own_ids else "source_id", "weight": CERTAIN["weight"][0]}
+    readings, renamed_seen = [], []
+    for source, each, schema in zip(sources, seen, schemas, strict=True):
+        renamed = _final_names(each, schema, names)
+        rows = max(facts.rows for facts in each.columns.values())
+        readings.append(Reading(source, schema, renamed, rows))
+        renamed_seen.append(Seen(each.name, {renamed[name]: facts for name, facts in each.columns.items()}))
+    roles = {role for schema in schemas for role in names if getattr(schema, role)} - {"split"}
+    roles -= set() if own_ids else {"id"}
+    groups = dict.fromkeys(group for schema in schemas for group in schema.groups)
+    schema = Schema(**{role: names[role] for role in roles}, groups=tuple(groups))
+    readers = Readers.of(renamed_seen, schema, as_texts=asked.as_texts or label == TARGET)
+    return Collected(tuple(readings), readers, asked, tuple(notes))
+
+
+def _final_names(seen: Seen, schema: Schema, names: Mapping[str, str]) -> dict[str, str]:
+    """What every column of a source is called in the end: roles by their own names, others as they are."""
+    by_role = {getattr(schema, role): name for role, name in names.items() if getattr(schema, role)}
+    taken = {*names.values(), ORIGIN}
+    return {
+        column: by_role.get(column) or (f"{column}_other" if column in taken else column) for column in seen.columns
+    }
+
+
+def _renamed(raw: Raw, columns: Mapping[str, str]) -> Raw:
+    """The file with the columns that the user renames."""
+    here = {old: new for old, new in columns.items() if old in raw.columns}
+    return _called(raw, {name: here.get(name, name) for name in raw.columns}) if here else raw
+
+
+def _called(raw: Raw, names: Mapping[str, str]) -> Raw:
+    given = [names.get(name, name) for name in raw.columns]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        raise OptionError(
+            f"expected columns of different names in {raw.name}, given '{twice}' for more than one",
+            hint="Rename one of them otherwise.",
+        )
+    return replace(raw, columns=dict(zip(given, raw.columns.values(), strict=True)))
+
+
+def _shaped(raw: Raw, asked: Asked) -> Raw:
+    """The rows in one form, columns by the names that the user gives them."""
+    raw = _renamed(raw, asked.columns)
+    own = {role: next((name for name in asked.roles.get(role, ()) if name in raw.columns), None)
+           for role in ("text", "label")}  # fmt: skip
+    return in_one_form(raw, own["text"], own["label"])
+
+
+def _faults(raw: Raw, schema: Schema) -> dict[int, str]:
+    """Rows that cannot be used, and why: no text, or no label where there are labels."""
+    words = raw.columns.get("tokens", raw.columns.get("text", []))
+    found = {row: "no_text" for row, value in enumerate(words) if _is_blank(value)}
+    if schema.label is not None:
+        values = raw.columns.get(schema.label, [None] * len(raw.places))
+        found = {row: "no_label" for row, value in enumerate(values) if missing(value) or str(value).isspace()} | found
+    return dict(sorted(found.items()))
+
+
+def _is_blank(value: Any) -> bool:
+    return missing(value) or value == [] or (isinstance(value, str) and not value.strip())
+
+
+def _parts(raw: Raw, reading: Reading) -> list[str | None]:
+    """The part of every row, where its source or its split column says one."""
+    if "split" not in raw.columns or reading.source.part:
+        return [reading.source.part] * len(raw.places)
+    parts = [part_name(value) if isinstance(value, str) else None for value in raw.columns["split"]]
+    wrong = [row for row, part in enumerate(parts) if part is None]
+    if wrong:
+        raise DataError(
+            f"expected train, dev or test in column '{reading.schema.split}' of {raw.name}, given "
+            f"{raw.columns['split'][wrong[0]]!r} in {len(wrong)} rows ({raw.where(wrong)})",
+            hint="Rename these values, or the column, so that it says nothing of parts.",
+        )
+    return list(parts)
+
+
+def _name(value: Any, names: Mapping[str, str]) -> Any:
+    """A label by its new name; of lists every one, of tags the type."""
+    if isinstance(value, list):
+        return [_name(each, names) for each in value]
+    if not isinstance(value, str):
+        return value
+    if value in names:
+        return names[value]
+    if is_tag(value) and value != OUTSIDE and value[2:] in names:
+        return value[:2] + names[value[2:]]
+    return value
+
+
+def _check_asked(seen: Sequence[Seen], asked: Asked) -> None:
+    """`DataError` where a column that the user named is in no source."""
+    columns = list(dict.fromkeys(name for each in seen for name in each.columns))
+    for role, names in [*asked.roles.items(), ("group", asked.groups)]:
+        for name in names:
+            if name not in columns:
+                raise DataError(
+                    f"expected a column '{name}' for {role.replace('_', ' ')} in one of the sources, given columns: "
+                    f"{', '.join(columns)}",
+                    hint=nearest(name, columns),
+                )
+
+
+def _check_together(sources: Sequence[Source], schemas: Sequence[Schema]) -> None:
+    """`DataError` where the inputs of the sources are of different forms."""
+    forms = [tuple(role for role in INPUT_ROLES if getattr(schema, role)) for schema in schemas]
+    for source, form in zip(sources, forms, strict=True):
+        if form != forms[0]:
+            raise DataError(
+                f"expected sources of one form, given {', '.join(forms[0])} in {sources[0].name} and "
+                f"{', '.join(form)} in {source.name}",
+                hint="Name the columns (--text, --text-pair …), rename those that are taken for something else, or "
+                "prepare these sources apart.",
+            )
+
+
+def _check_labels(seen: Sequence[Seen], schemas: Sequence[Schema], asked: Asked) -> None:
+    """`OptionError` where a label to rename is none, as far as the labels are few enough to be known."""
+    facts = [each.columns[schema.label] for each, schema in zip(seen, schemas, strict=True) if schema.label]
+    known = {word(value) for each in facts for value in each.few or () if not missing(value)}
+    strange = [old for old in asked.labels if old not in known]
+    if strange and all(each.few is not None for each in facts):
+        raise OptionError(
+            f"expected labels to rename that some row has, given '{strange[0]}'; labels are "
+            f"{', '.join(sorted(known)[:20])}",
+            hint=nearest(strange[0], known),
+        )
+
+
+def check_renames(asked: Asked) -> None:
+    """`OptionError` where columns or labels are renamed in a circle or onto one another's old names."""
+    for what, names in (("column", asked.columns), ("label", asked.labels)):
+        chained = next((new for old, new in names.items() if new in names and names[new] != new), None)
+        if chained is not None:
+            raise OptionError(
+                f"expected a {what} to be renamed once, given '{chained}' as a new name and as an old one",
+                hint="Say for every old name what it is called in the end.",
+            )
