@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "align": "duiqi.align",
+    "prepare": "duiqi.prepare",
     "diagnose": "duiqi.diagnose",
     "repair": "duiqi.repair",
     "prove": "duiqi.prove",

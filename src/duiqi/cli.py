@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,6 +55,14 @@ With = Annotated[list[str] | None, typer.Option("--with", help="Try this remedy;
 Budget = Annotated[float | None, typer.Option("--budget", min=0.0, help="Minutes. [default: 12]")]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for report and model.")]
 Part = Annotated[str | None, typer.Option("--part", help="Which part of the data: train, dev, test or all.")]
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Files, folders, hub:NAME, or - for what comes "
+                                              "in on stdin.")]  # fmt: skip
+Column = Annotated[list[str] | None, typer.Option("--column", metavar="OLD=NEW", help="Rename a column; may be given "
+                                                  "again.")]  # fmt: skip
+LabelName = Annotated[list[str] | None, typer.Option("--label-name", metavar="OLD=NEW", help="Rename a label; may be "
+                                                     "given again.")]  # fmt: skip
+Dev = Annotated[float | None, typer.Option("--dev", help="Share of dev. [default: 0.15, at most 2,000 rows]")]
+Test = Annotated[float | None, typer.Option("--test", help="Share of test. [default: 0.15, at most 5,000 rows]")]
 Seed = Annotated[int | None, typer.Option("--seed", help="One seed for everything. [default: 0]")]
 Threads = Annotated[int | None, typer.Option("--threads", help="Processor cores to use.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu or cuda. [default: cpu]")]
@@ -122,6 +131,27 @@ def prove(
 ) -> None:  # fmt: skip
     """Compare two models on rows that neither has seen, row by row."""
     _report("prove", locals(), ("only", "part", "margin"))
+
+
+@app.command()
+def prepare(
+    sources: Sources,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the rows, prepare.json and prepare.html.")],
+    task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
+    spans: Spans = None, label: Label = None, group: Group = None, id: Id = None, split: Split = None,
+    cluster: Cluster = None, column: Column = None, label_name: LabelName = None, dev: Dev = None, test: Test = None,
+    form: Annotated[str, typer.Option("--form", help="jsonl, csv or parquet.")] = "jsonl",
+    stdin: Annotated[str, typer.Option("--stdin", help="What - is: jsonl, csv, tsv, json, conll.")] = "jsonl",
+    originals: Annotated[bool, typer.Option(help="Keep the sources, packed, beside what was made of them.")] = True,
+    restore: Annotated[bool, typer.Option("--restore", help="Write sources of a prepared folder to --out.")] = False,
+    seed: Seed = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
+) -> None:  # fmt: skip
+    """Bring raw rows of several files into one folder with train, dev and test; say what was done to which rows.
+
+    Where a column is called differently in different sources, name all, divided by commas: --text body,review.
+    """
+    said = dict(locals())
+    with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said))
 
 
 @app.command()
@@ -284,6 +314,74 @@ def _named(said: str) -> tuple[str, str]:
             f"expected --reference NAME=DATA, given '{said}'", hint="For example --reference may=may.csv."
         )
     return name, value
+
+
+def _prepare(said: Mapping[str, Any]) -> int:
+    """Settle the arguments of `prepare`, call it, show what it says."""
+    from duiqi.prepare import PAGE
+    from duiqi.prepare import prepare as run
+
+    config = read_config(Path.cwd())
+    settled = settle(said, config, ())
+    lang, out = _language(settled.pop("lang", None) or "en"), said["out"]
+    roles = ("text", "text_pair", "tokens", "choices", "spans", "label", "id", "split", "cluster")
+    arguments: dict[str, Any] = {role: settled[role].split(",") for role in roles if role in settled}
+    arguments |= {name: settled[name] for name in ("groups", "task", "seed") if name in settled}
+    arguments |= {name: said[name] for name in ("dev", "test", "form", "originals")}
+    for name, option in (("columns", "column"), ("labels", "label_name")):
+        arguments[name] = {**config.get(name, {}), **_renames(said[option] or [], f"--{option.replace('_', '-')}")}
+    silent = said["quiet"] or said["json_"]
+    with Screen(silent, lang) as screen, _stdin_as_file(said["sources"], said["stdin"]) as given:
+        report = run(given, out=out, lang=lang, rows=not said["no_rows"], progress=screen.progress, **arguments)
+    _show(report, lang, said["json_"], said["quiet"], None)
+    if not silent:
+        sys.stderr.write(f"\n{out / PAGE}\n")
+    return int(report.exit_code)
+
+
+def _restore(sources: list[str], out: Path, quiet: bool) -> int:
+    from duiqi.prepare import restore as run
+
+    if len(sources) != 1:
+        raise OptionError(
+            f"expected one prepared folder, given {len(sources)}", hint="duiqi prepare --restore DIR --out FOLDER"
+        )
+    made = run(sources[0], out=out)
+    if not quiet:
+        sys.stderr.write("".join(f"{path}\n" for path in made) or "All of them are there already.\n")
+    return 0
+
+
+def _renames(said: list[str], option: str) -> dict[str, str]:
+    """Old and new names; `OptionError` where one is not OLD=NEW, or an old name is given two new ones."""
+    found: dict[str, str] = {}
+    for each in said:
+        old, equals, new = each.partition("=")
+        if not equals or not old or not new:
+            raise OptionError(f"expected {option} OLD=NEW, given '{each}'", hint=f"For example {option} pos=positive.")
+        if found.setdefault(old, new) != new:
+            raise OptionError(
+                f"expected one new name for '{old}', given '{found[old]}' and '{new}'", hint="Leave one of them out."
+            )
+    return found
+
+
+@contextmanager
+def _stdin_as_file(sources: list[str], form: str) -> Iterator[list[str]]:
+    """The sources with what comes in on stdin as a file, since rows are read twice."""
+    if "-" not in sources:
+        yield sources
+        return
+    import shutil
+    import tempfile
+
+    if sources.count("-") > 1:
+        raise OptionError("expected - once, given it more often", hint="stdin is read once.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"stdin.{form.lstrip('.')}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield [str(path) if each == "-" else each for each in sources]
 
 
 def _language(lang: str) -> str:

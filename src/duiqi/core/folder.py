@@ -14,6 +14,7 @@ from typing import Any
 
 from duiqi.core.errors import OutputError
 
+MADE = ("report.json", "prepare.json")  # by which a folder of ours is known
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -45,7 +46,7 @@ def check_writable(out: Path) -> None:
     """`OutputError` at once, not after an hour, where `out` could not be written."""
     if out.exists() and not out.is_dir():
         raise OutputError(f"expected a folder for the output, given the file {out}", hint="Choose another --out.")
-    if out.is_dir() and any(out.iterdir()) and not (out / "report.json").exists():
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in MADE):
         raise OutputError(
             f"expected an empty folder or one of an earlier run, given {out}, which holds other files",
             hint="Choose another --out: the folder would be replaced as a whole.",

@@ -79,6 +79,7 @@ class Reading:
     schema: Schema
     renamed: Mapping[str, str]
     rows: int
+    parts: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,25 @@ class Collected:
     def rows(self) -> int:
         """How many rows the sources have."""
         return sum(reading.rows for reading in self.readings)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns, roles first, in the order that they are written in."""
+        return tuple(dict.fromkeys([*self.readers.schema.columns(), *self.readers.others, ORIGIN]))
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that sources or split columns name."""
+        return frozenset(part for reading in self.readings for part in reading.parts)
+
+    def types(self) -> dict[str, Any]:
+        """The Arrow types of all columns, from a look at all rows."""
+        import pyarrow as pa
+
+        schema = pa.schema([])
+        for piece in self.pieces():
+            schema = pa.unify_schemas([schema, piece.data.table.schema], promote_options="permissive")
+        return {name: schema.field(name).type for name in self.columns}
 
     def pieces(self, progress: Progress | None = None) -> Iterator[Piece]:
         """The rows in the order of the sources."""
@@ -121,6 +141,7 @@ class Collected:
             raw,
             columns={name: [values[row] for row in kept] for name, values in raw.columns.items()},
             places=[raw.places[row] for row in kept],
+            notes=(),  # they were said when the sources were looked at
         )
         parts = _parts(raw, reading)
         for column in schema.columns():
@@ -128,9 +149,8 @@ class Collected:
         raw = replace(raw, columns={name: each for name, each in raw.columns.items() if name != "split"})
         data = dataset(raw, (), self.readers)
         data, changed = self._with_names(data, [places[row] for row in kept])
-        data = replace(
-            data, table=data.table.append_column(ORIGIN, pa.array([places[row] for row in kept], pa.string()))
-        )
+        table = data.table.append_column(ORIGIN, pa.array([places[row] for row in kept], pa.string()))
+        data = replace(data, table=table.select(list(self.columns)))
         return Piece(reading.source.name, data, parts, [*dropped, *changed])
 
     def _with_names(self, data: Dataset, places: Sequence[str]) -> tuple[Dataset, list[Change]]:
@@ -219,13 +239,18 @@ def collect(sources: Sequence[Source], asked: Asked, progress: Progress | None =
         own = {role: next((name for name in names if name in looked.columns), None)
                for role, names in asked.roles.items()}  # fmt: skip
         schema, guessed = resolve([looked], own, [name for name in asked.groups if name in looked.columns])
-        notes += [{**note, "source": source.name} for note in (*guessed, *read.values())]
+        notes += [_of_source(note, source.name) if len(sources) > 1 else note for note in (*guessed, *read.values())]
         seen.append(looked)
         schemas.append(schema)
     _check_asked(seen, asked)
     _check_together(sources, schemas)
     _check_labels(seen, schemas, asked)
     return _settled(sources, seen, schemas, asked, notes)
+
+
+def _of_source(note: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A note that says which of several sources it is about."""
+    return {**note, "code": "guessed_in_source", "source": name} if note["code"] == "guessed_column" else note
 
 
 def _settled(
@@ -247,7 +272,7 @@ def _settled(
     for source, each, schema in zip(sources, seen, schemas, strict=True):
         renamed = _final_names(each, schema, names)
         rows = max(facts.rows for facts in each.columns.values())
-        readings.append(Reading(source, schema, renamed, rows))
+        readings.append(Reading(source, schema, renamed, rows, _named_parts(source, each, schema)))
         renamed_seen.append(Seen(each.name, {renamed[name]: facts for name, facts in each.columns.items()}))
     roles = {role for schema in schemas for role in names if getattr(schema, role)} - {"split"}
     roles -= set() if own_ids else {"id"}
@@ -264,6 +289,13 @@ def _final_names(seen: Seen, schema: Schema, names: Mapping[str, str]) -> dict[s
     return {
         column: by_role.get(column) or (f"{column}_other" if column in taken else column) for column in seen.columns
     }
+
+
+def _named_parts(source: Source, seen: Seen, schema: Schema) -> frozenset[str]:
+    if source.part:
+        return frozenset({source.part})
+    values = seen.columns[schema.split].few or () if schema.split else ()
+    return frozenset(part for value in values if isinstance(value, str) and (part := part_name(value)))
 
 
 def _renamed(raw: Raw, columns: Mapping[str, str]) -> Raw:

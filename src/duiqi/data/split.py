@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,11 +44,14 @@ def split(data: Dataset, *, dev: float = SHARE, test: float = SHARE, seed: int =
     return {name: _part(data, name, part == number) for number, name in enumerate(shares)}
 
 
-def complete(found: Mapping[str, Dataset], *, seed: int = 0) -> dict[str, Dataset]:
+def complete(
+    found: Mapping[str, Dataset], *, seed: int = 0, shares: Mapping[str, float] | None = None
+) -> dict[str, Dataset]:
     """The parts that were found, and those made from train (or from "all") where they are missing.
 
-    A missing dev takes 15 % of train and at most 2,000 rows, a missing test 15 % and at most 5,000. Without train
-    nothing is made. A note of code "split_made" on each part made says its rows and where they came from.
+    A missing dev takes 15 % of train and at most 2,000 rows, a missing test 15 % and at most 5,000, or what `shares`
+    says (0: none is made). Without train nothing is made. A note of code "split_made" on each part made says its rows
+    and where they came from.
     """
     source = "all" if "all" in found else "train"
     given = {name: data for name, data in found.items() if name != source}
@@ -56,12 +59,31 @@ def complete(found: Mapping[str, Dataset], *, seed: int = 0) -> dict[str, Datase
     if source not in found or not missing:
         return dict(found)
     data = found[source]
-    most = {"dev": MOST_DEV, "test": MOST_TEST}
-    share = {name: min(SHARE, most[name] / max(len(data), 1)) if name in missing else 0.0 for name in most}
+    share = shares_of(len(data), missing, shares or {})
+    if not any(share.values()):
+        return {"train": data, **given}
     made = split(data, dev=share["dev"], test=share["test"], seed=seed)
     noted = {name: _noted(part, name, source) for name, part in made.items()}
     both = given | noted
-    return {name: both[name] for name in ("train", "dev", "test")}
+    return {name: both[name] for name in ("train", "dev", "test") if name in both}
+
+
+def shares_of(rows: int, missing: Collection[str], given: Mapping[str, float]) -> dict[str, float]:
+    """The share of so many rows that each of the missing parts takes, 0 for a part that is there."""
+    usual = {"dev": MOST_DEV, "test": MOST_TEST}
+    return {
+        name: given.get(name, min(SHARE, most / max(rows, 1))) if name in missing else 0.0
+        for name, most in usual.items()
+    }
+
+
+def by_key(data: Dataset, shares: Mapping[str, float], *, seed: int = 0) -> NDArray[np.str_]:
+    """The part of every row by a hash of its cluster, else of its input: for rows that are too many to be looked at
+    together. Equal inputs stay together and a row keeps its part when others are added; classes are not evened out."""
+    with np.errstate(over="ignore"):
+        place = mix(data.draw_keys ^ np.uint64(derive(seed, "split"))) / 2.0**64
+    ends = np.cumsum(list(shares.values()))
+    return np.array([*shares, "train"])[np.searchsorted(ends, place, side="right")]
 
 
 def _shares(dev: float, test: float) -> dict[str, float]:

@@ -28,6 +28,10 @@ READABLE_CLASSES = 12
 PAIRS_SHOWN = 12
 # What people ask first stands first; anything else follows in the order it was reported.
 ORDER = (
+    "sources",
+    "changes",
+    "labels_by_part",
+    "columns",
     "before_after",
     "floors",
     "reliability",
@@ -52,6 +56,8 @@ CODED_COLUMNS = (
     "remedy",
     "verdict",
     "model",
+    "reason",
+    "done",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance")
 RULE_COLUMNS = ("slice", "where", "rule")

@@ -183,7 +183,20 @@ class Outline:
         return given if given in VERDICTS else "unclear"
 
     @property
+    def examines(self) -> bool:
+        """Whether it is about a model; a preparation is about rows alone."""
+        return self.verb != "prepare"
+
+    @property
+    def title(self) -> str:
+        """What stands in the browser's tab."""
+        key = "page.title" if self.examines else "page.title_bare"
+        return self.words.say(key, verb=self.words.name("verb", self.verb), model=self.model_name)
+
+    @property
     def verdict_name(self) -> str:
+        if not self.examines and not self.checks:
+            return self.words.say("verdict.done")
         return self.words.name("verdict", self.verdict)
 
     @property
@@ -202,6 +215,8 @@ class Outline:
     @property
     def subject(self) -> str:
         """Which model on which data, and how many rows."""
+        if not self.examines:
+            return self.words.say("page.prepared", n=len(self.listed("sources")))
         said = tight(self.words.say("page.on", model=self.model_name, data=self.data_name))
         rows, split = self.table("data").get("rows"), self.table("data").get("split")
         parts = [said]
@@ -604,10 +619,24 @@ class Outline:
     @cached_property
     def headline(self) -> tuple[str, ...]:
         """The verdict in one to two plain sentences."""
+        if not self.examines:
+            return self._prepare_sentences()
         if self.verb in ("prove", "align", "repair"):
             rest = self._align_sentence() if self.verb != "prove" else self._prove_sentence()
             return tuple(each for each in (self._change_sentence(), rest) if each)
         return (self._diagnose_sentence(),)
+
+    def _prepare_sentences(self) -> tuple[str, ...]:
+        """How many rows became which parts, and how many were left out or changed."""
+        say, sources, steps = self.words.say, self.listed("sources"), self.listed("steps")
+        named = [(self.words.name("column", f"rows_of_{each['name']}"), each["rows"]) for each in self.listed("parts")]
+        parts = [say("headline.prepare.part", name=name, rows=f"{rows:,}") for name, rows in named]
+        counts = {"rows": sum(each["rows"] for each in sources), "sources": len(sources)}
+        first = say("headline.prepare.parts", **counts, parts=say("list.comma").join(parts))
+        done = {key: sum(each["rows"] for each in steps if bool(each["dropped"]) == (key == "left_out"))
+                for key in ("left_out", "changed")}  # fmt: skip
+        rest = [say(f"headline.prepare.{key}", n=count) for key, count in done.items() if count]
+        return (first, *(rest or [say("headline.prepare.clean")]))
 
     def _number_of_checks(self, verdict: str) -> int:
         return sum(each.verdict == verdict for each in self.checks)
@@ -687,6 +716,8 @@ class Outline:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """What to do next, with the commands to type."""
+        if not self.examines:
+            return self._after_prepare()
         if self.verdict == "unclear":
             return (self._more_rows(),)
         if self.verb in ("align", "repair"):
@@ -694,6 +725,14 @@ class Outline:
         if self.verb == "prove":
             return self._after_prove()
         return self._after_diagnose()
+
+    def _after_prepare(self) -> tuple[Step, ...]:
+        say = self.words.say
+        model = "default-zh" if self.report.get("chinese") else "default"
+        steps = [Step(say("next.prepared"), f"duiqi align {model} DIR")]
+        if self.table("options").get("originals"):
+            steps.append(Step(say("next.restore"), "duiqi prepare --restore DIR --out FOLDER"))
+        return tuple(steps)
 
     def _model_word(self) -> str:
         return shlex.quote(str(self.table("model").get("path") or self.model_name))
@@ -905,6 +944,8 @@ class Outline:
         texts = self.words.texts
         keys = [key.split(".")[1] for key in texts if key.startswith("metric.") and key.endswith(".what")]
         terms = [(self._term(key), texts[f"metric.{key}.what"]) for key in keys if key in used]
+        if not self.examines and not terms:
+            return ()
         extra = [(texts[f"glossary.{key}"], texts[f"glossary.{key}_what"]) for key in ("interval", "slice", "points")]
         return tuple((self.words.title(term), what) for term, what in [*terms, *extra])
 

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from duiqi.show.html import panels
 from duiqi.show.outline import Outline, Problem
 
 PROBLEMS_SHOWN = 8
@@ -33,6 +34,7 @@ def render(report: Mapping[str, Any], *, lang: str) -> RenderableType:
         _changes(outline),
         _remarks(outline),
         _planted(outline),
+        _tables(outline),
         _next(outline),
     ]
     return Group(*(piece for part in parts for piece in part))
@@ -166,6 +168,21 @@ def _planted(outline: Outline) -> Iterable[RenderableType]:
             state = Text(words.name("status", status), style=STYLES.get(status, "yellow"))
             table.add_row(name, outline.slice(rule), found_as, state)
         yield Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _tables(outline: Outline) -> Iterable[RenderableType]:
+    """The tables of a preparation: where rows are from and what was done to them."""
+    if outline.examines:
+        return
+    for _, panel in panels(outline):
+        yield from _heading(panel.title)
+        for shown in panel.tables:
+            table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+            for column in shown.columns:
+                table.add_column(column.text, justify="right" if column.number else "left")
+            for row in shown.rows:
+                table.add_row(*(Text(cell.text) for cell in row))
+            yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _next(outline: Outline) -> Iterable[RenderableType]:

@@ -1,0 +1,314 @@
+"""`prepare`: from raw rows of several sources to a folder with train, dev and test, and a page that says what was
+done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError, OptionError
+from duiqi.core.exhibit import Exhibit
+from duiqi.core.folder import check_writable, swapped_in, write_json
+from duiqi.core.report import Report, without_rows
+
+if TYPE_CHECKING:
+    from duiqi.data.collect import Collected, Piece
+    from duiqi.data.ledger import Ledger
+
+MANIFEST, PAGE = "prepare.json", "prepare.html"
+TOGETHER = 200_000  # rows up to which parts are made with a look at all of them
+LABELS_SHOWN = 20
+PARTS = ("train", "dev", "test")
+Names = str | Sequence[str]
+Progress = Callable[[str, int, int, Mapping[str, Any]], None]
+
+
+def prepare(
+    sources: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path,
+    text: Names = (),
+    text_pair: Names = (),
+    tokens: Names = (),
+    choices: Names = (),
+    spans: Names = (),
+    label: Names = (),
+    groups: Names = (),
+    id: Names = (),
+    split: Names = (),
+    time: Names = (),
+    cluster: Names = (),
+    weight: Names = (),
+    task: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    dev: float | None = None,
+    test: float | None = None,
+    form: str = "jsonl",
+    originals: bool = True,
+    seed: int = 0,
+    lang: str = "en",
+    rows: bool = True,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring files of several forms into one data set: `out`/train, dev and test, with prepare.json and prepare.html.
+
+    `sources` are files, folders or `hub:NAME`. Roles are guessed for each source as the other verbs do; where a column
+    is called differently in different sources, a role takes several names. `columns` renames columns (old → new) and
+    `labels` labels (old → new), in whatever source has them. Files named train, dev or test and split columns keep
+    their rows' parts; missing parts are made, as `align` makes them or with the shares `dev` and `test` (0: none).
+    Above 200,000 rows a row's part hangs on a hash of its input, so that memory does not grow with the rows.
+
+    Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
+    that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
+    gives them back) unless `originals` is false. Equal sources and options give equal bytes. Raises `DataError` where
+    sources do not go together and `OptionError` for what cannot be done.
+    """
+    from duiqi.data.collect import Asked, check_renames, collect, find_sources
+    from duiqi.data.ledger import Ledger
+    from duiqi.data.write import check_form
+
+    out, told = Path(out), progress or _silent
+    given = [sources] if isinstance(sources, str | Path) else list(sources)
+    if not given:
+        raise OptionError("expected at least one source, given none", hint="duiqi prepare a.csv b.jsonl --out DIR")
+    check_form(form)
+    shares = _shares(dev, test)
+    named = {
+        "text": text, "text_pair": text_pair, "tokens": tokens, "choices": choices, "spans": spans, "label": label,
+        "id": id, "split": split, "time": time, "cluster": cluster, "weight": weight,
+    }  # fmt: skip
+    roles = {role: _listed(names) for role, names in named.items() if names}
+    asked = Asked(roles, _listed(groups), columns or {}, labels or {}, as_texts=task in ("generate", "rank"))
+    check_renames(asked)
+    check_writable(out)
+    found = find_sources(given)
+    collected = collect(found, asked, lambda done, total: told("looking", done, total, {}))
+    with swapped_in(out) as aside:
+        with closing(Ledger.open(aside)) as ledger:
+            pieces = _entered(collected.pieces(lambda done, total: told("writing", done, total, {})), ledger)
+            write = _write_together if collected.rows <= TOGETHER else _write_apart
+            notes = write(aside, collected, pieces, form, shares, seed, ledger)
+        options = {
+            "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
+            "groups": list(asked.groups), "columns": dict(asked.columns), "labels": dict(asked.labels),
+        }  # fmt: skip
+        report = _report(collected, ledger, aside, notes, options)
+        _finish(report, collected, aside, lang=lang, rows=rows, originals=originals)
+    return report
+
+
+def restore(prepared: str | Path, *, out: str | Path) -> list[Path]:
+    """The sources of a prepared folder, byte for byte, written into the folder `out`; the files that were made."""
+    import json
+
+    from duiqi.data.originals import restore as give_back
+
+    manifest = Path(prepared) / MANIFEST
+    if not manifest.is_file():
+        raise DataError(
+            f"expected a folder that duiqi prepare made, given {prepared}, which has no {MANIFEST}",
+            hint="Give the folder that --out named.",
+        )
+    return give_back(json.loads(manifest.read_text(encoding="utf-8"))["sources"], Path(prepared), Path(out))
+
+
+def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
+    return None
+
+
+def _listed(names: Names) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _shares(dev: float | None, test: float | None) -> dict[str, float]:
+    """The shares that were asked for, checked."""
+    shares = {name: share for name, share in (("dev", dev), ("test", test)) if share is not None}
+    if any(share < 0 for share in shares.values()) or sum(shares.values()) >= 1:
+        raise OptionError(
+            f"expected shares of dev and test from 0 and below 1 together, given {dev} and {test}",
+            hint="The rest is for training, for example --dev 0.15 --test 0.15.",
+        )
+    return shares
+
+
+# Rows
+
+
+def _entered(pieces: Iterable[Piece], ledger: Ledger) -> Iterator[Piece]:
+    for piece in pieces:
+        ledger.enter(piece)
+        if len(piece.data):
+            yield piece
+
+
+def _write_together(
+    folder: Path,
+    collected: Collected,
+    pieces: Iterator[Piece],
+    form: str,
+    shares: Mapping[str, float],
+    seed: int,
+    ledger: Ledger,
+) -> list[Mapping[str, Any]]:
+    """Write the parts of rows that fit into memory; missing ones are made as `align` makes them."""
+    import numpy as np
+    import pyarrow as pa
+
+    from duiqi.data.split import complete
+
+    held = list(pieces)
+    _check_any(held, collected)
+    table = pa.concat_tables([piece.data.table for piece in held], promote_options="permissive")
+    whole = Dataset(table, collected.readers.schema, "rows")
+    given = np.array([part or "" for piece in held for part in piece.parts])
+    named = [part for part in PARTS if (given == part).any()]
+    found = {part: whole.take(given == part, name=part) for part in named} or {"all": whole}
+    if named and (given == "").any():  # rows of no part beside others are there to be learned
+        found = {**found, "train": whole.take((given == "") | (given == "train"), name="train")}
+    parts = complete(found, seed=seed, shares=shares)
+    for part, data in parts.items():
+        _write_all(folder, {part: [data]}, form, ledger, dict(zip(table.schema.names, table.schema.types, strict=True)))
+    return [note for data in parts.values() for note in data.notes
+            if note["code"] == "split_made" and note["part"] != "train"]  # fmt: skip
+
+
+def _write_apart(
+    folder: Path,
+    collected: Collected,
+    pieces: Iterator[Piece],
+    form: str,
+    shares: Mapping[str, float],
+    seed: int,
+    ledger: Ledger,
+) -> list[Mapping[str, Any]]:
+    """Write rows as they come, each into the part that its source, or a hash of its input, says."""
+    from duiqi.data.split import by_key, shares_of
+    from duiqi.data.write import writer
+
+    parted = collected.parts
+    wanted = shares_of(collected.rows, {"dev", "test"} - parted, shares)
+    columns = collected.types() if form == "parquet" else dict.fromkeys(collected.columns)
+    writers: dict[str, Any] = {}
+    try:
+        for piece in pieces:
+            drawn = by_key(piece.data, wanted, seed=seed)
+            parts = [
+                str(other) if (given or "train") == "train" else given
+                for given, other in zip(piece.parts, drawn, strict=True)
+            ]
+            for part in PARTS:
+                rows = [row for row, each in enumerate(parts) if each == part]
+                if rows:
+                    if part not in writers:
+                        writers[part] = writer(form, folder / f"{part}.{form}", columns)
+                    writers[part].add(data := piece.data.take(rows))
+                    ledger.leave(part, data)
+    finally:
+        for each in writers.values():
+            each.close()
+    _check_any(writers, collected)
+    return [
+        {"code": "split_made", "part": part, "rows": ledger.rows[part], "from": "train" if parted else "all"}
+        for part, share in wanted.items()
+        if share
+    ]
+
+
+def _write_all(
+    folder: Path, parts: Mapping[str, Iterable[Dataset]], form: str, ledger: Ledger, columns: Mapping[str, Any]
+) -> None:
+    from duiqi.data.write import writer
+
+    for part, pieces in parts.items():
+        with closing(writer(form, folder / f"{part}.{form}", columns)) as file:
+            for data in pieces:
+                file.add(data)
+                ledger.leave(part, data)
+
+
+def _check_any(found: Collection[Any], collected: Collected) -> None:
+    if not found:
+        labelled = " and a label" if collected.readers.schema.label else ""
+        raise DataError(
+            f"expected rows with a text{labelled}, given none among {collected.rows}",
+            hint="Name the columns: --text COLUMN --label COLUMN.",
+        )
+
+
+# What is said of it
+
+
+def _report(
+    collected: Collected, ledger: Ledger, folder: Path, notes: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+) -> Report:
+    from duiqi.data.originals import sha256
+    from duiqi.run.workshop import versions
+
+    dropped = ledger.dropped
+    sources = []
+    for reading in collected.readings:
+        source = reading.source
+        said: dict[str, Any] = {"name": source.name, "rows": reading.rows, "dropped": dropped[source.name],
+                                "part": source.part, "columns": dict(reading.renamed)}  # fmt: skip
+        if source.path:
+            said |= {"bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
+        sources.append(said)
+    files = {part: folder / f"{part}.{options['form']}" for part in PARTS if ledger.rows[part]}
+    parts = [{"name": part, "rows": ledger.rows[part], "file": path.name, "sha256": sha256(path)}
+             for part, path in files.items()]  # fmt: skip
+    steps = [{"source": source, "step": step, "reason": reason, "dropped": gone, "rows": count}
+             for (source, step, reason, gone), count in sorted(ledger.changes.items())]  # fmt: skip
+    return Report(
+        "prepare",
+        seed=options["seed"],
+        exhibits=tuple(_exhibits(sources, steps, ledger)),
+        notes=(*collected.notes, *ledger.notes, *notes),
+        facts={
+            "data": {"name": "rows", "rows": sum(ledger.rows.values())},
+            "sources": sources,
+            "options": options,
+            "steps": steps,
+            "parts": parts,
+            "chinese": ledger.chinese * 2 > sum(ledger.read.values()),
+            "versions": versions(),
+        },
+    )
+
+
+def _exhibits(
+    sources: Sequence[Mapping[str, Any]], steps: Sequence[Mapping[str, Any]], ledger: Ledger
+) -> Iterator[Exhibit]:
+    rows = [[each["name"], each["rows"], each["rows"] - each["dropped"], each["part"] or "–"] for each in sources]
+    yield Exhibit("table", {"title": "sources", "columns": ["file", "rows", "kept", "part"], "rows": rows})
+    done = [[each["source"], each["reason"], "left_out" if each["dropped"] else "changed", each["rows"]]
+            for each in steps]  # fmt: skip
+    if done:
+        yield Exhibit("table", {"title": "changes", "columns": ["file", "reason", "done", "rows"], "rows": done})
+    renamed = [[each["name"], old, new] for each in sources for old, new in each["columns"].items() if old != new]
+    if renamed:
+        yield Exhibit("table", {"title": "columns", "columns": ["file", "column", "becomes"], "rows": renamed})
+    parts = [part for part in PARTS if ledger.rows[part]]
+    counted = {label for part in parts for label in ledger.labels.get(part, ())}
+    if 1 < len(counted) <= max(LABELS_SHOWN, sum(ledger.rows.values()) // 10):
+        most = sorted(counted, key=lambda label: (-sum(ledger.labels[part][label] for part in parts), label))
+        shown = [[label, *(ledger.labels[part][label] for part in parts)] for label in most[:LABELS_SHOWN]]
+        said = {"title": "labels_by_part", "columns": ["label", *(f"rows_of_{part}" for part in parts)], "rows": shown}
+        yield Exhibit("table", {**said, "total": len(most)})
+
+
+def _finish(report: Report, collected: Collected, folder: Path, *, lang: str, rows: bool, originals: bool) -> None:
+    """Manifest, page and the sources as they were."""
+    from duiqi.data.originals import keep
+    from duiqi.show.html import render
+
+    if originals:
+        for reading in collected.readings:
+            if reading.source.path:
+                keep(reading.source.path, reading.source.name, folder)
+    said = report.to_json() if rows else without_rows(report.to_json())
+    write_json(folder / MANIFEST, said)
+    (folder / PAGE).write_text(render(said, lang=lang), encoding="utf-8")
