@@ -14,7 +14,7 @@ from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.prove import prove_models, untouched
 from duiqi.repair import BUDGET, Repaired, repair_case
-from duiqi.run.carry import Bench, plainly
+from duiqi.run.carry import Bench, check_remedies, plainly
 from duiqi.run.table import Settings, Source, Table, lay
 from duiqi.run.workshop import Workshop
 from duiqi.show.publish import publish
@@ -46,7 +46,7 @@ def align(
     A run that was killed goes on where it stopped when called again with the same arguments.
     """
     out = Path(out)
-    table = lay(data, settings, complete=True)
+    table = lay(data, settings, complete=True, model=model)
     check_writable(out)
     report, repaired, shop = align_table(table, str(model), out, with_=with_, budget=budget)
     report = publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
@@ -67,6 +67,7 @@ def align_table(
     """The loop on rows that were read and divided; the caller publishes the report and closes the workshop."""
     from duiqi.model.open import check_suited, find, has_head
 
+    check_remedies(table, with_)
     bundle = find(model)
     task = _task(table, bundle)
     check_suited(bundle, task)

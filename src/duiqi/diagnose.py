@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+import numpy as np
+
 from duiqi.core.case import Case
 from duiqi.core.examine import examine
 from duiqi.core.report import Report
@@ -36,13 +38,17 @@ def diagnose(
     """
     from duiqi.model.open import find
 
-    table = lay(data, settings)
+    table = lay(data, settings, model=model)
     opened = table.open(find(str(model)))
     chosen = table.part(part) if part else table.part("dev", "all", "test", "train")
     references = {name: lay(source, settings).part("all", "dev", "test") for name, source in (reference or {}).items()}
     earlier = table.open(find(str(before))) if before else None
     case = table.case(opened, chosen, references=references, before=earlier)
     report = diagnose_case(table, case, only)
+    learned = int(np.isin(chosen.input_keys, opened.bundle.rows("trained").keys).sum())
+    if learned:
+        note = {"code": "learned_rows", "learned": learned, "rows": len(chosen)}
+        report = replace(report, notes=(note, *report.notes))
     report = provenance(report, table, data=chosen, model=opened, before=earlier)
     return publish(report, out, lang=lang, rows=rows)
 

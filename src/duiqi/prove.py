@@ -47,7 +47,7 @@ def prove(
     """
     from duiqi.model.open import find
 
-    table = lay(data, settings)
+    table = lay(data, settings, model=after)
     chosen = table.part(part) if part else table.part("test", "all", "dev")
     sides = [table.open(find(str(name))) for name in (before, after)]
     report = prove_models(table, sides[0], sides[1], chosen, only=only, margin=margin)

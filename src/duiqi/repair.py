@@ -18,7 +18,7 @@ from duiqi.core.plan import Plan, chained
 from duiqi.core.report import Finding, Report
 from duiqi.core.task import Task
 from duiqi.diagnose import diagnose_case
-from duiqi.run.carry import Bench
+from duiqi.run.carry import Bench, check_remedies
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.run.workshop import Workshop
 from duiqi.show.publish import publish
@@ -113,8 +113,9 @@ def repair(
     from duiqi.model.open import find
 
     out = Path(out)
-    table = lay(data, settings, complete=True)
+    table = lay(data, settings, complete=True, model=model)
     check_writable(out)
+    check_remedies(table, with_)
     bundle = find(str(model))
     opened = table.open(bundle)
     dev, train = table.part("dev"), table.part("train")
@@ -305,10 +306,15 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
 
     Of a gap or difference its levels count, not their distance: a gap also grows when the stronger side gains more.
     How sure the model says it is counts only for what changes nothing else (`confidence`): it is set anew at the end.
+    What is held against the references (claims of the model's own) counts where the model is then proven beyond what
+    its gate allows: one that wrote nonsense before claims nothing, and the references themselves claim something.
     """
+    beyond = {ruling.measure.name for ruling in after.rulings if ruling.verdict == "fail"}
     changes: list[Change] = []
     for change in _pairs(before, after, lambda m: not m.metric.facts.get("shape")):
         now, then = change.after, change.before
+        if now.across is not None and now.across.by == "references" and now.name not in beyond:
+            continue
         if now.across is not None:
             levels = range(1 if now.across.reduce == "difference" else len(now.across.levels))
             changes += [now.level(at) - then.level(at) for at in levels]

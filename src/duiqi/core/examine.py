@@ -68,6 +68,8 @@ def examine(
         skipped += [why] if why else []
         measures += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Measure)]
         exhibits += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Exhibit)]
+    if progress and probes:
+        progress(probes[-1].probe.name, len(probes), len(probes))
     kinds = {order.probe.name: str(order.probe.kind) for order in probes}
     rulings = judge(hold(case.task, measures, probes, gates, against))
     return Report(

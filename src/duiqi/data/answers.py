@@ -51,7 +51,7 @@ def passages(raw: Raw) -> Raw:
 
 def _speaks_of_answers(values: Sequence[Any]) -> bool:
     filled = [value for value in values if value]
-    return bool(filled) and all(_has_places(value) for value in filled)
+    return any(map(_has_places, filled))
 
 
 def _has_places(value: Any) -> bool:
@@ -63,8 +63,9 @@ def _read(value: Any, raw: Raw, row: int) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         value = [dict(zip(("text", "start"), pair, strict=True)) for pair in zip(*_lists(value), strict=False)]
     found = []
-    for each in value or []:
-        text, start = each.get("text"), each.get("start", each.get("answer_start"))
+    for each in value if isinstance(value, list) else [value] if value else []:
+        known = each if isinstance(each, dict) else {}
+        text, start = known.get("text"), known.get("start", known.get("answer_start"))
         if not isinstance(text, str) or not isinstance(start, int) or isinstance(start, bool):
             raise DataError(
                 f'expected answers as {{"text": …, "start": …}} in {raw.name}, given {each!r} ({raw.where([row])})',

@@ -85,6 +85,7 @@ def resolve(files: Sequence[Seen], asked: Asked, groups: Sequence[str]) -> tuple
     return Schema(**roles, groups=tuple(groups)), tuple(notes)
 
 
+SOURCE = "source"  # column of what is to be answered; with one of these beside it there is a text to write
 WRITTEN = ("target", "response", "completion", "summary")  # columns that hold texts to write, if texts
 
 

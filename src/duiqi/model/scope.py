@@ -6,6 +6,7 @@ fit(bundle, data, scope=lora(rank=8), …)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 from duiqi.core.errors import OptionError, nearest
@@ -92,12 +93,18 @@ def scope_of(said: Mapping[str, Any]) -> Scope:
     ((name, options),) = said.items()
     if name not in SCOPES:
         raise OptionError(f"expected a scope among {', '.join(SCOPES)}, given '{name}'", hint=nearest(name, SCOPES))
+    known = signature(SCOPES[name]).parameters
+    strange = next((option for option in options if option not in known), None)
+    if strange is not None:
+        raise OptionError(
+            f"expected options of {name}, which has {', '.join(known) or 'none'}, given '{strange}'",
+            hint=nearest(strange, known),
+        )
     try:
         return SCOPES[name](**options)
     except TypeError as error:
         raise OptionError(
-            f"expected options of {name}, given {', '.join(options) or 'none'} ({error})",
-            hint="See duiqi.model.scope.",
+            f"expected numbers that {name} can work with, given {dict(options)}", hint="lora(rank=8) suits most tasks."
         ) from error
 
 

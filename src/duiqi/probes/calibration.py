@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from duiqi.core.case import Case
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
-from duiqi.core.measure import Measure
+from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
 from duiqi.data.simulated import LABELS, simulated_case
 
@@ -29,8 +30,22 @@ def calibration(case: Case, *, bins: int = 10) -> Iterator[Measure | Exhibit]:
     Misleads on rows unlike those it was measured on: calibration does not survive a shift.
     Treated by temperature scaling.
     """
-    yield case.measure("calibration_error")
+    yield _honest(case, case.measure("calibration_error"))
     yield _reliability(case, bins)
+
+
+def _honest(case: Case, measure: Measure) -> Measure:
+    """Where all answers are right, or all wrong, draws cannot tell how far that is from what is true of other rows: the
+    interval of the share of right answers then says it."""
+    truth, guess = case.parts
+    hits, confidence = guess.label == truth, guess.probs.max(axis=1)
+    right, rows = int(hits.sum()), len(hits)
+    if not rows or 0 < right < rows:
+        return measure
+    low, high = _jeffreys(right, rows)
+    sure = float(confidence.mean())
+    least = max(0.0, sure - high, low - sure)
+    return replace(measure, stated=Interval(min(least, measure.value), max(abs(sure - low), abs(high - sure))))
 
 
 def _reliability(case: Case, bins: int) -> Exhibit:
@@ -62,8 +77,6 @@ def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
 
 def _with_temperature(rng: np.random.Generator, sharpness: float) -> Case:
     """Answers that are right as often as the probabilities say, and then all log-odds times `sharpness`."""
-    from dataclasses import replace
-
     from duiqi.core.predictions import Predictions, Recorded
 
     case = simulated_case(rng, rows=1200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,15 @@ def plainly(table: Table, **more: Any) -> Plan:
     options = {**PLAIN, **table.options.get("finetune", {}), **more}
     made = table.catalogue.find("remedy", "finetune")(None, (), **options)
     return replace(made, remedies=(("finetune", {**made.training, **options}),))
+
+
+def check_remedies(table: Table, with_: Sequence[str] = ()) -> None:
+    """`OptionError` at once for a remedy that is not known, or options of training that there are not."""
+    from duiqi.model.optimise import check_settings
+
+    for name in (name for each in with_ for name in each.split("+")):
+        table.catalogue.find("remedy", name)
+    check_settings(plainly(table).training)
 
 
 @dataclass(frozen=True, eq=False)

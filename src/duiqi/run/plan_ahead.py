@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from duiqi.run.carry import check_remedies
 from duiqi.run.table import Settings, lay
 
 
@@ -13,13 +14,17 @@ def plan_ahead(verb: str, arguments: Mapping[str, Any], out: Any) -> dict[str, A
     from duiqi.model.open import find, labels_of
 
     settings = {name: value for name, value in arguments.items() if name in Settings.__annotations__}
-    table = lay(arguments["data"], cast(Settings, settings), complete=verb in ("align", "repair"))
     names = [str(arguments[name]) for name in ("model", "before", "after") if arguments.get(name)]
+    changes = verb in ("align", "repair")
+    table = lay(arguments["data"], cast(Settings, settings), complete=changes, model=names[-1])
+    if changes:
+        check_remedies(table, arguments.get("with_") or ())
     bundles = {name: find(name) for name in names}
     first = next(iter(table.parts.values()))
     schema = {role: value for role, value in vars(first.schema).items() if value}
     return {
         "verb": verb,
+        "task": table.task,
         "rows": {name: len(part) for name, part in table.parts.items()},
         "columns": schema,
         "notes": [dict(note) for note in table.notes(*table.parts.values())],

@@ -55,6 +55,10 @@ class Settings(TypedDict, total=False):
 COLUMNS = ("text", "text_pair", "tokens", "choices", "spans", "label", "groups", "id", "split", "time", "cluster")
 
 
+OF_TEXTS = ("generate", "rank")  # tasks whose labels are texts as they stand
+FEWEST_LABELS = 20  # below which rows do not tell classes from texts
+
+
 def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
     return None
 
@@ -140,8 +144,9 @@ class Table:
         return tuple({str(sorted(note.items())): note for note in notes}.values())
 
 
-def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
-    """Read the data and settle the options. With `complete`, missing parts are split off (train, dev, test)."""
+def lay(data: Source, settings: Settings, *, complete: bool = False, model: str | Path | None = None) -> Table:
+    """Read the data and settle the options. With `complete`, missing parts are split off (train, dev, test). What a
+    `model` was made for decides between tasks whose rows look alike."""
     unknown = set(settings) - set(Settings.__annotations__)
     if unknown:
         name = min(unknown)
@@ -152,9 +157,14 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
     options = settings.get("options") or {}
     check_options(catalogue, options)
     set_threads(settings.get("threads"))
-    parts = _parts(data, settings)
     given = settings.get("task")
+    made = _made_for(model) if model is not None and not given else None
+    parts = _parts(data, settings, as_texts=(given or made) in OF_TEXTS)
     task, notes = (given, ()) if given else guessed_task(next(iter(parts.values())))
+    if made in OF_TEXTS and task in ("classify", "classify_pair"):
+        task, notes = str(made), ()
+    if not given and task in ("classify", "classify_pair"):
+        _check_classes(next(iter(parts.values())))
     parts = {name: replace(part, notes=(*part.notes, *notes)) for name, part in parts.items()} if notes else parts
     if complete:
         from duiqi.data.split import complete as completed
@@ -176,14 +186,14 @@ def lay(data: Source, settings: Settings, *, complete: bool = False) -> Table:
 
 def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     """The task that the form of the rows speaks of, and a note where it is not the plain one."""
-    from duiqi.data.columns import WRITTEN
+    from duiqi.data.columns import SOURCE, WRITTEN
 
     labels = data.values("label") if data.has("label") else []
     lists = bool(labels) and all(isinstance(label, list) for label in labels)
     signs = {
         "tag": lists and data.has("tokens"),
         "extract": data.has("text_pair") and are_answers(labels),
-        "generate": data.schema.label in WRITTEN and are_texts(labels),
+        "generate": data.schema.label in WRITTEN and (data.schema.text == SOURCE or are_texts(labels)),
         "multilabel": lists,
         "choose": data.has("choices"),
         "relation": data.has("spans"),
@@ -221,14 +231,34 @@ def set_threads(threads: int | None) -> None:
     torch.set_num_threads(threads)
 
 
-def _parts(data: Source, settings: Settings) -> Mapping[str, Dataset]:
+def _made_for(model: str | Path) -> str | None:
+    """The task that a model was made for, where it says so."""
+    from duiqi.model.open import find
+
+    bundle = find(str(model))
+    return str(bundle.task["name"]) if bundle.task else None
+
+
+def _check_classes(data: Dataset) -> None:
+    """`DataError` where nearly every row has a label of its own: those are no classes, but texts to write or find."""
+    labels = [label for label in data.values("label") if isinstance(label, str)] if data.has("label") else []
+    if len(labels) >= FEWEST_LABELS and len(set(labels)) > len(labels) / 2:
+        raise DataError(
+            f"expected classes that come again, given {len(set(labels))} different labels in {len(labels)} rows of "
+            f"{data.name}",
+            hint="Are they texts to write (--task generate) or to find (--task rank)? Else name the label column "
+            "(--label COLUMN), or say --task classify.",
+        )
+
+
+def _parts(data: Source, settings: Settings, *, as_texts: bool) -> Mapping[str, Dataset]:
     from duiqi.data.read import read
 
     if isinstance(data, Dataset):
         return {"all": data}
     if isinstance(data, Mapping):
         return data
-    return read(data, **named_columns(settings), as_texts=settings.get("task") in ("generate", "rank"))
+    return read(data, **named_columns(settings), as_texts=as_texts)
 
 
 def named_columns(settings: Settings) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Workshop:
         pins = json.loads(json.dumps({**pins, "versions": versions()}))
         journal = folder / JOURNAL
         lines = _read(journal)
-        if not lines:
+        if len(lines) < 2:  # nothing was decided yet: nothing can be lost
             _write_first(journal, pins)
             return cls(folder)
         differing = [name for name in pins if lines[0].get(name) != pins[name]]

@@ -460,6 +460,7 @@ class Outline:
             **self._then_and_now(kind, metric, before, here),
             "behind": self._behind(metric, here),
             "behind_value": self._behind(metric, here, low=False),
+            "base": words.metric(named.base) if named.by else None,
             "compared": words.name("compared", named.by) if named.by else None,
             "points": self._points(here) if known and here else None,
             "wrong": words.value("error_rate", wrong) if wrong else None,
@@ -665,8 +666,10 @@ class Outline:
         return self.words.say(f"headline.prove.{self.verdict}", gates=self._number_of_checks(self.verdict))
 
     def _align_sentence(self) -> str:
-        if self.listed("trials") and not any(each.get("decision") == "kept" for each in self.listed("trials")):
-            return self.words.say("headline.align.kept_none")
+        decisions = {each.get("decision") for each in self.listed("trials")}
+        if decisions and "kept" not in decisions:
+            late = decisions == {"skipped"} and any(each.get("why") == "budget" for each in self.listed("trials"))
+            return self.words.say(f"headline.align.{'no_time' if late else 'kept_none'}")
         total, repaired = len(self.problems), sum(each.status == "repaired" for each in self.problems)
         remaining = [each for each in self.problems if each.status in REMAINING]
         if not total or (repaired == total and self.verdict != "pass"):
@@ -739,8 +742,9 @@ class Outline:
 
     @property
     def _suffix(self) -> str:
-        """How a file of such rows may end: sentences with tags are no table of plain cells."""
-        return ".jsonl" if self.table("task").get("name") == "tag" else ".csv"
+        """How a file of such rows may end: lists (tags, answers, choices, chats) have no form in plain cells."""
+        plain_cells = ("classify", "classify_pair", "regress")
+        return ".csv" if self.table("task").get("name") in (*plain_cells, None) else ".jsonl"
 
     def _data_word(self) -> str:
         return self._rows_word(str(self.table("data").get("path") or self.data_name))
@@ -920,6 +924,7 @@ class Outline:
         needs = skip.get("needs") or []
         needs = [needs] if isinstance(needs, str) else [str(each) for each in needs]
         known = [each for each in needs if words.knows("needs", each)]
+        known = [each for each in known if each.startswith("task.")] or known  # then nothing else matters
         why = words.listing([words.name("needs", each) for each in known]) if known else self._why(skip, needs)
         able = [
             words.name("supply", each) for each in known if words.knows("supply", each)
