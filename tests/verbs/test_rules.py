@@ -11,7 +11,7 @@ from duiqi.core.examine import examine, orders
 from duiqi.core.plan import Plan
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.slice import Slice
-from duiqi.data.simulated import confident_probs, simulated_case
+from duiqi.data.simulated import confident_probs, retold_case, simulated_case
 from duiqi.repair import Proposal, judge_trial, proposals
 
 PROBES = ("performance", "fairness", "blind_spots")
@@ -95,6 +95,16 @@ def test_more_tries_ask_for_more(table):
         factors.append(trial.factor)
     assert factors[0] == 1.0
     assert factors[-1] > 1.05
+
+
+@pytest.mark.parametrize(("claims", "decision"), [(0.05, "unclear"), (0.6, "dropped")])
+def test_claims_count_against_a_repair_only_beyond_those_of_the_references(claims, decision):
+    """A model that wrote next to nothing claims nothing; one that retells claims about what the references claim."""
+    before, after = (replace(retold_case(np.random.default_rng(5), added=added, references=0.05), seed=1)
+                     for added in (0.0, claims))  # fmt: skip
+    reports = [examine(each, orders(each, only=("unfaithfulness",))) for each in (before, after)]
+    proposal = Proposal((before.catalogue.find("remedy", "finetune"),), (), Plan(training={"epochs": 1}))
+    assert judge_trial(before.task, proposal, *reports, ()).decision == decision
 
 
 def test_what_is_proposed_treats_what_was_found(table):

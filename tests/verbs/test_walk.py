@@ -17,7 +17,8 @@ import pytest
 
 import duiqi
 from duiqi.cli import Screen
-from duiqi.core.errors import ContaminationError, DataError, ModelError, OptionError
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import ContaminationError, DataError, ModelError, OptionError, PartError
 from duiqi.core.part import Catalogue
 from duiqi.core.report import load_measures
 from duiqi.model.open import find
@@ -303,10 +304,60 @@ def test_an_interrupt_inside_generated_code_leaves_with_130_too(tmp_path):
 
 def test_other_arguments_do_not_go_on_with_begun_work(tmp_path, body, rows_csv):
     (tmp_path / "duiqi-out.work").mkdir()
-    (tmp_path / "duiqi-out.work" / "journal.jsonl").write_text(json.dumps({"verb": "align", "seed": 1}) + "\n")
+    (tmp_path / "duiqi-out.work" / "journal.jsonl").write_text(
+        json.dumps({"verb": "align", "seed": 1}) + "\n" + json.dumps({"name": "forecast:plain", "said": 1.0}) + "\n"
+    )
     done = call("align", body, rows_csv, "--threads", "1", cwd=tmp_path)
     assert done.returncode == 2
     assert "duiqi-out.work" in done.stderr
+
+
+def test_work_in_which_nothing_was_decided_stands_in_nobodys_way(tmp_path):
+    Workshop.open(tmp_path / "out.work", {"seed": 1})
+    shop = Workshop.open(tmp_path / "out.work", {"seed": 2})
+    assert shop.decide("first", lambda: 3) == 3
+    assert Workshop.open(tmp_path / "out.work", {"seed": 2}).decisions == {"first": 3}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"scope": "lorra"},
+        {"scope": "lora", "scope_options": {"rnak": 4}},
+        {"scope": "lora", "scope_options": {"rank": -3}},
+        {"objective": "smooth"},
+        {"settings": {"shedule": "linear"}},
+    ],
+)
+def test_options_of_training_are_checked_before_anything_is_begun(fitted, rows_csv, tmp_path, options):
+    for verb in (duiqi.align, duiqi.repair):
+        with pytest.raises(OptionError) as caught:
+            verb(fitted, rows_csv, out=tmp_path / "out", options={"finetune": options}, threads=1)
+        assert "()" not in str(caught.value)
+    with pytest.raises(PartError, match="fintune"):
+        duiqi.align(fitted, rows_csv, out=tmp_path / "out", with_=["fintune"], threads=1)
+    assert not (tmp_path / "out.work").exists()
+
+
+def test_rows_that_were_learned_are_told(aligned):
+    folder, _ = aligned
+    report = duiqi.diagnose(folder / "out" / "model", {"all": reviews(600, seed=1)}, only=["performance"], threads=1)
+    assert report.notes[0] == {"code": "learned_rows", "learned": 600, "rows": 600}
+
+
+def test_labels_of_which_nearly_all_differ_are_no_classes(body):
+    rows = Dataset.of({"text": [f"film {n}" for n in range(40)], "label": [f"film number {n}" for n in range(40)]})
+    with pytest.raises(DataError, match=r"expected classes that come again, given 40 .*") as caught:
+        lay(rows, {})
+    assert "--task generate" in caught.value.hint
+    assert lay(rows, {"task": "classify"}).task == "classify"
+
+
+def test_sources_with_targets_are_texts_to_write_however_few_there_are():
+    rows = Dataset.of(
+        {"source": ["hi", "bye"] * 20, "target": ["hello", "so long"] * 20}, text="source", label="target"
+    )
+    assert lay(rows, {}).task == "generate"
 
 
 def test_a_task_of_ones_own_goes_all_the_way(body, rows_csv, tmp_path):
