@@ -282,8 +282,13 @@ def _report(
 def _exhibits(
     sources: Sequence[Mapping[str, Any]], steps: Sequence[Mapping[str, Any]], ledger: Ledger
 ) -> Iterator[Exhibit]:
-    rows = [[each["name"], each["rows"], each["rows"] - each["dropped"], each["part"] or "–"] for each in sources]
-    yield Exhibit("table", {"title": "sources", "columns": ["file", "rows", "kept", "part"], "rows": rows})
+    named = any(each["part"] for each in sources)
+    rows = [
+        [each["name"], each["rows"], each["rows"] - each["dropped"], *([each["part"] or "–"] if named else [])]
+        for each in sources
+    ]
+    columns = ["file", "rows", "kept", *(["part"] if named else [])]
+    yield Exhibit("table", {"title": "sources", "columns": columns, "rows": rows})
     done = [[each["source"], each["reason"], "left_out" if each["dropped"] else "changed", each["rows"]]
             for each in steps]  # fmt: skip
     if done:

@@ -66,7 +66,7 @@ def test_every_row_goes_out_or_is_told(files, tmp_path):
     assert not set(rows) & set(dropped)
     assert {each["reason"] for each in dropped.values()} == {"no_text", "no_label"}
     assert dropped["a.csv:2"]["before"] == {"text": "", "label": "1", "region": "n"}
-    assert rows["a.csv:3"] == {"text": text(1), "label": "positive", "region": "s", "origin": "a.csv:3",
+    assert rows["a.csv:3"] == {"text": text(1), "label": "negative", "region": "s", "origin": "a.csv:3",
                                "part": rows["a.csv:3"]["part"]}  # fmt: skip
     assert rows["b.jsonl.gz:2"]["age"] == 1
     assert {row["label"] for row in rows.values()} == {"positive", "negative"}
