@@ -99,7 +99,7 @@ def align_table(
         bench, before, opened, with_=with_, budget=budget, reserve=reserve, most_trials=most_trials, among=among
     )
     proof = prove_models(table, opened, repaired.model, test)
-    report = joined(repaired, proof, notes).with_facts(given=model)
+    report = joined(repaired, proof, notes).with_facts(given=model, seconds=round(shop.seconds(), 2))
     if origin is not None and report.facts["before"]:  # its folder goes with the workshop
         report = report.with_facts(before={**report.facts["before"], "path": model, "plainly_trained": True})
     return report, repaired, shop

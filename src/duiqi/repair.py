@@ -126,6 +126,7 @@ def repair(
     repaired = repair_case(bench, bundle, opened, with_=with_, budget=budget)
     report = replace(repaired.to_report(), verb="repair")
     report = provenance(report, table, data=dev, model=repaired.model, before=opened)
+    report = report.with_facts(seconds=round(shop.seconds(), 2))
     report = publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
     shop.close()
     return report

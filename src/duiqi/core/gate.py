@@ -86,7 +86,7 @@ class Held:
         low, high, bound = self._oriented(interval)
         value = self._oriented(Interval(self.judged.value, self.judged.value))[0]
         distance = abs(value - bound)
-        if not math.isfinite(high - low) or distance < 1e-9:
+        if not math.isfinite(high - low) or distance < 1e-9 or interval.why == "zero_width":
             return None
         rows = max(self.measure.rows, 1) * ((high - low) / 2 / distance) ** 2
         rows = max(rows, self.measure.rows, FEWEST_ROWS)

@@ -60,9 +60,11 @@ def read(
         "weight": weight,
     }
     raws = from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
+    columns = {column for raw in raws.values() for column in raw.columns}
     raws = {part: in_one_form(raw, text, label) for part, raw in raws.items()}
     seen = [Seen.of(raw, may_be_id) for raw in raws.values()]
     schema, notes = resolve(seen, asked, [groups] if isinstance(groups, str) else list(groups))
+    notes = tuple(note for note in notes if note.get("column", "") in columns | {""})  # others are not the user's
     if schema.split and list(raws) == ["all"]:
         raws = _divided(raws["all"], schema)
     elif schema.split and not split:  # the files divide the rows, so a column of that name is a column like others

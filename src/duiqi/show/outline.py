@@ -660,7 +660,7 @@ class Outline:
         return ""
 
     def _prove_sentence(self) -> str:
-        failed = self.proven
+        failed = [each for each in self.proven if each.status != "repaired"]
         if self.verdict == "fail" and failed:
             return self.words.say("headline.prove.fail_problem", worst=failed[0].worst)
         return self.words.say(f"headline.prove.{self.verdict}", gates=self._number_of_checks(self.verdict))
