@@ -27,7 +27,8 @@ def finetune(
 
     The plain remedy for a model that is too weak for its task. `epochs` counts passes over the rows. `scope` says which
     weights move: full, head, top_layers, or an adapter (lora, rslora, dora, adalora, ia3, bottleneck, prefix, prompt)
-    with its `scope_options`, such as {"rank": 16}; `layers` is short for so many top layers and the head. `objective`
+    with its `scope_options` (lora, rslora, dora: rank, alpha, dropout; adalora: rank, start, alpha, orthogonality;
+    bottleneck: width; prefix, prompt: length; top_layers: count), such as {"rank": 16}; `layers` is short for so many top layers and the head. `objective`
     is what is lowered: likelihood, smoothed, focal, r_drop or adversarial, with `objective_options`. `settings` are
     those of the training loop: optimizer (adamw, sgd, adafactor), schedule (linear, cosine, constant), layer_decay,
     average, accumulation, gradient_checkpointing and others.
