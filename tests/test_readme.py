@@ -27,8 +27,9 @@ def test_every_file_it_links_or_lists_is_there():
 
 
 def test_the_options_it_speaks_of_exist():
-    done = subprocess.run(
-        [sys.executable, "-m", "duiqi", "align", "--help"], capture_output=True, text=True, check=True
-    )
+    told = ""
+    for verb in ("align", "prepare"):
+        command = [sys.executable, "-m", "duiqi", verb, "--help"]
+        told += subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
-        assert option in done.stdout, option
+        assert option in told, option

@@ -27,11 +27,12 @@ def finetune(
 
     The plain remedy for a model that is too weak for its task. `epochs` counts passes over the rows. `scope` says which
     weights move: full, head, top_layers, or an adapter (lora, rslora, dora, adalora, ia3, bottleneck, prefix, prompt)
-    with its `scope_options` (lora, rslora, dora: rank, alpha, dropout; adalora: rank, start, alpha, orthogonality;
-    bottleneck: width; prefix, prompt: length; top_layers: count), such as {"rank": 16}; `layers` is short for so many top layers and the head. `objective`
-    is what is lowered: likelihood, smoothed, focal, r_drop or adversarial, with `objective_options`. `settings` are
-    those of the training loop: optimizer (adamw, sgd, adafactor), schedule (linear, cosine, constant), layer_decay,
-    average, accumulation, gradient_checkpointing and others.
+    with its `scope_options`, such as {"rank": 16}; `layers` is short for so many top layers and the head. Options are
+    rank, alpha and dropout of lora, rslora and dora; rank, start, alpha and orthogonality of adalora; width of
+    bottleneck; length of prefix and prompt; count of top_layers. `objective` is what is lowered: likelihood, smoothed,
+    focal, r_drop or adversarial, with `objective_options`. `settings` are those of the training loop: optimizer (adamw,
+    sgd, adafactor), schedule (linear, cosine, constant), layer_decay, average, accumulation, gradient_checkpointing and
+    others. What is said here holds for the first, plain training of a model, too.
 
     An adapter is a few percent of a model and stays beside its base where that is a model of yours; where the base was
     made in this run it becomes part of it, or takes it along.
