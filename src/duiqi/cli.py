@@ -61,6 +61,8 @@ Column = Annotated[list[str] | None, typer.Option("--column", metavar="OLD=NEW",
                                                   "again.")]  # fmt: skip
 LabelName = Annotated[list[str] | None, typer.Option("--label-name", metavar="OLD=NEW", help="Rename a label; may be "
                                                      "given again.")]  # fmt: skip
+Steps = Annotated[list[str] | None, typer.Option("--step", help="clean, simplify, language, length, boilerplate or "
+                                                 "none; may be given again. [default: clean]")]  # fmt: skip
 Dev = Annotated[float | None, typer.Option("--dev", help="Share of dev. [default: 0.15, at most 2,000 rows]")]
 Test = Annotated[float | None, typer.Option("--test", help="Share of test. [default: 0.15, at most 5,000 rows]")]
 Seed = Annotated[int | None, typer.Option("--seed", help="One seed for everything. [default: 0]")]
@@ -140,7 +142,7 @@ def prepare(
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
     spans: Spans = None, label: Label = None, group: Group = None, id: Id = None, split: Split = None,
     cluster: Cluster = None, column: Column = None, label_name: LabelName = None, dev: Dev = None, test: Test = None,
-    form: Annotated[str, typer.Option("--form", help="jsonl, csv or parquet.")] = "jsonl",
+    step: Steps = None, form: Annotated[str, typer.Option("--form", help="jsonl, csv or parquet.")] = "jsonl",
     stdin: Annotated[str, typer.Option("--stdin", help="What - is: jsonl, csv, tsv, json, conll.")] = "jsonl",
     originals: Annotated[bool, typer.Option(help="Keep the sources, packed, beside what was made of them.")] = True,
     restore: Annotated[bool, typer.Option("--restore", help="Write sources of a prepared folder to --out.")] = False,
@@ -328,6 +330,8 @@ def _prepare(said: Mapping[str, Any]) -> int:
     arguments: dict[str, Any] = {role: settled[role].split(",") for role in roles if role in settled}
     arguments |= {name: settled[name] for name in ("groups", "task", "seed") if name in settled}
     arguments |= {name: said[name] for name in ("dev", "test", "form", "originals")}
+    steps = said["step"] or list(dict.fromkeys(["clean", *config.get("steps", {})]))
+    arguments |= {"steps": [each for each in steps if each != "none"], "step_options": config.get("steps", {})}
     for name, option in (("columns", "column"), ("labels", "label_name")):
         arguments[name] = {**config.get(name, {}), **_renames(said[option] or [], f"--{option.replace('_', '-')}")}
     silent = said["quiet"] or said["json_"]

@@ -10,7 +10,7 @@ from typing import Any
 from duiqi.core.errors import OptionError, nearest
 
 FILE = "duiqi.toml"
-TABLES = ("gates", "options", "columns", "labels")
+TABLES = ("gates", "options", "columns", "labels", "steps")
 PLAIN = (
     "task", "text", "text_pair", "tokens",
     "choices", "spans", "label", "group", "id", "split", "time", "cluster", "seed", "threads", "device",

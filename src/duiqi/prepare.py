@@ -47,6 +47,8 @@ def prepare(
     labels: Mapping[str, str] | None = None,
     dev: float | None = None,
     test: float | None = None,
+    steps: Sequence[str] = ("clean",),
+    step_options: Mapping[str, Mapping[str, Any]] | None = None,
     form: str = "jsonl",
     originals: bool = True,
     seed: int = 0,
@@ -62,6 +64,10 @@ def prepare(
     their rows' parts; missing parts are made, as `align` makes them or with the shares `dev` and `test` (0: none).
     Above 200,000 rows a row's part hangs on a hash of its input, so that memory does not grow with the rows.
 
+    `steps` are taken in their order: clean (wrong encodings, HTML, shapeless characters, widths, long runs of signs,
+    blanks), simplify (traditional to simplified characters), language, length and boilerplate, with `step_options` by
+    the step's name (see `duiqi.data.steps`).
+
     Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
     that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
     gives them back) unless `originals` is false. Equal sources and options give equal bytes. Raises `DataError` where
@@ -69,6 +75,7 @@ def prepare(
     """
     from duiqi.data.collect import Asked, check_renames, collect, find_sources
     from duiqi.data.ledger import Ledger
+    from duiqi.data.steps import steps_of, through
     from duiqi.data.write import check_form
 
     out, told = Path(out), progress or _silent
@@ -76,6 +83,7 @@ def prepare(
     if not given:
         raise OptionError("expected at least one source, given none", hint="duiqi prepare a.csv b.jsonl --out DIR")
     check_form(form)
+    taken = steps_of(steps, step_options or {})
     shares = _shares(dev, test)
     named = {
         "text": text, "text_pair": text_pair, "tokens": tokens, "choices": choices, "spans": spans, "label": label,
@@ -87,13 +95,19 @@ def prepare(
     check_writable(out)
     found = find_sources(given)
     collected = collect(found, asked, lambda done, total: told("looking", done, total, {}))
+    for at, (name, step) in enumerate(taken):
+        if step.looks:
+            for piece in collected.pieces(lambda done, total, name=name: told(name, done, total, {})):  # type: ignore[misc]
+                step.look(through(piece, taken[:at]).data)
     with swapped_in(out) as aside:
         with closing(Ledger.open(aside)) as ledger:
-            pieces = _entered(collected.pieces(lambda done, total: told("writing", done, total, {})), ledger)
+            read = collected.pieces(lambda done, total: told("writing", done, total, {}))
+            pieces = _entered((through(piece, taken) for piece in read), ledger)
             write = _write_together if collected.rows <= TOGETHER else _write_apart
             notes = write(aside, collected, pieces, form, shares, seed, ledger)
         options = {
             "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
+            "steps": {name: dict((step_options or {}).get(name, {})) for name, _ in taken},
             "groups": list(asked.groups), "columns": dict(asked.columns), "labels": dict(asked.labels),
         }  # fmt: skip
         report = _report(collected, ledger, aside, notes, options)

@@ -6,7 +6,7 @@ deletes. An edit is a part that proposes changes; `edit_dataset` carries them ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,22 +131,28 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
             )
         return [_thinned(each, rng, strength) for each, rng in zip(found, rngs, strict=True)]
 
-    changes = proposed(data.texts)
+    changed = with_changes(data, proposed).with_column("key", data.draw_keys, column="duiqi_key")
+    changed.__dict__["row_ids"] = data.row_ids
+    return changed
+
+
+def with_changes(data: Dataset, propose: Callable[..., Sequence[Sequence[Change]]]) -> Dataset:
+    """The rows with the changes that `propose(texts)` proposes for their texts, and `propose(seconds, "text_pair")` for
+    second texts. Tags, spans and answers move along; a row of which a span or answer would be destroyed stays as it
+    was."""
+    changes = propose(data.texts)
     if data.schema.tokens is not None:
         return _edited_tokens(data, changes)
     made = [apply(text, each) for text, each in zip(data.texts, changes, strict=True)]
-    edited = data.edited([each.text for each in made])
+    edited = data.with_column("text", [each.text for each in made])
     if data.schema.text_pair is not None:
         seconds = [each or "" for each in data.values("text_pair")]
-        kept = map(outside_marks, seconds, proposed(seconds, "text_pair"))
+        kept = map(outside_marks, seconds, propose(seconds, "text_pair"))
         others = [apply(*each) for each in zip(seconds, kept, strict=True)]
         edited = edited.with_column("text_pair", [each.text for each in others])
         if data.has("label") and are_answers(data.values("label")):
             edited = _with_moved_answers(data, edited, others)
-    if data.schema.spans is not None:
-        edited = _with_moved_spans(data, edited, made)
-    edited.__dict__["row_ids"] = data.row_ids
-    return edited
+    return _with_moved_spans(data, edited, made) if data.schema.spans is not None else edited
 
 
 def _ordered(text: str, changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -239,10 +245,9 @@ def _edited_tokens(data: Dataset, changes: Sequence[Sequence[Change]]) -> Datase
     labels = data.values("label") if tagged else rows
     moved = [apply_tokens(*row) for row in zip(rows, labels, changes, strict=True)]
     tokens = [words for words, _ in moved]
-    edited = data.with_column("key", data.draw_keys, column="duiqi_key").with_column("tokens", tokens)
+    edited = data.with_column("tokens", tokens)
     if tagged:
         edited = edited.with_column("label", [tags for _, tags in moved])
     if data.schema.text is not None:
         edited = edited.with_column("text", [" ".join(words) for words in tokens])
-    edited.__dict__["row_ids"] = data.row_ids
     return edited

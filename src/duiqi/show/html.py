@@ -56,7 +56,6 @@ CODED_COLUMNS = (
     "remedy",
     "verdict",
     "model",
-    "reason",
     "done",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance")
@@ -346,6 +345,10 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
         return Cell(outline.slice(value), title=first)
     if isinstance(value, str) and column == "found_as":
         return Cell(outline.finding_code(value), title=first)
+    if isinstance(value, str) and column == "reason":
+        named = [part.partition(":") for part in value.split("+")]
+        said = [f"{words.name('cell', code)} {more}".strip() for code, _, more in named]
+        return Cell(words.say("list.comma").join(said), title=first)
     if isinstance(value, str) and column in CODED_COLUMNS:
         found = [table for table in ("cell", "kind", "remedy", "verdict", "status") if words.knows(table, value)]
         return Cell(words.name(found[0], value) if found else value, title=first)

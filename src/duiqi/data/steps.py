@@ -1,0 +1,335 @@
+"""Steps of a preparation: each takes some rows and gives those that stay, as they are then, and what it did to
+which."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from inspect import signature
+from itertools import pairwise
+from typing import Any, Protocol
+
+from duiqi.core.dataset import Dataset, Schema
+from duiqi.core.edit import Change as Replacement
+from duiqi.core.edit import with_changes
+from duiqi.core.errors import OptionError, nearest
+from duiqi.core.seed import hash64
+from duiqi.core.slice import words
+from duiqi.data.clean import CLEANERS, Cleaner, dirty
+from duiqi.data.collect import ORIGIN, Change, Piece
+from duiqi.data.language import KNOWN, languages
+from duiqi.data.script import simplifier
+
+CHANGED_ROLES = ("text", "text_pair", "tokens", "label", "spans")  # what cleaning may change
+FOR_WORDS = ("mojibake", "control", "unicode", "width")  # cleaners that leave words apart
+SURE = 0.9
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Rows after a step, which of those before it they are, and what was done to them and to the others."""
+
+    data: Dataset
+    kept: Sequence[int]
+    changes: Sequence[Change] = ()
+
+
+class Step(Protocol):
+    """What is done to rows, piece by piece. A step that `looks` sees all rows once before it is asked."""
+
+    looks: bool
+
+    def look(self, data: Dataset) -> None:
+        """See some rows."""
+
+    def __call__(self, data: Dataset) -> Outcome:
+        """Take some rows."""
+
+
+@dataclass(eq=False)
+class Clean:
+    """Texts without dirt: what was read in a wrong encoding, HTML, characters without a shape, letters and marks in
+    pieces, full-width letters, long runs of signs, blanks. Spans, tags and answers move along."""
+
+    cleaners: Sequence[str] = tuple(CLEANERS)
+    looks = False
+
+    def __post_init__(self) -> None:
+        _check_among("a cleaner", self.cleaners, CLEANERS)
+
+    def look(self, data: Dataset) -> None:
+        return None
+
+    def __call__(self, data: Dataset) -> Outcome:
+        names = [name for name in CLEANERS if name in self.cleaners]
+        if data.has("tokens"):
+            names = [name for name in names if name in FOR_WORDS]
+        return _replaced(data, "clean", {name: CLEANERS[name] for name in names})
+
+
+@dataclass(eq=False)
+class Simplify:
+    """Traditional Chinese characters as simplified ones, by OpenCC's tables of phrases and characters."""
+
+    looks = False
+
+    def look(self, data: Dataset) -> None:
+        return None
+
+    def __call__(self, data: Dataset) -> Outcome:
+        return _replaced(data, "simplify", {"traditional": simplifier()})
+
+
+@dataclass(eq=False)
+class Language:
+    """Rows in some languages only. A row goes where its text is in another one with a certainty of `sure`; short texts
+    and mixtures stay."""
+
+    keep: Sequence[str] = ("en", "zh")
+    sure: float = SURE
+    looks = False
+
+    def __post_init__(self) -> None:
+        _check_among("a language", self.keep, KNOWN)
+
+    def look(self, data: Dataset) -> None:
+        return None
+
+    def __call__(self, data: Dataset) -> Outcome:
+        found = languages(data.texts)
+        gone = {row: f"language:{name}" for row, (name, certain) in enumerate(found)
+                if name and name not in self.keep and certain >= self.sure}  # fmt: skip
+        return _dropped(data, "language", gone)
+
+
+@dataclass(eq=False)
+class Length:
+    """Rows of a length: at least `least` and at most `most` words (Chinese characters count one each), or tokens of
+    the tokenizer in the file `tokenizer`; 0 is no limit."""
+
+    least: int = 1
+    most: int = 0
+    tokenizer: str = ""
+    looks = False
+
+    def __post_init__(self) -> None:
+        if self.least < 0 or self.most < 0 or 0 < self.most < self.least:
+            raise OptionError(
+                f"expected lengths from 0 up, given least={self.least} and most={self.most}", hint="0 is no limit."
+            )
+
+    def look(self, data: Dataset) -> None:
+        return None
+
+    def __call__(self, data: Dataset) -> Outcome:
+        sizes = self._sizes(data.texts)
+        gone = {row: "too_short" for row, size in enumerate(sizes) if size < self.least}
+        gone |= {row: "too_long" for row, size in enumerate(sizes) if 0 < self.most < size}
+        return _dropped(data, "length", dict(sorted(gone.items())))
+
+    def _sizes(self, texts: Sequence[str]) -> list[int]:
+        if not self.tokenizer:
+            return [len(words(text)) for text in texts]
+        return [len(each.ids) for each in _tokenizer(self.tokenizer).encode_batch_fast(list(texts))]
+
+
+@dataclass(eq=False)
+class Boilerplate:
+    """Lines that stand in many rows beside other lines (signatures, notices): those in at least `share` of the rows and
+    at least `rows` of them are taken out of rows that say something else."""
+
+    share: float = 0.01
+    rows: int = 20
+    seen: int = 0
+    lines: Counter[int] = field(default_factory=Counter)
+    looks = True
+    most_lines = 2_000_000  # kept while looking; when there are more, those seen once are forgotten
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1 or self.rows < 2:
+            raise OptionError(
+                f"expected a share above 0 and at most 1 and at least 2 rows, given {self.share} and {self.rows}",
+                hint="share=0.01, rows=20 suits most data.",
+            )
+
+    def look(self, data: Dataset) -> None:
+        for text in data.texts:
+            self.seen += 1
+            if "\n" in text:
+                self.lines.update({hash64(line.strip()) for line in text.split("\n") if line.strip()})
+        if len(self.lines) > self.most_lines:
+            self.lines = Counter({line: count for line, count in self.lines.items() if count > 1})
+
+    def __call__(self, data: Dataset) -> Outcome:
+        bound = max(self.rows, self.share * self.seen)
+        common = {line for line, count in self.lines.items() if count >= bound}
+        if not common or data.has("tokens"):
+            return Outcome(data, range(len(data)))
+
+        return _replaced(
+            data, "boilerplate", {"boilerplate": Cleaner([_BREAK], lambda text: _without_lines(text, common))}
+        )
+
+
+_BREAK = re.compile("\n")
+
+
+def _without_lines(text: str, common: set[int]) -> list[Replacement]:
+    lines = text.split("\n")
+    gone = [bool(line.strip()) and hash64(line.strip()) in common for line in lines]
+    if not any(gone) or all(each or not line.strip() for each, line in zip(gone, lines, strict=True)):
+        return []
+    made, at = [], 0
+    for line, out in zip(lines, gone, strict=True):
+        end = at + len(line)
+        if out:  # with the line break behind it, of the last line with the one before it
+            made.append(Replacement(at, end + 1, "") if end < len(text) else Replacement(max(at - 1, 0), end, ""))
+        at = end + 1
+    return made if all(a.end <= b.start for a, b in pairwise(made)) else made[:-1]
+
+
+STEPS: Mapping[str, Callable[..., Step]] = {
+    "boilerplate": Boilerplate,
+    "clean": Clean,
+    "language": Language,
+    "length": Length,
+    "simplify": Simplify,
+}
+
+
+def steps_of(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Step]]:
+    """The steps of these names with their options, in the order that they were named in."""
+    made = []
+    for name in names:
+        if name not in STEPS:
+            raise OptionError(f"expected a step among {', '.join(STEPS)}, given '{name}'", hint=nearest(name, STEPS))
+        given, known = options.get(name, {}), _options(name)
+        strange = next((option for option in given if option not in known), None)
+        if strange is not None:
+            raise OptionError(
+                f"expected options of the step {name}, which has {', '.join(known) or 'none'}, given '{strange}'",
+                hint=nearest(strange, known),
+            )
+        made.append((name, STEPS[name](**given)))
+    unused = next((name for name in options if name not in dict(made)), None)
+    if unused is not None:
+        raise OptionError(
+            f"expected options of steps that are taken, given some of '{unused}'", hint=f"Take it: --step {unused}."
+        )
+    return made
+
+
+def _options(name: str) -> list[str]:
+    return [option for option in signature(STEPS[name]).parameters if option not in ("seen", "lines")]
+
+
+def _check_among(what: str, given: Sequence[str], known: Iterable[str]) -> None:
+    strange = next((each for each in given if each not in known), None)
+    if strange is not None:
+        raise OptionError(f"expected {what} among {', '.join(known)}, given '{strange}'", hint=nearest(strange, known))
+
+
+def _tokenizer(path: str) -> Any:
+    from pathlib import Path
+
+    from tokenizers import Tokenizer
+
+    place = Path(path).expanduser()
+    place = place / "tokenizer.json" if place.is_dir() else place
+    try:
+        return Tokenizer.from_file(str(place))
+    except Exception as error:  # the package raises its own kind without a name
+        raise OptionError(
+            f"expected a tokenizer.json, or a folder with one, given {path} ({error})", hint="Give a model's folder."
+        ) from error
+
+
+# Rows that are changed, rows that are dropped
+
+
+def _replaced(data: Dataset, step: str, cleaners: Mapping[str, Cleaner]) -> Outcome:
+    """The rows after one cleaner after the other."""
+    roles = [role for role in CHANGED_ROLES if data.has(role)]
+    before = {role: data.values(role) for role in roles}
+    now = {role: list(values) for role, values in before.items()}
+    if "tokens" in roles and "text" not in roles:
+        texts = {"tokens": list(data.texts)}
+    else:
+        texts = {role: [each or "" for each in now[role]] for role in ("text", "text_pair") if role in roles}
+    reasons = dict[int, list[str]]()
+    for name, cleaner in cleaners.items():
+        rows = sorted({row for side in texts.values() for row in dirty(side, cleaner)})
+        if not rows:
+            continue
+        part = _part({role: [now[role][row] for row in rows] for role in roles}, data.schema)
+        made = with_changes(part, lambda said, *_, cleaner=cleaner: [list(cleaner.changes(text)) for text in said])
+        after = {role: made.values(role) for role in roles}
+        for at, row in enumerate(rows):
+            if any(after[role][at] != now[role][row] for role in roles):
+                reasons.setdefault(row, []).append(name)
+                for role in roles:
+                    now[role][row] = after[role][at]
+                for role, side in texts.items():
+                    side[row] = " ".join(now[role][row]) if role == "tokens" else now[role][row] or ""
+    for role in roles if reasons else []:
+        if now[role] != before[role]:
+            data = data.with_column(role, now[role])
+    changes = [
+        Change(place, step, "+".join(reasons[row]), *_differing(data.schema, before, now, row))
+        for row, place in zip(sorted(reasons), _places(data, sorted(reasons)), strict=True)
+    ]
+    blank = {row: "nothing_left" for row in sorted(reasons) if not any(side[row].strip() for side in texts.values())}
+    less = _dropped(data, step, blank)
+    return replace(less, changes=[*changes, *less.changes])
+
+
+def _part(columns: Mapping[str, Sequence[Any]], schema: Schema) -> Dataset:
+    """Rows of some roles alone."""
+    import pyarrow as pa
+
+    names: dict[str, Any] = {role: str(getattr(schema, role)) for role in columns}
+    return Dataset(pa.table({names[role]: list(values) for role, values in columns.items()}), Schema(**names))
+
+
+def _differing(
+    schema: Schema, before: Mapping[str, Sequence[Any]], now: Mapping[str, Sequence[Any]], row: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """By column what a row said and what it says now, where that differs."""
+    roles = [role for role in before if before[role][row] != now[role][row]]
+    names = [str(getattr(schema, role)) for role in roles]
+    return (
+        {name: before[role][row] for name, role in zip(names, roles, strict=True)},
+        {name: now[role][row] for name, role in zip(names, roles, strict=True)},
+    )
+
+
+def _places(data: Dataset, rows: Sequence[int]) -> list[str]:
+    if ORIGIN not in data.table.column_names:
+        return [""] * len(rows)
+    return list(map(str, data.table.column(ORIGIN).take(list(rows)).to_pylist())) if rows else []
+
+
+def _dropped(data: Dataset, step: str, reasons: Mapping[int, str]) -> Outcome:
+    """The rows without some of them."""
+    if not reasons:
+        return Outcome(data, range(len(data)))
+    kept = [row for row in range(len(data)) if row not in reasons]
+    gone = data.take(list(reasons)).table.to_pylist()
+    changes = [
+        Change(row.pop(ORIGIN, ""), step, reason, row) for reason, row in zip(reasons.values(), gone, strict=True)
+    ]
+    return Outcome(data.take(kept), kept, changes)
+
+
+def through(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
+    """The rows of a piece after some steps, and all that was done to them."""
+    data, parts, changes = piece.data, list(piece.parts), list(piece.changes)
+    for _, step in steps:
+        if not len(data):
+            break
+        made = step(data)
+        data, parts = made.data, [parts[row] for row in made.kept]
+        changes += made.changes
+    return replace(piece, data=data, parts=parts, changes=changes)
