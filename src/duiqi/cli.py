@@ -327,13 +327,14 @@ def _prepare(said: Mapping[str, Any]) -> int:
     settled = settle(said, config, ())
     lang, out = _language(settled.pop("lang", None) or "en"), said["out"]
     roles = ("text", "text_pair", "tokens", "choices", "spans", "label", "id", "split", "cluster")
-    arguments: dict[str, Any] = {role: settled[role].split(",") for role in roles if role in settled}
+    arguments: dict[str, Any] = {role: _divided(settled[role]) for role in roles if role in settled}
     arguments |= {name: settled[name] for name in ("groups", "task", "seed") if name in settled}
     arguments |= {name: said[name] for name in ("dev", "test", "form", "originals")}
     steps = said["step"] or list(dict.fromkeys(["clean", *config.get("steps", {})]))
     arguments |= {"steps": [each for each in steps if each != "none"], "step_options": config.get("steps", {})}
     for name, option in (("columns", "column"), ("labels", "label_name")):
-        arguments[name] = {**config.get(name, {}), **_renames(said[option] or [], f"--{option.replace('_', '-')}")}
+        written = {old: str(new) for old, new in config.get(name, {}).items()}
+        arguments[name] = {**written, **_renames(said[option] or [], f"--{option.replace('_', '-')}")}
     silent = said["quiet"] or said["json_"]
     with Screen(silent, lang) as screen, _stdin_as_file(said["sources"], said["stdin"]) as given:
         report = run(given, out=out, lang=lang, rows=not said["no_rows"], progress=screen.progress, **arguments)
@@ -341,6 +342,11 @@ def _prepare(said: Mapping[str, Any]) -> int:
     if not silent:
         sys.stderr.write(f"\n{out / PAGE}\n")
     return int(report.exit_code)
+
+
+def _divided(names: Any) -> list[str]:
+    """Names of columns, divided by commas on the command line, a list in duiqi.toml."""
+    return names.split(",") if isinstance(names, str) else [str(name) for name in names]
 
 
 def _restore(sources: list[str], out: Path, quiet: bool) -> int:
@@ -381,8 +387,14 @@ def _stdin_as_file(sources: list[str], form: str) -> Iterator[list[str]]:
 
     if sources.count("-") > 1:
         raise OptionError("expected - once, given it more often", hint="stdin is read once.")
+    from duiqi.data.formats import READERS
+
+    if f".{form}" not in READERS:
+        raise OptionError(
+            f"expected --stdin among {', '.join(each[1:] for each in READERS)}, given '{form}'", hint="jsonl is usual."
+        )
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"stdin.{form.lstrip('.')}"
+        path = Path(folder) / f"stdin.{form}"
         with path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         yield [str(path) if each == "-" else each for each in sources]

@@ -3,13 +3,15 @@ done."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError, OptionError
+from duiqi.core.errors import DataError, OptionError, OutputError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_writable, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
@@ -22,6 +24,7 @@ MANIFEST, PAGE = "prepare.json", "prepare.html"
 TOGETHER = 200_000  # rows up to which parts are made with a look at all of them
 LABELS_SHOWN = 20
 PARTS = ("train", "dev", "test")
+FORMS = ("jsonl", "csv", "parquet")
 Names = str | Sequence[str]
 Progress = Callable[[str, int, int, Mapping[str, Any]], None]
 
@@ -85,6 +88,7 @@ def prepare(
     check_form(form)
     taken = steps_of(steps, step_options or {})
     shares = _shares(dev, test)
+    _check_task(task)
     named = {
         "text": text, "text_pair": text_pair, "tokens": tokens, "choices": choices, "spans": spans, "label": label,
         "id": id, "split": split, "time": time, "cluster": cluster, "weight": weight,
@@ -92,8 +96,8 @@ def prepare(
     roles = {role: _listed(names) for role, names in named.items() if names}
     asked = Asked(roles, _listed(groups), columns or {}, labels or {}, as_texts=task in ("generate", "rank"))
     check_renames(asked)
-    check_writable(out)
     found = find_sources(given)
+    _check_out(out, [source.path for source in found if source.path])
     collected = collect(found, asked, lambda done, total: told("looking", done, total, {}))
     for at, (name, step) in enumerate(taken):
         if step.looks:
@@ -105,6 +109,7 @@ def prepare(
             pieces = _entered((through(piece, taken) for piece in read), ledger)
             write = _write_together if collected.rows <= TOGETHER else _write_apart
             notes = write(aside, collected, pieces, form, shares, seed, ledger)
+            _check_renamed(collected, ledger)
         options = {
             "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
             "steps": {name: dict((step_options or {}).get(name, {})) for name, _ in taken},
@@ -117,8 +122,6 @@ def prepare(
 
 def restore(prepared: str | Path, *, out: str | Path) -> list[Path]:
     """The sources of a prepared folder, byte for byte, written into the folder `out`; the files that were made."""
-    import json
-
     from duiqi.data.originals import restore as give_back
 
     manifest = Path(prepared) / MANIFEST
@@ -127,7 +130,15 @@ def restore(prepared: str | Path, *, out: str | Path) -> list[Path]:
             f"expected a folder that duiqi prepare made, given {prepared}, which has no {MANIFEST}",
             hint="Give the folder that --out named.",
         )
-    return give_back(json.loads(manifest.read_text(encoding="utf-8"))["sources"], Path(prepared), Path(out))
+    try:
+        sources = [dict(each) for each in json.loads(manifest.read_text(encoding="utf-8"))["sources"]]
+        given = [{"name": each["name"], "sha256": each["sha256"]} for each in sources if "sha256" in each]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(
+            f"expected {manifest} as duiqi prepare wrote it, given another ({type(error).__name__}: {error})",
+            hint="Prepare the sources again.",
+        ) from error
+    return give_back(given, Path(prepared), Path(out))
 
 
 def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
@@ -141,12 +152,50 @@ def _listed(names: Names) -> list[str]:
 def _shares(dev: float | None, test: float | None) -> dict[str, float]:
     """The shares that were asked for, checked."""
     shares = {name: share for name, share in (("dev", dev), ("test", test)) if share is not None}
-    if any(share < 0 for share in shares.values()) or sum(shares.values()) >= 1:
+    if not all(share >= 0 for share in shares.values()) or not sum(shares.values()) < 1:
         raise OptionError(
             f"expected shares of dev and test from 0 and below 1 together, given {dev} and {test}",
             hint="The rest is for training, for example --dev 0.15 --test 0.15.",
         )
     return shares
+
+
+def _check_task(task: str | None) -> None:
+    from duiqi.core.part import Catalogue
+
+    if task is not None:
+        Catalogue.installed().find("task", task)
+
+
+def _check_out(out: Path, sources: Sequence[Path]) -> None:
+    """`OutputError` where the folder cannot be written, or holds a source or other files: it is replaced as a whole."""
+    place = Path(os.path.realpath(out))
+    inside = next((path for path in sources if path.resolve().is_relative_to(place)), None)
+    if inside is not None:
+        raise OutputError(
+            f"expected sources outside the folder for the output, given {inside} in {out}", hint="Choose another --out."
+        )
+    if place.is_dir():
+        ours = {MANIFEST, PAGE, "changes.jsonl", "originals", *(f"{part}.{form}" for part in PARTS for form in FORMS)}
+        others = sorted(path.name for path in place.iterdir() if path.name not in ours)
+        if others:
+            raise OutputError(
+                f"expected an empty folder or one that an earlier preparation made, given {out}, which holds "
+                f"{others[0]}",
+                hint="Choose another --out: the folder would be replaced as a whole.",
+            )
+    check_writable(out, MANIFEST)
+
+
+def _check_renamed(collected: Collected, ledger: Ledger) -> None:
+    """`OptionError` where a label to rename is none that a row has."""
+    strange = next((old for old in collected.asked.labels if old not in collected.met), None)
+    if strange is not None:
+        known = sorted({label for counts in ledger.labels.values() for label in counts})
+        raise OptionError(
+            f"expected labels to rename that some row has, given '{strange}'; labels are {', '.join(known[:20])}",
+            hint=nearest(strange, known),
+        )
 
 
 # Rows
@@ -173,6 +222,7 @@ def _write_together(
     import pyarrow as pa
 
     from duiqi.data.split import complete
+    from duiqi.data.write import writer
 
     held = list(pieces)
     _check_any(held, collected)
@@ -184,8 +234,11 @@ def _write_together(
     if named and (given == "").any():  # rows of no part beside others are there to be learned
         found = {**found, "train": whole.take((given == "") | (given == "train"), name="train")}
     parts = complete(found, seed=seed, shares=shares)
+    columns = dict(zip(table.schema.names, table.schema.types, strict=True))
     for part, data in parts.items():
-        _write_all(folder, {part: [data]}, form, ledger, dict(zip(table.schema.names, table.schema.types, strict=True)))
+        with closing(writer(form, folder / f"{part}.{form}", columns)) as file:
+            file.add(data)
+            ledger.leave(part, data)
     return [note for data in parts.values() for note in data.notes
             if note["code"] == "split_made" and note["part"] != "train"]  # fmt: skip
 
@@ -230,18 +283,6 @@ def _write_apart(
         for part, share in wanted.items()
         if share
     ]
-
-
-def _write_all(
-    folder: Path, parts: Mapping[str, Iterable[Dataset]], form: str, ledger: Ledger, columns: Mapping[str, Any]
-) -> None:
-    from duiqi.data.write import writer
-
-    for part, pieces in parts.items():
-        with closing(writer(form, folder / f"{part}.{form}", columns)) as file:
-            for data in pieces:
-                file.add(data)
-                ledger.leave(part, data)
 
 
 def _check_any(found: Collection[Any], collected: Collected) -> None:

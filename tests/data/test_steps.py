@@ -107,8 +107,13 @@ def test_traditional_characters():
 
 def test_languages():
     pytest.importorskip("py3langid")
-    texts = ["The room was really very nice and quiet", "房间很好，早餐也不错", "部屋はとても静かでした", "방이 아주 좋았어요",
-             "Das Zimmer war sehr schön und das Frühstück auch", "ok", "2024 !!", "用 Python 写 code"]  # fmt: skip
+    texts = [
+        "The room was really very nice and quiet",
+        "房间很好，早餐也不错",
+        "部屋はとても静かでした",
+        "방이 좋았어요",
+    ]
+    texts += ["Das Zimmer war sehr schön und das Frühstück auch", "ok", "2024 !!", "用 Python 写 code"]
     assert [name for name, _ in languages(texts)] == ["en", "zh", "ja", "ko", "de", "", "", ""]
     made = Language()(rows(texts))
     assert made.data.texts == [*texts[:2], *texts[5:]]

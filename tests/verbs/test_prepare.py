@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import duiqi
-from duiqi.core.errors import DataError, OptionError, OutputError
+from duiqi.core.errors import DataError, OptionError, OutputError, PartError
 from duiqi.data.read import read
 from duiqi.prepare import restore
 
@@ -215,6 +215,14 @@ def test_forms_of_the_field(tmp_path, form):
         ({"text": "txet"}, DataError, "'txet'"),
         ({"form": "xml"}, OptionError, "'xml'"),
         ({"dev": 0.6, "test": 0.5}, OptionError, "below 1 together"),
+        ({"dev": float("nan")}, OptionError, "below 1 together"),
+        ({"task": "clasify"}, PartError, "'clasify'"),
+        ({"columns": {"txet": "text"}}, DataError, "'txet' to be renamed"),
+        ({"steps": ["claen"]}, OptionError, "'claen'"),
+        ({"sources": ["torn.jsonl"]}, DataError, "half a surrogate pair"),
+        ({"sources": ["kinds.jsonl"]}, DataError, "labels of one kind, given lists, numbers"),
+        ({"sources": ["deep.json"]}, DataError, "expected JSON in deep.json"),
+        ({"sources": ["mixed.jsonl"]}, DataError, "line 2 that is not"),
         ({"sources": []}, OptionError, "at least one source"),
         ({"sources": ["rows.jsonl", "rows.jsonl"]}, OptionError, "every source once"),
         ({"sources": ["rows.jsonl", "tags.conll"]}, DataError, "one form, given text in rows.jsonl and tokens"),
@@ -232,6 +240,11 @@ def test_what_cannot_be_is_told_and_nothing_is_left_behind(tmp_path, monkeypatch
     (tmp_path / "empty").mkdir()
     (tmp_path / "cut.jsonl").write_text('{"text": "a", "label": "b"}\n{"text": "c", "la')
     write(tmp_path / "parts.jsonl", [{"text": "a", "label": "b", "split": each} for each in ("train", "holdout")])
+    (tmp_path / "torn.jsonl").write_text('{"text": "a", "label": "b", "more": "\\ud800"}\n')
+    write(tmp_path / "kinds.jsonl", [{"text": "a", "label": each} for each in (1, ["a"])])
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    lines = ['{"text": "好"}'.encode(), '{"text": "好"}'.encode("gbk"), *['{"text": "很好"}'.encode()] * 3]
+    (tmp_path / "mixed.jsonl").write_bytes(b"\n".join(lines))
     write(tmp_path / "blank.jsonl", [{"text": " ", "label": "b"}] * 3)
     given = {"sources": "rows.jsonl", **options}
     with pytest.raises(error, match=said) as caught:
@@ -239,6 +252,135 @@ def test_what_cannot_be_is_told_and_nothing_is_left_behind(tmp_path, monkeypatch
     assert caught.value.hint
     assert not (tmp_path / "out").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def made(tmp_path, rows, name="rows.jsonl", **options):
+    """All rows of one source, prepared without dividing them."""
+    path = tmp_path / name
+    if isinstance(rows, str):
+        path.write_text(rows, encoding="utf-8", newline="")
+    else:
+        write(path, rows)
+    duiqi.prepare(path, out=tmp_path / "out", dev=0, test=0, **options)
+    return list(rows_of(tmp_path / "out").values())
+
+
+def test_a_form_is_that_of_the_whole_source_whatever_a_piece_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr("duiqi.data.formats.ROWS", 8)
+    rows = [{"text": f"Rain hurts {n}", "entities": [] if n % 16 < 8 else [[0, 4, "X"]]} for n in range(32)]
+    found = made(tmp_path, rows)
+    assert [row["label"][0] for row in found] == ["O"] * 8 + ["B-X"] * 8 + ["O"] * 8 + ["B-X"] * 8
+    found = made(tmp_path, [{"text": text(n), "label": "ab"[n % 2]} for n in range(16)] + [{"label": "a"}] * 4)
+    assert len(found) == 16
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("text,label,tweet_id\n" + "".join(f"t{n},a,123456789012345678{n % 10}\n" for n in range(20)),
+         lambda row: row["tweet_id"].startswith("123456789012345678")),
+        ("text,label\n" + "".join(f"t{n},123456789012345678{n % 2}\n" for n in range(20)),
+         lambda row: row["label"] in ("1234567890123456780", "1234567890123456781")),
+        ([{"text": f"t{n}", "label": "a", "more": {"a": n} if n % 2 else {"b": n}} for n in range(20)],
+         lambda row: json.loads(row["more"]).keys() <= {"a", "b"}),
+        ([{"text": f"t{n}", "label": "a", "score": float("inf") if n % 2 else 1.5} for n in range(20)],
+         lambda row: row.get("score", 1.5) == 1.5),
+        ([{"text": f"t{n}", "label": "a", "big": 2**70 if n % 2 else n} for n in range(20)],
+         lambda row: int(row["big"]) >= 0),
+        ([{"text": f"t{n}", "label": "a", "list": [n] if n % 2 else ["s"]} for n in range(20)],
+         lambda row: isinstance(json.loads(row["list"]), list)),
+        ([{"text": f"t{n}", "label": [1.0, True, 2.5][n % 3]} for n in range(20)],
+         lambda row: row["label"] in ("1", "true", "2.5")),
+        ([{"text": f"t{n}", "label": "a", "origin": "mine", "origin_other": "too"} for n in range(20)],
+         lambda row: row["origin_other"] == "too" and row["origin_other_other"] == "mine"),
+        ([{"text": f"t{n}", "label": "ab"[n % 2], "instruction": "x", "output": "y"} for n in range(20)],
+         lambda row: row["label"] in "ab" and row["output"] == "y"),
+    ],
+)  # fmt: skip
+def test_values_stay_what_they_are(tmp_path, rows, said):
+    name = "rows.csv" if isinstance(rows, str) else "rows.jsonl"
+    for form in ("jsonl", "parquet"):
+        assert len(found := made(tmp_path, rows, name, form="jsonl")) == 20
+        assert all(map(said, found)), found[0]
+        duiqi.prepare(tmp_path / name, out=tmp_path / "again", dev=0, test=0, form=form)
+        assert len(read(tmp_path / "again")["train"]) == 20
+
+
+def test_texts_to_write_are_known_by_their_names(tmp_path):
+    rows = [{"question": text(n), "label": "x", "content": "y", "target": ["yes", "no"][n % 2]} for n in range(20)]
+    found = made(tmp_path, rows, text="question", label="target")
+    assert {"source", "target", "label_other", "content_other"} <= found[0].keys()
+    data = read(tmp_path / "out")["train"]
+    assert (data.schema.text, data.schema.label) == ("source", "target")
+
+
+def test_columns_that_go_are_told(tmp_path):
+    answer = {"role": "assistant", "content": "a"}
+    chats = [{"category": "x", "messages": [{"role": "user", "content": text(n)}, answer]} for n in range(20)]
+    report = duiqi.prepare(write(tmp_path / "c.jsonl", chats), out=tmp_path / "out", dev=0, test=0)
+    assert {"code": "columns_left_out", "columns": "category"} in report.notes
+
+
+def test_a_table_with_odd_types(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from datetime import UTC, datetime
+    from decimal import Decimal
+
+    import pyarrow.parquet as pq
+
+    table = pa.table({"text": [text(n) for n in range(20)], "label": ["a", "b"] * 10, "raw": [b"\xff"] * 20,
+                      "when": [datetime(2026, 11, 26, tzinfo=UTC)] * 20, "price": [Decimal("1.50")] * 20})  # fmt: skip
+    pq.write_table(table, tmp_path / "rows.parquet")
+    duiqi.prepare(tmp_path / "rows.parquet", out=tmp_path / "out", dev=0, test=0)
+    row = next(iter(rows_of(tmp_path / "out").values()))
+    assert (row["when"], row["price"], row["raw"]) == ("2026-11-26T00:00:00+00:00", "1.50", "ff")
+
+
+def test_sources_of_one_name_are_told_apart(tmp_path):
+    paths = []
+    for place in ("x/a.csv", "y/a.csv", "a-2.csv"):
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("text,label\n" + "".join(f"{place} {n},{'ab'[n % 2]}\n" for n in range(20)))
+        paths.append(path)
+    report = duiqi.prepare(paths, out=tmp_path / "out", dev=0, test=0)
+    assert len({each["name"] for each in report.facts["sources"]}) == 3
+    assert len(restore(tmp_path / "out", out=tmp_path / "back")) == 3
+    assert sorted(p.read_bytes() for p in (tmp_path / "back").iterdir()) == sorted(p.read_bytes() for p in paths)
+
+
+def test_nothing_that_is_not_ours_is_replaced(tmp_path, monkeypatch):
+    source = write(tmp_path / "rows.jsonl", [{"text": text(n), "label": "ab"[n % 2]} for n in range(20)])
+    duiqi.prepare(source, out=tmp_path / "out")
+    with pytest.raises(OutputError, match="sources outside"):
+        duiqi.prepare(tmp_path / "out" / "train.jsonl", out=tmp_path / "out")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds\s+notes.txt"):
+        duiqi.prepare(source, out=tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(OutputError, match="folder of its own"):
+        duiqi.prepare("../rows.jsonl", out=".")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    duiqi.prepare("rows.jsonl", out="link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "prepare.json").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    said = json.loads((tmp_path / "real" / "prepare.json").read_text())
+    said["sources"][0]["name"] = "../evil"
+    (tmp_path / "real" / "prepare.json").write_text(json.dumps(said))
+    with pytest.raises(DataError, match="inside a folder"):
+        restore("real", out="back")
+
+
+def test_a_prepared_folder_may_be_prepared_again(files, tmp_path):
+    duiqi.prepare(files, out=tmp_path / "one", labels=NAMES)
+    duiqi.prepare(tmp_path / "one", out=tmp_path / "two")
+    assert next(len(read(tmp_path / name)["train"]) for name in ("one", "two")) > 50
+    assert read(tmp_path / "one")["test"].texts == read(tmp_path / "two")["test"].texts
 
 
 def call(*words, cwd, **options):

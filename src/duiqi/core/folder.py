@@ -8,13 +8,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from duiqi.core.errors import OutputError
 
-MADE = ("report.json", "prepare.json")  # by which a folder of ours is known
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -25,6 +24,12 @@ def swapped_in(out: Path) -> Iterator[Path]:
 
     `OutputError` where nothing can be written or the disk is full; then `out` is as it was.
     """
+    out = Path(os.path.realpath(out))  # what a link leads to is replaced, not the link
+    if out == Path.cwd() or out in Path.cwd().parents:
+        raise OutputError(
+            f"expected a folder of its own for the output, given {out}, in which this runs",
+            hint="Choose another --out.",
+        )
     aside = out.with_name(f".{out.name}.{os.getpid()}.new")
     try:
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -42,11 +47,13 @@ def swapped_in(out: Path) -> Iterator[Path]:
         _clear(aside)
 
 
-def check_writable(out: Path) -> None:
-    """`OutputError` at once, not after an hour, where `out` could not be written."""
+def check_writable(out: Path, made: str = "report.json") -> None:
+    """`OutputError` at once, not after an hour, where `out` could not be written, or holds what no earlier run made. A
+    folder of ours is known by the file `made`."""
+    out = Path(os.path.realpath(out))
     if out.exists() and not out.is_dir():
         raise OutputError(f"expected a folder for the output, given the file {out}", hint="Choose another --out.")
-    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in MADE):
+    if out.is_dir() and any(out.iterdir()) and not (out / made).exists():
         raise OutputError(
             f"expected an empty folder or one of an earlier run, given {out}, which holds other files",
             hint="Choose another --out: the folder would be replaced as a whole.",
@@ -89,5 +96,6 @@ def _sync(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    with suppress(OSError):  # a name that is too long is none
+        if folder.is_dir():
+            shutil.rmtree(folder)

@@ -12,28 +12,34 @@ from duiqi.data.formats import Raw
 NAMES = ("answers", "label", "answer")  # columns that may hold answers
 
 
-def answers(raw: Raw, named: str | None = None) -> Raw:
-    """The file with its answers in one form, in the column `named` or one of a plain name; as it is where it has none.
+def find_answers(raw: Raw, named: str | None = None) -> str | None:
+    """The column of answers with their places: the one `named`, else one of a plain name."""
+    looked = [name for name in ([named] if named else NAMES) if name in raw.columns]
+    return next((name for name in looked if _speaks_of_answers(raw.columns[name])), None)
+
+
+def from_answers(raw: Raw, name: str) -> Raw:
+    """The file with its answers in one form.
 
     Read are lists of {"text", "start"} and of {"text", "answer_start"}, and {"text": […], "answer_start": […]} as
     SQuAD has them.
     """
-    looked = [name for name in ([named] if named else NAMES) if name in raw.columns]
-    name = next((name for name in looked if _speaks_of_answers(raw.columns[name])), None)
-    if name is None:
-        return raw
     read = [_read(value, raw, row) for row, value in enumerate(raw.columns[name])]
     return replace(raw, columns={**raw.columns, name: read})
 
 
-def passages(raw: Raw) -> Raw:
-    """The file with a row for every question where it has SQuAD's own form: passages in `paragraphs`, each with its
-    `context` and the questions to it in `qas`; as it is where it has not. Questions of one passage are a cluster."""
-    if "paragraphs" not in raw.columns:
-        return raw
+def find_passages(raw: Raw) -> str | None:
+    """The column of passages with the questions to them, as SQuAD's own files have it."""
+    values = raw.columns.get("paragraphs", [])
+    first = next((value for value in values if value), None)
+    return "paragraphs" if isinstance(first, list) and isinstance(first[0], dict) and "qas" in first[0] else None
+
+
+def from_passages(raw: Raw, name: str) -> Raw:
+    """The file with a row for every question; questions of one passage are a cluster."""
     columns: dict[str, list[Any]] = {name: [] for name in ("id", "question", "context", "answers", "cluster")}
     places = []
-    for row, passages in enumerate(raw.columns["paragraphs"]):
+    for row, passages in enumerate(raw.columns[name]):
         for passage in passages or []:
             for asked in passage.get("qas") or []:
                 found = [] if asked.get("is_impossible") else asked.get("answers") or []

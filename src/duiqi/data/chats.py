@@ -15,18 +15,25 @@ CHATS = ("messages", "conversations")
 NAMES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}  # as other tools call the roles
 
 
-def chats(raw: Raw) -> Raw:
-    """The file with columns `source`, `earlier` and `target` where its rows are chats ([{"role", "content"}, …] or
-    [{"from", "value"}, …] in `messages` or `conversations`), instructions (`instruction`, `input`, `output`) or
-    preferences (`prompt`, `chosen`, `rejected`: the answer that people liked better is the one to write)."""
-    if {"chosen", "rejected"} <= set(raw.columns):
-        return _from_preferences(raw)
-    name = next((name for name in CHATS if name in raw.columns and _are_chats(raw.columns[name])), None)
-    if name is not None:
-        return _from_chats(raw, name)
-    if {"instruction", "output"} <= set(raw.columns):
-        return _from_instructions(raw)
-    return raw
+def find_preferences(raw: Raw) -> str | None:
+    """The column of the answers that people liked better, where another holds those that they liked less."""
+    return "chosen" if {"chosen", "rejected"} <= set(raw.columns) and not _is_read_already(raw) else None
+
+
+def find_chats(raw: Raw) -> str | None:
+    """The column of messages ([{"role", "content"}, …] or [{"from", "value"}, …])."""
+    return next((name for name in CHATS if name in raw.columns and _are_chats(raw.columns[name])), None)
+
+
+def find_instructions(raw: Raw) -> str | None:
+    """The column of what is asked, where another holds what comes out."""
+    return "instruction" if {"instruction", "output"} <= set(raw.columns) and not _is_read_already(raw) else None
+
+
+def _is_read_already(raw: Raw) -> bool:
+    """Whether text and label have columns of plain names beside these."""
+    names = {column.strip().casefold() for column in raw.columns}
+    return all(names & {*CERTAIN[role]} for role in ("text", "label"))
 
 
 def _are_chats(values: list[Any]) -> bool:
@@ -34,7 +41,8 @@ def _are_chats(values: list[Any]) -> bool:
     return isinstance(first, list) and isinstance(first[0], dict) and bool({"role", "from"} & set(first[0]))
 
 
-def _from_chats(raw: Raw, name: str) -> Raw:
+def from_chats(raw: Raw, name: str) -> Raw:
+    """What the user says last in `source`, what was said before in `earlier`, the answer in `target`."""
     columns: dict[str, list[Any]] = {"source": [], "earlier": [], "target": []}
     for row, value in enumerate(raw.columns[name]):
         said = _ended(value, raw, row)
@@ -45,7 +53,7 @@ def _from_chats(raw: Raw, name: str) -> Raw:
 
 def _ended(value: Any, raw: Raw, row: int) -> tuple[str, str, str]:
     """What the user said last in a chat, what was said before it, and the answer."""
-    messages = [_message(each, raw, row) for each in value or []]
+    messages = [_message(each, raw, row) for each in (value if isinstance(value, list) else [value] if value else [])]
     roles = [each["role"] for each in messages]
     if roles[-2:] != ["user", "assistant"]:
         raise DataError(
@@ -56,7 +64,7 @@ def _ended(value: Any, raw: Raw, row: int) -> tuple[str, str, str]:
     return messages[-2]["content"], spelled(messages[:-2]), messages[-1]["content"]
 
 
-def _from_preferences(raw: Raw) -> Raw:
+def from_preferences(raw: Raw, _: str = "chosen") -> Raw:
     """Answers as texts after a prompt, or as whole chats; the one that was liked less stays as `rejected`."""
     prompts = raw.columns.get("prompt", [None] * len(raw.places))
     rows = zip(prompts, raw.columns["chosen"], raw.columns["rejected"], strict=True)
@@ -93,9 +101,10 @@ def _kept(raw: Raw, *read: str) -> dict[str, list[Any]]:
     }  # fmt: skip
 
 
-def _message(given: Mapping[str, Any], raw: Raw, row: int) -> dict[str, str]:
-    role = given.get("role", given.get("from"))
-    content = given.get("content", given.get("value"))
+def _message(given: Any, raw: Raw, row: int) -> dict[str, str]:
+    said = given if isinstance(given, Mapping) else {}
+    role = said.get("role", said.get("from"))
+    content = said.get("content", said.get("value"))
     role = NAMES.get(str(role), str(role))
     if role not in ROLES or not isinstance(content, str):
         raise DataError(
@@ -106,12 +115,12 @@ def _message(given: Mapping[str, Any], raw: Raw, row: int) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def _from_instructions(raw: Raw) -> Raw:
+def from_instructions(raw: Raw, _: str = "instruction") -> Raw:
     """The input as the text, and the instruction before it: rows of one instruction are not like each other then."""
     asked = list(zip(raw.columns["instruction"], raw.columns.get("input", [None] * len(raw.places)), strict=True))
     columns = {
-        "source": [str(given) if given else str(said) for said, given in asked],
-        "earlier": [str(said) if given else "" for said, given in asked],
+        "source": [str(given) if given else str(said or "") for said, given in asked],
+        "earlier": [str(said or "") if given else "" for said, given in asked],
         "target": raw.columns["output"],
     }
     return replace(raw, columns={**_kept(raw, "instruction", "input", "output"), **columns})

@@ -6,7 +6,7 @@ rows is held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from typing import Any
 from duiqi.core.dataset import INPUT_ROLES, Dataset, Schema
 from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.spans import OUTSIDE, is_tag
-from duiqi.data.columns import CERTAIN, WRITTEN, Readers, dataset, may_be_id, part_name, resolve
-from duiqi.data.facts import Seen, missing, together, word
+from duiqi.data.columns import CERTAIN, LIKELY, SOURCE, WRITTEN, Readers, dataset, may_be_id, part_name, resolve
+from duiqi.data.facts import Seen, missing, together
 from duiqi.data.formats import READERS, Raw, is_readable, read_pieces
-from duiqi.data.read import HUB, from_hub, in_one_form
+from duiqi.data.forms import shaped
+from duiqi.data.read import HUB, from_hub
 
 ORIGIN = "origin"  # column of the source and the place in it that a row comes from
 LABEL, TARGET = "label", "target"  # classes, tags, numbers, answers; texts to write
+AS_TEXTS = {"text": SOURCE, "text_pair": "earlier", "label": TARGET}  # names by which texts to write are known
 Progress = Callable[[int, int], None]
 
 
@@ -73,9 +75,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reading:
-    """How one source is read: roles by its own names, and what its columns are called in the end."""
+    """How one source is read: its forms, roles by its own names, and what its columns are called in the end."""
 
     source: Source
+    forms: Mapping[str, str]
     schema: Schema
     renamed: Mapping[str, str]
     rows: int
@@ -90,6 +93,7 @@ class Collected:
     readers: Readers
     asked: Asked
     notes: tuple[Mapping[str, Any], ...]
+    met: set[str] = field(default_factory=set)
 
     @property
     def rows(self) -> int:
@@ -120,9 +124,9 @@ class Collected:
         done = 0
         for reading in self.readings:
             for raw in reading.source.pieces():
-                shaped = _called(_shaped(raw, self.asked), reading.renamed)
-                yield self._piece(reading, shaped)
-                done += len(shaped.places)
+                known = _called(_shaped(raw, self.asked, dict(reading.forms)), reading.renamed)
+                yield self._piece(reading, known)
+                done += len(known.places)
                 if progress is not None:
                     progress(done, self.rows)
 
@@ -130,6 +134,8 @@ class Collected:
         import pyarrow as pa
 
         schema = self.readers.schema
+        absent = {column: [None] * len(raw.places) for column in schema.columns() if column not in raw.columns}
+        raw = replace(raw, columns={**raw.columns, **absent})
         places = [f"{raw.name}:{place}" for place in raw.places]
         faults = _faults(raw, schema)
         dropped = [
@@ -144,8 +150,6 @@ class Collected:
             notes=(),  # they were said when the sources were looked at
         )
         parts = _parts(raw, reading)
-        for column in schema.columns():
-            raw = raw if column in raw.columns else replace(raw, columns={**raw.columns, column: [None] * len(kept)})
         raw = replace(raw, columns={name: each for name, each in raw.columns.items() if name != "split"})
         data = dataset(raw, (), self.readers)
         data, changed = self._with_names(data, [places[row] for row in kept])
@@ -159,7 +163,7 @@ class Collected:
         if not names or label is None:
             return data, []
         before = data.values("label")
-        after = [_name(value, names) for value in before]
+        after = [_name(value, names, self.met) for value in before]
         changes = [
             Change(place, "label_names", "label_name", {label: old}, {label: new})
             for place, old, new in zip(places, before, after, strict=True)
@@ -169,8 +173,8 @@ class Collected:
 
 
 def find_sources(given: Sequence[str | Path]) -> list[Source]:
-    """The files that are meant, each once: a file, all readable files of a folder, or a set of the hub. Files named
-    train, dev or test are for that part."""
+    """The files that are meant, each once: a file, the readable files of a folder (those named train, dev and test
+    alone, where there are such), or a set of the hub. Files named train, dev or test are for that part."""
     found: list[Source] = []
     for each in given:
         if str(each).startswith(HUB):
@@ -178,74 +182,104 @@ def find_sources(given: Sequence[str | Path]) -> list[Source]:
                       for part, raw in from_hub(str(each)).items()]  # fmt: skip
             continue
         path = Path(each)
-        if not path.exists():
-            beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        try:
+            files = _files(path)
+        except OSError as error:
             raise DataError(
-                f"expected a file or folder, given {path}, which does not exist", hint=nearest(path.name, beside)
-            )
-        files = sorted(file for file in path.iterdir() if is_readable(file)) if path.is_dir() else [path]
-        if not files:
-            raise DataError(
-                f"expected a folder with files ending in {', '.join(READERS)}, given {path}, which has none",
-                hint="Give the files themselves, or another folder.",
-            )
-        names = [file.name if path.is_file() else f"{path.resolve().name}/{file.name}" for file in files]
-        found += [_file(*pair) for pair in zip(files, names, strict=True)]
+                f"expected a file or folder that can be read, given {path} ({error.strerror or error})",
+                hint="Check its name and permissions.",
+            ) from error
+        folder = "" if path.is_file() else f"{path.resolve().name}/"
+        found += [_file(file, f"{folder}{file.name}".encode(errors="replace").decode()) for file in files]
     return _told_apart(found)
 
 
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(
+            f"expected a file or folder, given {path}, which does not exist", hint=nearest(path.name, beside)
+        )
+    if path.is_file():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.is_file() and is_readable(file))
+    parted = [file for file in files if part_name(file.name.split(".")[0])]
+    if not files:
+        raise DataError(
+            f"expected a folder with files ending in {', '.join(READERS)}, given {path}, which has none",
+            hint="Give the files themselves, or another folder.",
+        )
+    return parted or files
+
+
 def _file(path: Path, name: str) -> Source:
-    return Source(name, lambda: read_pieces(path, name), part_name(path.name.split(".")[0]), path)
+    return Source(name, lambda: read_pieces(path, name, Path(name)), part_name(path.name.split(".")[0]), path)
 
 
 def _told_apart(sources: list[Source]) -> list[Source]:
-    """The sources without repeats; of one name they are numbered."""
-    seen: dict[Path, str] = {}
-    used: dict[str, int] = {}
+    """The sources without repeats; where several have one name the later ones are numbered."""
+    seen: set[Path] = set()
+    used: set[str] = set()
     kept = []
     for each in sources:
         real = each.path.resolve() if each.path else None
         if real in seen:
             raise OptionError(f"expected every source once, given {each.path} again", hint="Leave one of them out.")
         if real is not None:
-            seen[real] = each.name
-        used[each.name] = used.get(each.name, 0) + 1
-        if used[each.name] > 1:
-            stem, dot, ending = each.name.rpartition("/")[2].partition(".")
-            folder = each.name[: len(each.name) - len(stem + dot + ending)]
-            name = f"{folder}{stem}-{used[each.name]}{dot}{ending}"
-            pieces = each.pieces
-            each = replace(each, name=name, pieces=lambda n=name, p=pieces: (replace(r, name=n) for r in p()))  # type: ignore[misc]
-        kept.append(each)
+            seen.add(real)
+        name, number = each.name, 2
+        while name in used:
+            folder, slash, file = each.name.rpartition("/")
+            stem, dot, ending = file.partition(".")
+            name, number = f"{folder}{slash}{stem}-{number}{dot}{ending}", number + 1
+        used.add(name)
+        if name != each.name and each.path is not None:
+            each = replace(_file(each.path, name), part=each.part)
+        kept.append(replace(each, name=name))
     return kept
 
 
 def collect(sources: Sequence[Source], asked: Asked, progress: Progress | None = None) -> Collected:
     """See what the sources hold and settle how they are read. `DataError` where they do not go together."""
-    seen, notes, schemas = [], list[Mapping[str, Any]](), []
-    done = 0
+    seen, notes, schemas, forms = [], list[Mapping[str, Any]](), [], []
+    done, met = 0, set[str]()
     for source in sources:
-        looked: Seen | None = None
-        read: dict[str, Mapping[str, Any]] = {}
-        for raw in source.pieces():
-            shaped = _shaped(raw, asked)
-            read |= {str(note): note for note in shaped.notes}
-            piece = Seen.of(shaped, lambda name: may_be_id(name) or name in asked.roles.get("id", ()))
-            looked = piece if looked is None else looked | piece
-            done += len(raw.places)
-            if progress is not None:
-                progress(done, 0)
-        assert looked is not None  # no file is read without rows
+        found: dict[str, str] = {}
+        looked, read, first = _looked(source, asked, found, met, done, progress)
+        if found != first:  # a form that a later piece showed: all pieces have it
+            looked, read, _ = _looked(source, asked, found, met, done, progress)
+        done += max(facts.rows for facts in looked.columns.values())
         own = {role: next((name for name in names if name in looked.columns), None)
                for role, names in asked.roles.items()}  # fmt: skip
         schema, guessed = resolve([looked], own, [name for name in asked.groups if name in looked.columns])
         notes += [_of_source(note, source.name) if len(sources) > 1 else note for note in (*guessed, *read.values())]
         seen.append(looked)
         schemas.append(schema)
-    _check_asked(seen, asked)
+        forms.append(found)
+    _check_asked(seen, asked, met)
     _check_together(sources, schemas)
-    _check_labels(seen, schemas, asked)
-    return _settled(sources, seen, schemas, asked, notes)
+    return _settled(sources, forms, seen, schemas, asked, notes)
+
+
+def _looked(
+    source: Source, asked: Asked, found: dict[str, str], met: set[str], done: int, progress: Progress | None
+) -> tuple[Seen, dict[str, Mapping[str, Any]], dict[str, str]]:
+    """What is seen of a source, the notes of its readers, and the forms that its first piece showed."""
+    looked: Seen | None = None
+    read: dict[str, Mapping[str, Any]] = {}
+    first: dict[str, str] | None = None
+    for raw in source.pieces():
+        met |= set(raw.columns)
+        known = _shaped(raw, asked, found)
+        first = dict(found) if first is None else first
+        read |= {str(note): note for note in known.notes}
+        piece = Seen.of(known, lambda name: may_be_id(name) or name in asked.roles.get("id", ()))
+        looked = piece if looked is None else looked | piece
+        done += len(raw.places)
+        if progress is not None:
+            progress(done, 0)
+    assert looked is not None  # no file is read without rows
+    return looked, read, first or {}
 
 
 def _of_source(note: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -255,40 +289,51 @@ def _of_source(note: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _settled(
     sources: Sequence[Source],
+    forms: Sequence[Mapping[str, str]],
     seen: Sequence[Seen],
     schemas: Sequence[Schema],
     asked: Asked,
     notes: Sequence[Mapping[str, Any]],
 ) -> Collected:
     labelled = [schema.label for schema in schemas if schema.label]
-    label = TARGET if labelled and all(each in WRITTEN for each in labelled) else LABEL
+    to_write = asked.as_texts or (bool(labelled) and all(each in WRITTEN for each in labelled))
     own_ids = (
         all(schema.id for schema in schemas)
         and not together([each.columns[str(schema.id)] for each, schema in zip(seen, schemas, strict=True)]).repeated
     )
-    names = {role: role for role in (*INPUT_ROLES, "split", "time", "cluster")}
-    names |= {"label": label, "id": "id" if own_ids else "source_id", "weight": CERTAIN["weight"][0]}
+    names = {role: role for role in (*INPUT_ROLES, "label", "split", "time", "cluster")}
+    names |= {"id": "id" if own_ids else "source_id", "weight": CERTAIN["weight"][0]} | (AS_TEXTS if to_write else {})
+    names = {role: name for role, name in names.items() if any(getattr(schema, role) for schema in schemas)}
     readings, renamed_seen = [], []
-    for source, each, schema in zip(sources, seen, schemas, strict=True):
-        renamed = _final_names(each, schema, names)
+    for source, form, each, schema in zip(sources, forms, seen, schemas, strict=True):
+        renamed = _final_names(each, schema, names, to_write=to_write)
         rows = max(facts.rows for facts in each.columns.values())
-        readings.append(Reading(source, schema, renamed, rows, _named_parts(source, each, schema)))
+        readings.append(Reading(source, form, schema, renamed, rows, _named_parts(source, each, schema)))
         renamed_seen.append(Seen(each.name, {renamed[name]: facts for name, facts in each.columns.items()}))
-    roles = {role for schema in schemas for role in names if getattr(schema, role)} - {"split"}
-    roles -= set() if own_ids else {"id"}
-    groups = dict.fromkeys(group for schema in schemas for group in schema.groups)
+    roles = {role for role in names if role != "split" and (role != "id" or own_ids)}
+    groups = dict.fromkeys(reading.renamed[group] for reading in readings for group in reading.schema.groups)
     schema = Schema(**{role: names[role] for role in roles}, groups=tuple(groups))
-    readers = Readers.of(renamed_seen, schema, as_texts=asked.as_texts or label == TARGET)
+    readers = Readers.of(renamed_seen, schema, as_texts=to_write)
     return Collected(tuple(readings), readers, asked, tuple(notes))
 
 
-def _final_names(seen: Seen, schema: Schema, names: Mapping[str, str]) -> dict[str, str]:
-    """What every column of a source is called in the end: roles by their own names, others as they are."""
+def _final_names(seen: Seen, schema: Schema, names: Mapping[str, str], *, to_write: bool) -> dict[str, str]:
+    """What every column of a source is called in the end: roles by their own names, others as they are, but for those
+    that would be taken for one of these roles when the rows are read."""
     by_role = {getattr(schema, role): name for role, name in names.items() if getattr(schema, role)}
-    taken = {*names.values(), ORIGIN}
-    return {
-        column: by_role.get(column) or (f"{column}_other" if column in taken else column) for column in seen.columns
-    }
+    taken = {*names.values(), ORIGIN, "split"}
+    rivals = {name for role in names if role in CERTAIN for name in CERTAIN[role]}
+    if to_write:
+        rivals |= {name for role in AS_TEXTS for name in (*CERTAIN[role], *LIKELY[role])}
+    final: dict[str, str] = {}
+    for column in seen.columns:
+        name = by_role.get(column, column)
+        if column not in by_role and (column in taken or column.strip().casefold() in rivals):
+            name = f"{column}_other"
+            while name in seen.columns or name in final.values():
+                name += "_other"
+        final[column] = name
+    return final
 
 
 def _named_parts(source: Source, seen: Seen, schema: Schema) -> frozenset[str]:
@@ -315,20 +360,20 @@ def _called(raw: Raw, names: Mapping[str, str]) -> Raw:
     return replace(raw, columns=dict(zip(given, raw.columns.values(), strict=True)))
 
 
-def _shaped(raw: Raw, asked: Asked) -> Raw:
+def _shaped(raw: Raw, asked: Asked, found: dict[str, str]) -> Raw:
     """The rows in one form, columns by the names that the user gives them."""
     raw = _renamed(raw, asked.columns)
     own = {role: next((name for name in asked.roles.get(role, ()) if name in raw.columns), None)
            for role in ("text", "label")}  # fmt: skip
-    return in_one_form(raw, own["text"], own["label"])
+    return shaped(raw, found, text=own["text"], label=own["label"])
 
 
 def _faults(raw: Raw, schema: Schema) -> dict[int, str]:
     """Rows that cannot be used, and why: no text, or no label where there are labels."""
-    words = raw.columns.get("tokens", raw.columns.get("text", []))
+    words = raw.columns[str(schema.tokens or schema.text)]
     found = {row: "no_text" for row, value in enumerate(words) if _is_blank(value)}
     if schema.label is not None:
-        values = raw.columns.get(schema.label, [None] * len(raw.places))
+        values = raw.columns[schema.label]
         found = {row: "no_label" for row, value in enumerate(values) if missing(value) or str(value).isspace()} | found
     return dict(sorted(found.items()))
 
@@ -352,22 +397,31 @@ def _parts(raw: Raw, reading: Reading) -> list[str | None]:
     return list(parts)
 
 
-def _name(value: Any, names: Mapping[str, str]) -> Any:
-    """A label by its new name; of lists every one, of tags the type."""
+def _name(value: Any, names: Mapping[str, str], met: set[str]) -> Any:
+    """A label by its new name; of lists every one, of tags the type. The old names are noted in `met`."""
     if isinstance(value, list):
-        return [_name(each, names) for each in value]
+        return [_name(each, names, met) for each in value]
     if not isinstance(value, str):
         return value
     if value in names:
+        met.add(value)
         return names[value]
     if is_tag(value) and value != OUTSIDE and value[2:] in names:
+        met.add(value[2:])
         return value[:2] + names[value[2:]]
     return value
 
 
-def _check_asked(seen: Sequence[Seen], asked: Asked) -> None:
+def _check_asked(seen: Sequence[Seen], asked: Asked, met: Collection[str]) -> None:
     """`DataError` where a column that the user named is in no source."""
     columns = list(dict.fromkeys(name for each in seen for name in each.columns))
+    for old in asked.columns:
+        if old not in met:
+            raise DataError(
+                f"expected a column '{old}' to be renamed in one of the sources, given columns: "
+                f"{', '.join(sorted(met))}",
+                hint=nearest(old, met),
+            )
     for role, names in [*asked.roles.items(), ("group", asked.groups)]:
         for name in names:
             if name not in columns:
@@ -389,19 +443,6 @@ def _check_together(sources: Sequence[Source], schemas: Sequence[Schema]) -> Non
                 hint="Name the columns (--text, --text-pair …), rename those that are taken for something else, or "
                 "prepare these sources apart.",
             )
-
-
-def _check_labels(seen: Sequence[Seen], schemas: Sequence[Schema], asked: Asked) -> None:
-    """`OptionError` where a label to rename is none, as far as the labels are few enough to be known."""
-    facts = [each.columns[schema.label] for each, schema in zip(seen, schemas, strict=True) if schema.label]
-    known = {word(value) for each in facts for value in each.few or () if not missing(value)}
-    strange = [old for old in asked.labels if old not in known]
-    if strange and all(each.few is not None for each in facts):
-        raise OptionError(
-            f"expected labels to rename that some row has, given '{strange[0]}'; labels are "
-            f"{', '.join(sorted(known)[:20])}",
-            hint=nearest(strange[0], known),
-        )
 
 
 def check_renames(asked: Asked) -> None:

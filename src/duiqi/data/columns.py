@@ -242,7 +242,7 @@ def dataset(raw: Raw, notes: tuple[Note, ...], readers: Readers) -> Dataset:
         columns[schema.id] = _ids(raw, schema.id)
     if schema.weight:
         columns[schema.weight] = _weights(raw, schema.weight)
-    table = pa.table({column: _array(values) for column, values in columns.items()})
+    table = pa.table({column: _array(values, column, raw) for column, values in columns.items()})
     return Dataset(table, schema, raw.name, (*raw.notes, *notes, *own))
 
 
@@ -375,6 +375,11 @@ def _label_reader(facts: Facts, *, as_texts: bool) -> Callable[[Any], Any]:
     if list in facts.kinds and facts.kinds <= {list, str}:
         return lambda value: value if isinstance(value, list) else [value]  # lists of texts beside texts
     if facts.kinds & {list, dict}:
+        if len(facts.kinds) > 1:
+            kinds = {list: "lists", dict: "objects", str: "texts", bool: "truth values", float: "numbers"}
+            named = ", ".join(sorted(kinds.get(kind, kind.__name__) for kind in facts.kinds))
+            hint = "Write all of them in one form, or prepare them apart."
+            raise DataError(f"expected labels of one kind, given {named}", hint=hint)
         return lambda value: value
     if facts.forms == {"truth"}:
         return lambda value: word(value).casefold()
@@ -397,22 +402,48 @@ def _extra_reader(files: Collection[Seen], column: str) -> Callable[[Any], Any]:
     of one kind stay; a mixture of kinds becomes strings."""
     facts = together([file.columns[column] for file in files if column in file.columns])
     if not facts.typeless:
-        one_kind = len(facts.kinds) <= 1
+        plain = len(facts.kinds) <= 1 and dict not in facts.kinds
+        if list in facts.kinds:
+            plain = plain and len(facts.inner) <= 1 and not facts.inner & {list, dict}
+        if float in facts.kinds:
+            plain = plain and facts.forms <= NUMBERS  # integers beyond 64 bits are none
         return lambda value: (
-            None if missing(value) else value if one_kind or isinstance(value, str) else json.dumps(value, default=str)
+            None if missing(value) else value if plain or isinstance(value, str) else json.dumps(value, default=str)
         )
     if facts.forms and facts.forms <= {"integer", "whole", "fraction"}:
-        kind = int if facts.forms == {"integer"} else float
-        return lambda value: None if missing(value) else kind(value)
+        return lambda value: None if missing(value) else _number(value, whole=facts.forms == {"integer"})
     if facts.forms == {"truth"}:
         return lambda value: None if missing(value) else word(value).casefold() == "true"
     return lambda value: None if missing(value) else value
 
 
-def _array(values: list[Any]) -> Any:
+def _number(value: Any, *, whole: bool) -> float | None:
+    """A number as written; `None` for one that is too large to be one."""
+    if whole:
+        return int(value)
+    number = float(value)
+    return None if missing(number) else number
+
+
+def _array(values: list[Any], column: str, raw: Raw) -> Any:
     import pyarrow as pa
 
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, UnicodeEncodeError, OverflowError):  # lists of mixed kinds, integers beyond 64 bits …
+    except UnicodeEncodeError:
+        row = next(row for row, value in enumerate(values) if _is_torn(value))
+        raise DataError(
+            f"expected Unicode text in column '{column}' of {raw.name}, given half a surrogate pair "
+            f"({raw.where([row])})",
+            hint="Something cut an emoji or a rare character in two: mend or delete this row.",
+        ) from None
+    except (pa.ArrowException, OverflowError):  # lists of mixed kinds, integers beyond 64 bits …
         return pa.array([None if value is None else json.dumps(value, default=str) for value in values])
+
+
+def _is_torn(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -20,24 +20,27 @@ _PIECE = re.compile(rf"[{CJK}]|[^\W_{CJK}]+|\S")
 Part = tuple[int, int, str]  # first character, the one behind the last, type
 
 
-def entities(raw: Raw) -> Raw:
-    """The file with `tokens` and `tags` where its rows are texts with lists of marked parts; else as it is.
+def find_entities(raw: Raw) -> str | None:
+    """The column of marked parts, where the rows are texts and not words."""
+    if "text" not in raw.columns or "tokens" in raw.columns:
+        return None
+    return next((name for name in NAMES if name in raw.columns and _are_parts(raw.columns[name])), None)
+
+
+def from_entities(raw: Raw, name: str) -> Raw:
+    """The file with `tokens` and `tags` in place of its texts and their marked parts.
 
     A part is {"start", "end", "label"} (also `start_offset`, `end_offset`, `type`, as other tools write them) or
     [start, end, label], in characters from 0, the end excluded. Words are runs of letters and digits, single Chinese
     characters and single signs, cut where a part begins or ends. Of parts that overlap the longest is kept.
     """
-    if "text" not in raw.columns or "tokens" in raw.columns:
-        return raw
-    name = next((name for name in NAMES if name in raw.columns and _are_parts(raw.columns[name])), None)
-    if name is None:
-        return raw
     tokens, tags, nested = [], [], 0
-    for row, (text, given) in enumerate(zip(raw.columns["text"], raw.columns[name], strict=True)):
-        parts = [_part(each, str(text), raw, row) for each in given or []]
+    texts = ["" if text is None else str(text) for text in raw.columns.get("text", [None] * len(raw.places))]
+    for row, (text, given) in enumerate(zip(texts, raw.columns[name], strict=True)):
+        parts = [_part(each, text, raw, row) for each in given or []]
         kept = _apart(parts)
         nested += len(kept) < len(parts)
-        words = list(_tagged(str(text), kept))
+        words = list(_tagged(text, kept))
         tokens.append([word for word, _ in words])
         tags.append([tag for _, tag in words])
     others = {column: values for column, values in raw.columns.items() if column not in (name, "text")}

@@ -21,6 +21,7 @@ NUMBERS = frozenset({"integer", "whole", "fraction", "zeros"})
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
+_LONGEST = 18  # digits above which a number is a name: it would lose some
 _ZEROS = re.compile(r"-?0\d")
 
 
@@ -28,14 +29,15 @@ _ZEROS = re.compile(r"-?0\d")
 class Facts:
     """Of the values of a column: how many there are and are missing, their `kinds` (whole numbers are floats), the
     `forms` of what is written there ("integer", "whole" for 1.0, "fraction", "zeros" for 007, "truth", "word"), the
-    distinct values where they are `few` scalars, whether the format is `typeless`, and hashes where they were asked
-    for."""
+    distinct values where they are `few` scalars, the kinds `inner` to lists, whether the format is `typeless`, and
+    hashes where they were asked for."""
 
     rows: int = 0
     missing: int = 0
     kinds: frozenset[type] = frozenset()
     forms: frozenset[str] = frozenset()
     few: frozenset[Any] | None = frozenset()
+    inner: frozenset[type] = frozenset()
     typeless: bool = True
     hashes: tuple[NDArray[np.int64], ...] = ()
 
@@ -45,15 +47,17 @@ class Facts:
         types = set(map(type, values))
         scalar = types <= {*SCALARS}
         distinct = set(values) if scalar else None
-        present = [value for value in (values if distinct is None else distinct) if not missing(value)]
+        looked = values if distinct is None or bool in types else distinct  # a set takes 1 and True for one
+        present = [value for value in looked if not missing(value)]
         return cls(
             rows=len(values),
-            missing=sum(map(missing, values)) if len(present) < len(values if distinct is None else distinct) else 0,
+            missing=sum(map(missing, values)) if len(present) < len(looked) else 0,
             kinds=frozenset(float if each is int else each for each in map(type, present)),
             forms=_forms(present),
             few=frozenset(distinct) if distinct is not None and len(distinct) <= FEW else None,
+            inner=frozenset(type(each) for value in present if isinstance(value, list) for each in value),
             typeless=typeless,
-            hashes=(np.array([hash(str(value)) for value in values], dtype=np.int64),) if hashed else (),
+            hashes=(np.array([hash(word(value)) for value in values], dtype=np.int64),) if hashed else (),
         )
 
     def __or__(self, other: Facts) -> Facts:
@@ -64,6 +68,7 @@ class Facts:
             kinds=self.kinds | other.kinds,
             forms=self.forms | other.forms,
             few=None if both is None or len(both) > FEW else both,
+            inner=self.inner | other.inner,
             typeless=self.typeless and other.typeless,
             hashes=self.hashes + other.hashes,
         )
@@ -120,8 +125,10 @@ def together(facts: Collection[Facts]) -> Facts:
 
 
 def missing(value: Any) -> bool:
-    """Whether a value stands for nothing: null, NaN, the empty string."""
-    return value is None or (isinstance(value, float) and math.isnan(value)) or (value == "" and isinstance(value, str))
+    """Whether a value stands for nothing: null, what is no finite number, the empty string."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return value is None or (value == "" and isinstance(value, str))
 
 
 def written(value: float | bool) -> str:
@@ -152,6 +159,6 @@ def _forms(values: Collection[Any]) -> frozenset[str]:
 def _form(said: str) -> str:
     if _INTEGER.fullmatch(said):
         return "integer"
-    if _NUMBER.fullmatch(said):
+    if _NUMBER.fullmatch(said) and (len(said) < _LONGEST or not said.lstrip("-").isdigit()):
         return "zeros" if _ZEROS.match(said) else "whole" if float(said).is_integer() else "fraction"
     return "truth" if said.casefold() in ("true", "false") else "word" if said else ""

@@ -66,12 +66,12 @@ def whole(pieces: Sequence[Raw]) -> Raw:
     return Raw(first.name, columns, places, first.unit, first.typeless, tuple(notes.values()))
 
 
-def read_pieces(path: Path, name: str) -> Iterator[Raw]:
-    """A file in pieces of some thousand rows, none of them empty; errors as of `read_file`."""
-    reader = _reader(path)
+def read_pieces(path: Path, name: str, shown: Path | None = None) -> Iterator[Raw]:
+    """A file in pieces of some thousand rows, none of them empty; errors as of `read_file`, which call it `shown`."""
+    reader, place, path = _reader(path), path, shown or path
     try:
-        with path.open("rb") as packed:
-            file: Any = gzip.GzipFile(fileobj=packed) if path.suffix.lower() == ".gz" else packed
+        with place.open("rb") as packed:
+            file: Any = gzip.GzipFile(fileobj=packed) if place.suffix.lower() == ".gz" else packed
             pieces = reader(file, name, path)
             first = next(pieces, None)
             if first is None:
@@ -129,12 +129,30 @@ def _lines(file: Iterable[bytes], path: Path) -> Iterator[str]:
         try:
             yield line.decode()
         except UnicodeDecodeError as error:
-            rest = line + b"".join(itertools.islice(file, 1000))
-            raise DataError(
-                f"expected UTF-8 text in {path}, given byte 0x{line[error.start]:02x} in line {number} that is not",
-                hint="Convert it: iconv -f "
-                f"{_guessed_encoding(rest, at_start=number == 1)} -t UTF-8 {path.name} > converted{_suffix(path)}",
-            ) from error
+            rest = b"".join(itertools.islice(file, 1000))
+            told = f"expected UTF-8 text in {path}, given byte 0x{line[error.start]:02x} in line {number} that is not"
+            if _mostly_utf8(rest):
+                guess = _guessed_encoding(line, at_start=False)
+                raise DataError(
+                    told, hint=f"The lines after it are: mend this line, which looks like {guess}."
+                ) from error
+            guess = _guessed_encoding(line + rest, at_start=number == 1)
+            hint = f"Convert it: iconv -f {guess} -t UTF-8 {path.name} > converted{_suffix(path)}"
+            raise DataError(told, hint=hint) from error
+
+
+def _mostly_utf8(rest: bytes) -> bool:
+    """Whether lines with more than ASCII follow, and most of them are UTF-8."""
+    lines = [line for line in rest.split(b"\n") if not line.isascii()]
+    return len(lines) > 0 and 2 * sum(_is_utf8(line) for line in lines) > len(lines)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _guessed_encoding(content: bytes, *, at_start: bool) -> str:
@@ -214,7 +232,7 @@ def _read_csv(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
         begin.append(line)
         if line.strip("\r\n"):
             break
-    header = begin[-1] if begin else ""
+    header = next(_at_every_end(begin[-1:]), "")
     delimiter = max(",;\t", key=lambda mark: (mark in header and "," not in header, mark == ","))
     notes = () if delimiter == "," else ({"code": "guessed_delimiter", "delimiter": delimiter},)
     return _table(_cells(itertools.chain(begin, lines), delimiter, csv.QUOTE_MINIMAL, path), name, path, notes)
@@ -331,9 +349,15 @@ def _is_cell(cell: Any) -> bool:
 
 
 def _plain(cell: Any) -> Any:
-    """A cell as JSON would have it; dates as ISO 8601."""
+    """A value as JSON would have it; dates as ISO 8601, bytes in hexadecimal."""
     if cell is None or isinstance(cell, str | int | float | bool):
         return cell
+    if isinstance(cell, list):
+        return [_plain(each) for each in cell]
+    if isinstance(cell, dict):
+        return {str(key): _plain(each) for key, each in cell.items()}
+    if isinstance(cell, bytes):
+        return cell.hex()
     return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
 
 
@@ -359,9 +383,10 @@ def _read_jsonl(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
 def _read_json(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
     try:
         said = json.loads("".join(_lines(file, path)) or "[]")
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        line = f", in line {error.lineno} ({error.msg})" if isinstance(error, json.JSONDecodeError) else f" ({error})"
         raise DataError(
-            f"expected JSON in {path}, given text that is not, in line {error.lineno} ({error.msg})",
+            f"expected JSON in {path}, given text that is not{line}",
             hint="Mend it. A file with one JSON object a line belongs into a file ending in .jsonl.",
         ) from error
     rows = said.get("data") if isinstance(said, dict) else said
@@ -413,7 +438,17 @@ def _read_parquet(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
 
 def from_arrow(table: Any, name: str, first: int = 1) -> Raw:
     """The columns of an Arrow table, or of a batch of one that begins with a row of this number."""
-    columns = dict(zip(table.schema.names, (column.to_pylist() for column in table.columns), strict=True))
+    names = table.schema.names
+    twice = next((column for column in names if names.count(column) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"expected columns of different names in {name}, given '{twice}' more than once", hint="Rename one of them."
+        )
+    plain = ("string", "large_string", "int", "uint", "float", "double", "bool", "null")
+    columns = {
+        column: values if str(kind).startswith(plain) else list(map(_plain, values))
+        for column, kind, values in zip(names, table.schema.types, (c.to_pylist() for c in table.columns), strict=True)
+    }
     return Raw(name, columns, list(range(first, first + table.num_rows)))
 
 

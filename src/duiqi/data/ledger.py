@@ -3,7 +3,6 @@ through."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from typing import Any, TextIO
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.slice import is_cjk
-from duiqi.data.collect import Piece
+from duiqi.data.collect import TARGET, Piece
+from duiqi.data.write import written
 
 FILE = "changes.jsonl"
 COUNTED = 100_000  # different labels, after which new ones are counted as others
@@ -35,7 +35,7 @@ class Ledger:
     @classmethod
     def open(cls, folder: Path) -> Ledger:
         """A ledger whose changes stand in a folder."""
-        return cls((folder / FILE).open("w", encoding="utf-8", newline="\n"))
+        return cls((folder / FILE).open("w", encoding="utf-8", errors="backslashreplace", newline="\n"))
 
     def enter(self, piece: Piece) -> None:
         """Rows as they came in."""
@@ -43,7 +43,7 @@ class Ledger:
         self.read[piece.source] += len(piece.data) + dropped
         for change in piece.changes:
             self.changes[piece.source, change.step, change.reason, change.after is None] += 1
-            self.file.write(json.dumps(change.to_json(), ensure_ascii=False, default=str) + "\n")
+            self.file.write(written(change.to_json()) + "\n")
         self.chinese += sum(map(is_cjk, piece.data.texts))
         for note in piece.data.notes:
             self._note(note)
@@ -51,7 +51,7 @@ class Ledger:
     def leave(self, part: str, data: Dataset) -> None:
         """Rows as they go out, into a part."""
         self.rows[part] += len(data)
-        if not data.has("label"):
+        if not data.has("label") or data.schema.label == TARGET:
             return
         counts = self.labels.setdefault(part, Counter())
         for value in data.values("label"):
@@ -76,7 +76,7 @@ class Ledger:
         return list(self.noted.values())
 
     def _note(self, note: Mapping[str, Any]) -> None:
-        about = {key: value for key, value in note.items() if key not in ("rows", "first")}
-        seen = self.noted.setdefault(str(sorted(about.items())), {**about, "rows": 0} if "rows" in note else dict(note))
+        about = sorted((key, str(value)) for key, value in note.items() if key not in ("rows", "first"))
+        seen = self.noted.setdefault(str(about), {**note, "rows": 0} if "rows" in note else dict(note))
         if "rows" in note:
             seen["rows"] += note["rows"]

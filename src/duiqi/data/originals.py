@@ -30,45 +30,61 @@ def restore(sources: Iterable[Mapping[str, Any]], kept: Path, to: Path) -> list[
     `sources` are the entries of prepare.json. `DataError` where a copy is not there or not what it was, `OutputError`
     where another file stands in the way.
     """
-    import pyarrow as pa
-
     made = []
     for source in sources:
-        packed, place = kept / FOLDER / f"{source['name']}.zst", to / source["name"]
+        name = str(source["name"])
+        packed, place = kept / FOLDER / f"{name}.zst", to / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise DataError(
+                f"expected names of files inside a folder, given {name!r}", hint="prepare.json was changed."
+            )
         if not packed.is_file():
             raise DataError(
-                f"expected a copy of {source['name']} in {kept / FOLDER}, given none",
+                f"expected a copy of {name} in {kept / FOLDER}, given none",
                 hint="It was prepared with --no-originals, comes from the hub, or its copy was deleted.",
             )
-        if place.exists():
-            if sha256(place) == source["sha256"]:
-                continue
-            raise OutputError(
-                f"expected a place where {place} can be written, given another file there", hint="Choose another --out."
-            )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{place.name}.part")
         try:
-            with pa.CompressedInputStream(str(packed), "zstd") as source_bytes, aside.open("wb") as file:
-                shutil.copyfileobj(source_bytes, file, _BLOCK)
-            whole = sha256(aside) == source["sha256"]
+            if place.is_file() and sha256(place) == source["sha256"]:
+                continue
+            if place.exists():
+                raise OutputError(
+                    f"expected a place where {place} can be written, given another file there",
+                    hint="Choose another --out.",
+                )
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _unpack(packed, place, str(source["sha256"]))
         except OSError as error:
-            raise DataError(
-                f"expected a packed copy in {packed}, given bytes that do not unpack ({error})",
-                hint="The copy is damaged; take the file from where it came from.",
+            raise OutputError(
+                f"expected a place where {place} can be written, given {error.strerror or error}",
+                hint="Choose another --out, or make room there.",
             ) from error
-        finally:
-            if aside.exists() and not (aside.stat().st_size and "whole" in locals() and whole):
-                aside.unlink()
-        if not whole:
+        made.append(place)
+    return made
+
+
+def _unpack(packed: Path, place: Path, digest: str) -> None:
+    """The file inside a packed copy, put in its place when it is whole."""
+    import pyarrow as pa
+
+    aside = place.with_name(f".{place.name}.part")
+    try:
+        with aside.open("wb") as file:
+            try:
+                with pa.CompressedInputStream(str(packed), "zstd") as unpacked:
+                    shutil.copyfileobj(unpacked, file, _BLOCK)
+            except OSError as error:
+                raise DataError(
+                    f"expected a packed copy in {packed}, given bytes that do not unpack ({error})",
+                    hint="The copy is damaged; take the file from where it came from.",
+                ) from error
+        if sha256(aside) != digest:
             raise DataError(
-                f"expected {source['name']} as it was prepared (sha256 {source['sha256'][:12]}…), given other bytes in "
-                f"{packed}",
+                f"expected {place.name} as it was prepared (sha256 {digest[:12]}…), given other bytes in {packed}",
                 hint="The copy was changed; take the file from where it came from.",
             )
         aside.replace(place)
-        made.append(place)
-    return made
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, DependencyError, nearest
-from duiqi.data.answers import answers, passages
-from duiqi.data.chats import chats
 from duiqi.data.columns import PARTS, build, may_be_id, part_name, resolve
-from duiqi.data.entities import entities
 from duiqi.data.facts import Seen
 from duiqi.data.formats import READERS, Raw, from_arrow, is_readable, read_file
-from duiqi.data.relations import relations
+from duiqi.data.forms import shaped
 
 HUB = "hub:"
 
@@ -61,7 +58,11 @@ def read(
     }
     raws = from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
     columns = {column for raw in raws.values() for column in raw.columns}
-    raws = {part: in_one_form(raw, text, label) for part, raw in raws.items()}
+    found: dict[str, str] = {}
+    made = {part: shaped(raw, found, text=text, label=label) for part, raw in raws.items()}
+    if found and len(raws) > 1:  # what one part has all have
+        made = {part: shaped(raw, found, text=text, label=label) for part, raw in raws.items()}
+    raws = made
     seen = [Seen.of(raw, may_be_id) for raw in raws.values()]
     schema, notes = resolve(seen, asked, [groups] if isinstance(groups, str) else list(groups))
     notes = tuple(note for note in notes if note.get("column", "") in columns | {""})  # others are not the user's
@@ -70,14 +71,6 @@ def read(
     elif schema.split and not split:  # the files divide the rows, so a column of that name is a column like others
         schema, notes = replace(schema, split=None), tuple(each for each in notes if each.get("role") != "split")
     return build(raws, schema, notes, as_texts=as_texts)
-
-
-def in_one_form(raw: Raw, text: str | None = None, label: str | None = None) -> Raw:
-    """Rows of chats, preferences, marked texts, triples and passages in the columns that duiqi knows. Where the user
-    names `text` or `label`, columns are taken as they are."""
-    if text is None and label is None:
-        raw = entities(chats(raw))
-    return answers(relations(passages(raw)), label)
 
 
 RowLabels = Callable[[Dataset], Sequence[Iterable[str]]]  # the labels of every row

@@ -14,12 +14,16 @@ NONE = "no_relation"  # the class of two parts that stand in no triple together
 _MARK = re.compile(r"</?e([12])>")
 
 
-def relations(raw: Raw) -> Raw:
-    """The file as texts, spans and classes where it speaks of relations in another form; else as it is."""
-    if "triples" in raw.columns and "label" not in raw.columns and "text" in raw.columns:
-        return from_triples(raw)
+def find_triples(raw: Raw) -> str | None:
+    """The column of triples, where there is no label yet."""
+    there = "triples" in raw.columns and "label" not in raw.columns and "text" in raw.columns
+    return "triples" if there and not all(isinstance(value, str) for value in raw.columns["triples"]) else None
+
+
+def find_marks(raw: Raw) -> str | None:
+    """The one column of texts with marks, where spans are not given."""
     marked = [name for name, values in raw.columns.items() if _is_marked(values)]
-    return from_marks(raw, marked[0]) if len(marked) == 1 and "spans" not in raw.columns else raw
+    return marked[0] if len(marked) == 1 and "spans" not in raw.columns else None
 
 
 def _is_marked(values: list[Any]) -> bool:
@@ -47,7 +51,7 @@ def from_marks(raw: Raw, column: str) -> Raw:
     return replace(raw, columns={**raw.columns, column: texts, "spans": spans})
 
 
-def from_triples(raw: Raw) -> Raw:
+def from_triples(raw: Raw, name: str = "triples") -> Raw:
     """A row for every triple whose two parts stand in the text, and as many at most for pairs that stand in none.
 
     Rows of one text are a cluster and have its other columns (groups, split), but for ids, which would no longer be
@@ -57,7 +61,7 @@ def from_triples(raw: Raw) -> Raw:
     others = {name: values for name, values in raw.columns.items() if name not in {*columns, "triples", "id", "row_id"}}
     columns |= {name: [] for name in others}
     places: list[int] = []
-    for row, (text, triples) in enumerate(zip(raw.columns["text"], raw.columns["triples"], strict=True)):
+    for row, (text, triples) in enumerate(zip(raw.columns["text"], raw.columns[name], strict=True)):
         for spans, label in _pairs(str(text), triples or []):
             beside = (values[row] for values in others.values())
             for name, value in zip(columns, (text, spans, label, str(text), *beside), strict=True):

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError, nearest
+
+
+def written(value: Any) -> str:
+    """A value as one line of JSON; numbers that are none are texts."""
+    try:
+        return _ENCODE(value)
+    except ValueError:
+        return _ENCODE(_finite(value))
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return {str(key): _finite(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 class Writer(Protocol):
@@ -29,9 +49,8 @@ class _Lines:
         self.file = path.open("w", encoding="utf-8", newline="\n")
 
     def add(self, data: Dataset) -> None:
-        write = json.JSONEncoder(ensure_ascii=False).encode
         for row in data.table.to_pylist():
-            self.file.write(write({name: value for name, value in row.items() if value is not None}) + "\n")
+            self.file.write(written({name: value for name, value in row.items() if value is not None}) + "\n")
 
     def close(self) -> None:
         self.file.close()
@@ -43,12 +62,15 @@ class _Cells:
     def __init__(self, path: Path, columns: Mapping[str, Any]) -> None:
         self.file = path.open("w", encoding="utf-8", newline="")
         self.writer = csv.writer(self.file, lineterminator="\n")
+        self.quoting = csv.writer(self.file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self.columns = list(columns)
         self.writer.writerow(self.columns)
 
     def add(self, data: Dataset) -> None:
         rows = zip(*(_plain(data.table.column(name).to_pylist(), name) for name in self.columns), strict=True)
-        self.writer.writerows(rows)
+        for row in rows:
+            torn = any(isinstance(cell, str) and "\r" in cell for cell in row)  # the module quotes line feeds only
+            (self.quoting if torn else self.writer).writerow(row)
 
     def close(self) -> None:
         self.file.close()
