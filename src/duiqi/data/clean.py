@@ -22,10 +22,12 @@ _SEPARATOR = "^"  # between texts that are searched together: a rare sign that i
 
 @dataclass(frozen=True)
 class Cleaner:
-    """`signs` find texts that may be dirty; `changes` are what cleaning does to one of them."""
+    """`signs` find texts that may be dirty; `changes` are what cleaning does to one of them. `odd`: all that it looks
+    for is among the `ODD` characters."""
 
     signs: Sequence[re.Pattern[str]]
     changes: Callable[[str], Iterable[Change]]
+    odd: bool = False
 
 
 # What looks like UTF-8 that was read as Windows-1252 or Latin-1: a character that stands for the first byte of a
@@ -141,13 +143,19 @@ _WIDE_SIGNS = "[\uff02-\uff07\uff0a\uff0b\uff0d-\uff19\uff1c-\uff1e\uff20-\uff5d
 # Patterns that begin with one certain character are searched for many times as fast as their union.
 _BLANK_SIGNS = ("  ", r"\n *\n *\n", r"\^[ \n]", r" \^", r"\n\^", f" (?=[{_HAN}])(?<=[{_HAN}] )")
 
+_COMBINING = "\u0300-\u036f\u3099\u309a\u1100-\u11ff\uf900-\ufaff"
+# Four cleaners look for characters that most texts have none of: they are searched for together first.
+ODD = Cleaner(
+    [re.compile(f"[\u00c2-\u00f4{_SHAPELESS}{_BLANKS}{_BREAKS}{_COMBINING}{_WIDE_SIGNS[1:-1]}]")], lambda _: ()
+)
+
 # In the order that they are applied in: what was misread is read again before its characters are judged.
 CLEANERS: Mapping[str, Cleaner] = {
-    "mojibake": Cleaner([_MISREAD], _mojibake),
+    "mojibake": Cleaner([_MISREAD], _mojibake, odd=True),
     "html": Cleaner([re.compile("<[a-zA-Z/!]"), re.compile("&[#a-zA-Z]")], _html),
-    "control": Cleaner([re.compile(f"[{_SHAPELESS}{_BLANKS}{_BREAKS}]")], _control),
-    "unicode": Cleaner([re.compile("[\u0300-\u036f\u3099\u309a\u1100-\u11ff\uf900-\ufaff]")], _unicode),
-    "width": Cleaner([re.compile(_WIDE_SIGNS)], _width),
+    "control": Cleaner([re.compile(f"[{_SHAPELESS}{_BLANKS}{_BREAKS}]")], _control, odd=True),
+    "unicode": Cleaner([re.compile(f"[{_COMBINING}]")], _unicode, odd=True),
+    "width": Cleaner([re.compile(_WIDE_SIGNS)], _width, odd=True),
     "punctuation": Cleaner([_RUNS], _punctuation),
     "blanks": Cleaner([re.compile(signs) for signs in _BLANK_SIGNS], _blanks),
 }

@@ -17,7 +17,7 @@ from duiqi.core.edit import with_changes
 from duiqi.core.errors import OptionError, nearest
 from duiqi.core.seed import hash64
 from duiqi.core.slice import words
-from duiqi.data.clean import CLEANERS, Cleaner, dirty
+from duiqi.data.clean import CLEANERS, ODD, Cleaner, dirty
 from duiqi.data.collect import ORIGIN, Change, Piece
 from duiqi.data.language import KNOWN, languages
 from duiqi.data.script import simplifier
@@ -259,8 +259,12 @@ def _replaced(data: Dataset, step: str, cleaners: Mapping[str, Cleaner]) -> Outc
     else:
         texts = {role: [each or "" for each in now[role]] for role in ("text", "text_pair") if role in roles}
     reasons = dict[int, list[str]]()
+    odd = (
+        {row for side in texts.values() for row in dirty(side, ODD)} if any(c.odd for c in cleaners.values()) else set()
+    )
     for name, cleaner in cleaners.items():
-        rows = sorted({row for side in texts.values() for row in dirty(side, cleaner)})
+        among = sorted({*odd, *reasons}) if cleaner.odd else range(len(data))
+        rows = sorted({among[at] for side in texts.values() for at in dirty([side[row] for row in among], cleaner)})
         if not rows:
             continue
         part = _part({role: [now[role][row] for row in rows] for role in roles}, data.schema)
