@@ -143,6 +143,8 @@ def test_the_task_is_guessed_and_the_whole_loop_ran(walked):
     assert list(tried) == ["finetune", "reweight", "adversarial_training", "augment"]
     skipped = [each["why"] for each in said["trials"] if each["decision"] == "skipped"]
     assert set(skipped) <= {"already_repaired"}
+    knew_nothing = any(note["code"] == "knew_nothing" for note in said["notes"])
+    assert knew_nothing == name.startswith("generate") or name == "rank"  # whether random vectors rank is chance
 
 
 def test_what_was_planted_is_found(walked, monkeypatch):
