@@ -68,8 +68,8 @@ def prepare(
     Above 200,000 rows a row's part hangs on a hash of its input, so that memory does not grow with the rows.
 
     `steps` are taken in their order: clean (wrong encodings, HTML, shapeless characters, widths, long runs of signs,
-    blanks), simplify (traditional to simplified characters), language, length and boilerplate, with `step_options` by
-    the step's name (see `duiqi.data.steps`).
+    blanks), simplify (traditional to simplified characters), language, length, boilerplate and duplicates, with
+    `step_options` by the step's name (see `duiqi.data.steps`).
 
     Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
     that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
@@ -102,7 +102,8 @@ def prepare(
     for at, (name, step) in enumerate(taken):
         if step.looks:
             for piece in collected.pieces(lambda done, total, name=name: told(name, done, total, {})):  # type: ignore[misc]
-                step.look(through(piece, taken[:at]).data)
+                seen = through(piece, taken[:at])
+                step.look(seen.data, seen.parts)
     with swapped_in(out) as aside:
         with closing(Ledger.open(aside)) as ledger:
             read = collected.pieces(lambda done, total: told("writing", done, total, {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from duiqi.core.edit import apply
 from duiqi.core.errors import OptionError
 from duiqi.data.clean import CLEANERS, dirty
 from duiqi.data.language import languages
-from duiqi.data.steps import Boilerplate, Clean, Language, Length, Simplify, steps_of
+from duiqi.data.steps import Boilerplate, Clean, Duplicates, Language, Length, Simplify, steps_of
 
 ANN = {"text": "Ann", "start": 11}
 
@@ -129,7 +130,7 @@ def test_lengths():
 def test_lines_of_many_rows():
     texts = [f"I liked number {n}\nSent from my phone" for n in range(30)] + ["Sent from my phone", "alone\nagain"]
     step = Boilerplate(rows=10, share=0.1)
-    step.look(rows(texts))
+    step.look(rows(texts), [None] * len(texts))
     made = step(rows(texts)).data.texts
     assert made[3] == "I liked number 3"
     assert made[30:] == texts[30:]
@@ -155,3 +156,55 @@ def test_steps_that_there_are_not(names, options, said):
 def test_letters_and_marks_are_those_of_the_standard():
     text = "e\u0301 A\u030a \u1112\u1161\u11ab, \uf900"
     assert became(Clean(), text) == unicodedata.normalize("NFC", text)
+
+
+def without_copies(texts, labels, parts, pieces=1, **options):
+    """What becomes of every row: why it went, and of which row it is a copy."""
+    data, step = rows(texts, label=labels), Duplicates(**options)
+    ends = np.array_split(np.arange(len(texts)), pieces)
+    for where in ends:
+        step.look(data.take(where), [parts[at] for at in where])
+    outcomes = [step(data.take(where), [parts[at] for at in where]) for where in ends]
+    gone = {each.origin: (each.reason, each.of) for made in outcomes for each in made.changes}
+    kept = [text for made in outcomes for text in made.data.texts]
+    assert len(kept) + len(gone) == len(texts)
+    return [gone.get(f"f:{row}", "") for row in range(len(texts))]
+
+
+LONG = "the quick brown fox jumps over the lazy dog and runs into the dark forest again"
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_of_copies_one_stays_that_of_test_rather_than_that_of_train(pieces):
+    texts = ["Good film.", "good FILM", "other", "good film!", LONG, f"{LONG}!!", f"{LONG} too", "alone", "other"]
+    parts = ["train", "train", "train", "test", "train", None, "dev", None, "train"]
+    assert without_copies(texts, ["a"] * 9, parts, pieces) == [
+        ("copy_in_other_part", "f:3"), ("copy_in_other_part", "f:3"), "", "",
+        ("near_copy_in_other_part", "f:6"), ("equal_copy", "f:4"), "", "", ("equal_copy", "f:2"),
+    ]  # fmt: skip
+    found = without_copies(texts, ["a"] * 9, parts, pieces, near=1)
+    assert found[4:6] == ["", ("equal_copy", "f:4")]
+
+
+def test_copies_with_other_labels_contradict_each_other():
+    texts, parts = ["x", "x", "x", "y", "y", "z z z z"], ["train"] * 6
+    assert without_copies(texts, ["a", "b", "a", "a", "b", "a"], parts) == [
+        "", ("contradicting_label", "f:0"), ("equal_copy", "f:0"), ("contradicting_label", None),
+        ("contradicting_label", None), "",
+    ]  # fmt: skip
+    assert without_copies([LONG, f"{LONG} not"], ["a", "b"], parts[:2]) == ["", ""]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["aa", "AA!", "bb", f"{LONG}", f"{LONG}s"]), st.sampled_from("ab"),
+                          st.sampled_from(["train", "dev", "test", None])), min_size=1, max_size=12))  # fmt: skip
+def test_what_stays_is_no_copy_of_what_stays(drawn):
+    texts, labels, parts = (list(each) for each in zip(*drawn, strict=True))
+    fates = without_copies(texts, labels, parts)
+    left = [row for row, fate in enumerate(fates) if not fate]
+    keys = rows(texts).input_keys[left]
+    assert len(set(keys.tolist())) == len(keys)
+    for row, fate in enumerate(fates):
+        if fate and fate[1] is not None:
+            other = int(fate[1][2:])
+            assert other in left or fates[other][0].startswith("near"), (row, fates)

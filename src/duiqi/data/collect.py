@@ -38,16 +38,20 @@ class Source:
 
 @dataclass(frozen=True)
 class Change:
-    """What a step did to a row: `after` is `None` for one that it dropped."""
+    """What a step did to a row: `after` is `None` for one that it dropped. `of` says where the row is from that this
+    one was a copy of."""
 
     origin: str
     step: str
     reason: str
     before: Mapping[str, Any]
     after: Mapping[str, Any] | None = None
+    of: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         said = {"origin": self.origin, "step": self.step, "reason": self.reason, "before": dict(self.before)}
+        if self.of is not None:
+            said["of"] = self.of
         return said if self.after is None else {**said, "after": dict(self.after)}
 
 

@@ -11,6 +11,9 @@ from inspect import signature
 from itertools import pairwise
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.edit import Change as Replacement
 from duiqi.core.edit import with_changes
@@ -19,12 +22,16 @@ from duiqi.core.seed import hash64
 from duiqi.core.slice import words
 from duiqi.data.clean import CLEANERS, ODD, Cleaner, dirty
 from duiqi.data.collect import ORIGIN, Change, Piece
+from duiqi.data.dedupe import near_duplicates, signatures
 from duiqi.data.language import KNOWN, languages
 from duiqi.data.script import simplifier
 
 CHANGED_ROLES = ("text", "text_pair", "tokens", "label", "spans")  # what cleaning may change
 FOR_WORDS = ("mojibake", "control", "unicode", "width")  # cleaners that leave words apart
 SURE = 0.9
+
+
+Parts = Sequence[str | None]
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,10 @@ class Step(Protocol):
 
     looks: bool
 
-    def look(self, data: Dataset) -> None:
-        """See some rows."""
+    def look(self, data: Dataset, parts: Parts) -> None:
+        """See some rows, and the part that each is for where that is said."""
 
-    def __call__(self, data: Dataset) -> Outcome:
+    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         """Take some rows."""
 
 
@@ -59,10 +66,10 @@ class Clean:
     def __post_init__(self) -> None:
         _check_among("a cleaner", self.cleaners, CLEANERS)
 
-    def look(self, data: Dataset) -> None:
+    def look(self, data: Dataset, parts: Parts) -> None:
         return None
 
-    def __call__(self, data: Dataset) -> Outcome:
+    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         names = [name for name in CLEANERS if name in self.cleaners]
         if data.has("tokens"):
             names = [name for name in names if name in FOR_WORDS]
@@ -75,10 +82,10 @@ class Simplify:
 
     looks = False
 
-    def look(self, data: Dataset) -> None:
+    def look(self, data: Dataset, parts: Parts) -> None:
         return None
 
-    def __call__(self, data: Dataset) -> Outcome:
+    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         return _replaced(data, "simplify", {"traditional": simplifier()})
 
 
@@ -94,10 +101,10 @@ class Language:
     def __post_init__(self) -> None:
         _check_among("a language", self.keep, KNOWN)
 
-    def look(self, data: Dataset) -> None:
+    def look(self, data: Dataset, parts: Parts) -> None:
         return None
 
-    def __call__(self, data: Dataset) -> Outcome:
+    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         found = languages(data.texts)
         gone = {row: f"language:{name}" for row, (name, certain) in enumerate(found)
                 if name and name not in self.keep and certain >= self.sure}  # fmt: skip
@@ -120,10 +127,10 @@ class Length:
                 f"expected lengths from 0 up, given least={self.least} and most={self.most}", hint="0 is no limit."
             )
 
-    def look(self, data: Dataset) -> None:
+    def look(self, data: Dataset, parts: Parts) -> None:
         return None
 
-    def __call__(self, data: Dataset) -> Outcome:
+    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         sizes = self._sizes(data.texts)
         gone = {row: "too_short" for row, size in enumerate(sizes) if size < self.least}
         gone |= {row: "too_long" for row, size in enumerate(sizes) if 0 < self.most < size}
@@ -154,7 +161,7 @@ class Boilerplate:
                 hint="share=0.01, rows=20 suits most data.",
             )
 
-    def look(self, data: Dataset) -> None:
+    def look(self, data: Dataset, parts: Parts) -> None:
         for text in data.texts:
             self.seen += 1
             if "\n" in text:
@@ -162,7 +169,7 @@ class Boilerplate:
         if len(self.lines) > self.most_lines:
             self.lines = Counter({line: count for line, count in self.lines.items() if count > 1})
 
-    def __call__(self, data: Dataset) -> Outcome:
+    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         bound = max(self.rows, self.share * self.seen)
         common = {line for line, count in self.lines.items() if count >= bound}
         if not common or data.has("tokens"):
@@ -190,9 +197,107 @@ def _without_lines(text: str, common: set[int]) -> list[Replacement]:
     return made if all(a.end <= b.start for a, b in pairwise(made)) else made[:-1]
 
 
+@dataclass(eq=False)
+class Duplicates:
+    """Each input once. Of rows of equal input (case, width and punctuation do not count) the first stays, and of rows
+    with one label whose inputs are alike by at least `near` (estimated Jaccard similarity of four-character pieces; 1:
+    equal ones only) as well. A row of test stays rather than one of dev, and that rather than one of train, so that no
+    part gives another away. Rows of equal input with different labels contradict each other: those of the label that
+    more than half of them have stay, else none.
+
+    What is kept in memory of each row is its signature (256 bytes), its key, its label's hash and its place.
+    """
+
+    near: float = 0.8
+    looks = True
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.near <= 1:
+            raise OptionError(
+                f"expected a similarity from 0.5 to 1, given near={self.near}", hint="0.8 suits most texts."
+            )
+        self._keys: list[NDArray[np.uint64]] = []
+        self._signatures: list[NDArray[np.uint32]] = []
+        self._labels: list[NDArray[np.uint64]] = []
+        self._ranks: list[NDArray[np.int8]] = []
+        self._places: list[str] = []
+        self._fates: tuple[NDArray[np.int64], NDArray[np.int8]] | None = None
+        self._at = 0
+
+    def look(self, data: Dataset, parts: Parts) -> None:
+        labels = map(str, data.values("label")) if data.has("label") else [""] * len(data)
+        self._keys.append(data.input_keys)
+        self._labels.append(np.array([hash64(label) for label in labels], dtype=np.uint64))
+        self._ranks.append(np.array([_RANKS.get(part or "train", 2) for part in parts], dtype=np.int8))
+        self._places += _places(data, range(len(data)))
+        if self.near < 1:
+            self._signatures.append(signatures(data))
+
+    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
+        if self._fates is None:
+            self._fates = self._decided()
+        kept_for, why = self._fates
+        rows = range(self._at, self._at + len(data))
+        self._at += len(data)
+        gone = {row: _FATES[why[at]] for row, at in enumerate(rows) if why[at]}
+        of = {row: self._places[kept_for[at]] for row, at in enumerate(rows) if why[at] and kept_for[at] >= 0}
+        return _dropped(data, "duplicates", gone, of)
+
+    def _decided(self) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+        """For every row the row that stays in its place (itself, or -1 where none does), and why (0: it stays)."""
+        keys, labels, ranks = np.concatenate(self._keys), np.concatenate(self._labels), np.concatenate(self._ranks)
+        count = len(keys)
+        stays, why = np.arange(count), np.zeros(count, dtype=np.int8)
+        _, of = np.unique(keys, return_inverse=True)
+        order = np.lexsort((np.arange(count), ranks, of))  # copies together, those that stay rather first
+        for rows in np.split(order, np.flatnonzero(np.diff(of[order])) + 1):
+            if len(rows) > 1:
+                _settle_copies(rows, labels, stays, why)
+        if self.near < 1:
+            pairs = stays[near_duplicates(np.concatenate(self._signatures), threshold=self.near)]
+            apart = (pairs >= 0).all(axis=1) & (pairs[:, 0] != pairs[:, 1])
+            _settle_likeness(pairs[apart & (labels[pairs[:, 0]] == labels[pairs[:, 1]])], ranks, stays, why)
+        return stays, np.where((why == COPY) | (why == NEAR), why + 2 * (ranks != ranks[stays]), why).astype(np.int8)
+
+
+_RANKS = {"test": 0, "dev": 1, "train": 2}
+COPY, NEAR, CONTRADICTS = 1, 2, 5
+_FATES = ("", "equal_copy", "near_copy", "copy_in_other_part", "near_copy_in_other_part", "contradicting_label")
+
+
+def _settle_copies(
+    rows: NDArray[np.int64], labels: NDArray[np.uint64], stays: NDArray[np.int64], why: NDArray[np.int8]
+) -> None:
+    """Of rows of equal input, the first to stay first: which one does. Changes `stays` and `why`."""
+    found, counts = np.unique(labels[rows], return_counts=True)
+    common = counts * 2 > len(rows)
+    right = labels[rows] == found[common][0] if common.any() else np.zeros(len(rows), dtype=bool)
+    why[rows[~right]], stays[rows[~right]] = CONTRADICTS, -1
+    if right.any():
+        first, others = rows[right][0], rows[right][1:]
+        stays[others], why[others] = first, COPY
+        stays[rows[~right]] = first
+
+
+def _settle_likeness(
+    pairs: NDArray[np.int64], ranks: NDArray[np.int8], stays: NDArray[np.int64], why: NDArray[np.int8]
+) -> None:
+    """Of rows that are alike the first to stay, one after the other. Changes `stays` and `why`."""
+    alike: dict[int, list[int]] = {}
+    for left, right in pairs.tolist():
+        alike.setdefault(left, []).append(right)
+        alike.setdefault(right, []).append(left)
+    for row in sorted(alike, key=lambda row: (ranks[row], row)):
+        if why[row] == 0:
+            for other in alike[row]:
+                if why[other] == 0 and (ranks[other], other) > (ranks[row], row):
+                    stays[other], why[other] = row, NEAR
+
+
 STEPS: Mapping[str, Callable[..., Step]] = {
     "boilerplate": Boilerplate,
     "clean": Clean,
+    "duplicates": Duplicates,
     "language": Language,
     "length": Length,
     "simplify": Simplify,
@@ -315,14 +420,15 @@ def _places(data: Dataset, rows: Sequence[int]) -> list[str]:
     return list(map(str, data.table.column(ORIGIN).take(list(rows)).to_pylist())) if rows else []
 
 
-def _dropped(data: Dataset, step: str, reasons: Mapping[int, str]) -> Outcome:
-    """The rows without some of them."""
+def _dropped(data: Dataset, step: str, reasons: Mapping[int, str], of: Mapping[int, str] | None = None) -> Outcome:
+    """The rows without some of them; `of` names the rows that some of these are copies of."""
     if not reasons:
         return Outcome(data, range(len(data)))
     kept = [row for row in range(len(data)) if row not in reasons]
     gone = data.take(list(reasons)).table.to_pylist()
     changes = [
-        Change(row.pop(ORIGIN, ""), step, reason, row) for reason, row in zip(reasons.values(), gone, strict=True)
+        Change(said.pop(ORIGIN, ""), step, reason, said, of=(of or {}).get(row))
+        for (row, reason), said in zip(reasons.items(), gone, strict=True)
     ]
     return Outcome(data.take(kept), kept, changes)
 
@@ -333,7 +439,7 @@ def through(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
     for _, step in steps:
         if not len(data):
             break
-        made = step(data)
+        made = step(data, parts)
         data, parts = made.data, [parts[row] for row in made.kept]
         changes += made.changes
     return replace(piece, data=data, parts=parts, changes=changes)
