@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -226,7 +227,7 @@ def _write_together(
     from duiqi.data.write import writer
 
     held = list(pieces)
-    _check_any(held, collected)
+    _check_any(held, collected, ledger)
     table = pa.concat_tables([piece.data.table for piece in held], promote_options="permissive")
     whole = Dataset(table, collected.readers.schema, "rows")
     given = np.array([part or "" for piece in held for part in piece.parts])
@@ -278,7 +279,7 @@ def _write_apart(
     finally:
         for each in writers.values():
             each.close()
-    _check_any(writers, collected)
+    _check_any(writers, collected, ledger)
     return [
         {"code": "split_made", "part": part, "rows": ledger.rows[part], "from": "train" if parted else "all"}
         for part, share in wanted.items()
@@ -286,12 +287,15 @@ def _write_apart(
     ]
 
 
-def _check_any(found: Collection[Any], collected: Collected) -> None:
+def _check_any(found: Collection[Any], collected: Collected, ledger: Ledger) -> None:
     if not found:
-        labelled = " and a label" if collected.readers.schema.label else ""
+        reasons: Counter[str] = Counter()
+        for (_, _, reason, gone), count in ledger.changes.items():
+            reasons[reason.replace("_", " ")] += count if gone else 0
+        told = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
         raise DataError(
-            f"expected rows with a text{labelled}, given none among {collected.rows}",
-            hint="Name the columns: --text COLUMN --label COLUMN.",
+            f"expected rows that stay, given none among {collected.rows} ({told})",
+            hint="Name the columns (--text COLUMN --label COLUMN), or ask less of the rows (--step, duiqi.toml).",
         )
 
 

@@ -230,7 +230,7 @@ def test_forms_of_the_field(tmp_path, form):
         ({"sources": ["empty"]}, DataError, "which has none"),
         ({"sources": ["cut.jsonl"]}, DataError, "line 2 that is not JSON"),
         ({"sources": ["parts.jsonl"]}, DataError, "'holdout'"),
-        ({"sources": ["blank.jsonl"]}, DataError, "expected rows with a text"),
+        ({"sources": ["blank.jsonl"]}, DataError, r"none among 3 \(no text: 3\)"),
     ],
 )
 def test_what_cannot_be_is_told_and_nothing_is_left_behind(tmp_path, monkeypatch, options, error, said):
@@ -417,3 +417,26 @@ def test_a_cell_of_many_megabytes_and_very_many_labels(tmp_path):
     duiqi.prepare(write(tmp_path / "rows.jsonl", rows), out=tmp_path / "out", dev=0.1, test=0.1)
     assert len((tmp_path / "out" / "prepare.html").read_bytes()) < 200_000
     assert max(len(row["text"]) for row in rows_of(tmp_path / "out").values()) == 10_000_001
+
+
+def test_options_written_down(tmp_path):
+    write(tmp_path / "rows.jsonl", [{"text": f"{text(n)}!!!!!!", "label": "ab"[n % 2]} for n in range(20)])
+    (tmp_path / "duiqi.toml").write_text('[labels]\na = "good"\n[steps.length]\nmost = 5\n[steps.clean]\n')
+    done = call("rows.jsonl", "--out", "out", "--dev", "0", "--test", "0", cwd=tmp_path)
+    assert done.returncode == 2  # every text has six words
+    assert b"given none among 20 (too long: 20)" in done.stderr
+    (tmp_path / "duiqi.toml").write_text('[labels]\na = "good"\n[steps.length]\nmost = 6\n')
+    assert call("rows.jsonl", "--out", "out", "--dev", "0", "--test", "0", cwd=tmp_path).returncode == 0
+    rows = rows_of(tmp_path / "out").values()
+    assert {row["label"] for row in rows} == {"good", "b"}
+    assert all(row["text"].endswith("!!!") and "!!!!" not in row["text"] for row in rows)
+    assert json.loads((tmp_path / "out" / "prepare.json").read_text())["options"]["steps"] == {
+        "clean": {}, "length": {"most": 6},
+    }  # fmt: skip
+    none = call("rows.jsonl", "--out", "out", "--step", "none", "--dev", "0", "--test", "0", cwd=tmp_path)
+    assert none.returncode == 2  # options of a step that is not taken
+    assert b"'length'" in none.stderr
+    (tmp_path / "duiqi.toml").write_text("[steps.lenght]\nmost = 6\n")
+    wrong = call("rows.jsonl", "--out", "out", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert b"Traceback" not in wrong.stderr
