@@ -291,7 +291,8 @@ def _check_any(found: Collection[Any], collected: Collected, ledger: Ledger) -> 
     if not found:
         reasons: Counter[str] = Counter()
         for (_, _, reason, gone), count in ledger.changes.items():
-            reasons[reason.replace("_", " ")] += count if gone else 0
+            if gone:
+                reasons[reason.replace("_", " ")] += count
         told = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
         raise DataError(
             f"expected rows that stay, given none among {collected.rows} ({told})",
