@@ -359,6 +359,7 @@ def with_statuses(task: Task, found: Report, first: Report, last: Report) -> Rep
 def _change(change: Change, factor: float, role: str) -> dict[str, Any]:
     measure, interval = change.after, change.stretched(factor)
     said = {"probe": measure.probe, "measure": measure.name, "slice": measure.slice.rule, "role": role}
+    said |= {"level_of": measure.level_of} if measure.level_of else {}
     for name, side in (("before", change.before), ("after", change.after)):
         said[name] = {"value": side.to_json()["value"], **side.interval.to_json()}  # type: ignore[assignment]
     value = change.value if math.isfinite(change.value) else None

@@ -86,6 +86,7 @@ class Measure:
     stated: Interval | None = None
     probe: str = ""
     distinct: int = 0
+    level_of: str = ""  # of a level of a measure across levels: that measure's name
 
     @property
     def base(self) -> str:
@@ -211,6 +212,7 @@ class Measure:
             rows=self.across.rows[at],
             distinct=self.across.distinct[at] if self.across.distinct else 0,
             digest=(self.digest + hash64(self.across.levels[at])) % 2**64,
+            level_of=self.name if self.across.reduce == "difference" else "",
             across=None,
             stated=None,
         )

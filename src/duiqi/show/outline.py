@@ -857,7 +857,7 @@ class Outline:
         words, metric = self.words, str(change.get("measure") or "")
         verdict = str(change.get("verdict") or "unclear")
         return (
-            f"{words.metric(metric)} · {self.slice(change.get('slice'))}",
+            f"{words.metric(str(change.get('level_of') or metric))} · {self.slice(change.get('slice'))}",
             words.value(metric, change.get("before"), low=False),
             words.value(metric, change.get("after"), low=False),
             words.value(metric, change.get("change"), change=True),

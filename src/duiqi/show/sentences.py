@@ -162,7 +162,7 @@ class Sentences:
 
     def title(self, text: str) -> str:
         """With a capital first letter where the language has them."""
-        return text[:1].upper() + text[1:]
+        return text if self.lang == "zh" else text[:1].upper() + text[1:]
 
     # ---- numbers
 
