@@ -6,7 +6,8 @@ test rows) · a difference of chance (the paired interval on test is printed; "b
 
 Encoder-decoders "from nothing" are those of examples/encoder_decoder.py with a vocabulary of the training rows. Words
 to pronounce are those of the lexicons, as the released small BART pronounces them; who learns is the same network with
-random weights. Films are rows "the last three films that a user gave 4 or more" → the next one.
+random weights. Replies of kdconv are written, and chosen among all
+replies that are asked for. Films are rows "the last three films that a user gave 4 or more" → the next one.
 
     python bench/tasks.py [--data ../shared/data] [--sets sick bbq …] [--rows 2000] [--test-rows 1000] [--budget 6]
         [--out FOLDER]
@@ -163,6 +164,10 @@ SETS: dict[str, Entry] = {
         partial(released, name="tinystories-llama-3m"), test_rows=240,
         told={**scratch(5, 5e-4), "options": {
             "finetune": {"epochs": 5, "learning_rate": 5e-4}, "generate": {"longest": 64}}},
+    ),
+    "kdconv:replies": Entry(
+        "default-zh", lambda data, name: read(data / "kdconv", as_texts=True), ("dialogue_id",), rows=3000,
+        test_rows=600, told={"task": "rank"},
     ),
     "kdconv": Entry(from_nothing, together=("dialogue_id",), rows=4000, test_rows=300, told=scratch(5)),
 }  # fmt: skip
