@@ -24,6 +24,7 @@ LANG_TAGS = {"en": "en", "zh": "zh-Hans"}
 PROBLEMS_SHOWN = 25
 ROWS_SHOWN = 12
 ROWS_KEPT = 150
+TEXT = 60  # characters from which on a cell holds a text
 READABLE_CLASSES = 12
 PAIRS_SHOWN = 12
 # What people ask first stands first; anything else follows in the order it was reported.
@@ -104,7 +105,11 @@ class Panel:
     @property
     def wide(self) -> bool:
         """Whether it needs the whole width of the page."""
-        return any(len(table.columns) > 6 for table in self.tables)
+        return any(
+            len(table.columns) > 6
+            or (len(table.columns) > 3 and any(len(cell.text) > TEXT for row in table.rows for cell in row))
+            for table in self.tables
+        )
 
 
 @dataclass(frozen=True)
