@@ -107,16 +107,16 @@ def align_table(
 
 def floor_not_beaten(table: Table, bundle: Bundle) -> str | None:
     """The task's cheapest floor, where the model as it came is not proven better on dev; else `None`."""
-    from duiqi.data.floors import floors
+    from duiqi.data.floors import cheapest
 
     train, dev = table.part("train"), table.part("dev")
     opened = table.open(bundle)
     case = table.case(opened, dev)
-    found = floors(opened.task, train, dev)
-    if not found:
+    floor = cheapest(opened.task, train, dev)
+    if floor is None:
         return None
-    name = next(iter(found))
-    return None if case.versus(opened.task.primary, found[name], by=name).interval.low > 0 else name
+    name, answers = floor
+    return None if case.versus(opened.task.primary, answers, by=name).interval.low > 0 else name
 
 
 def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle, tuple[Mapping[str, Any], ...]]:

@@ -28,8 +28,8 @@ app = typer.Typer(
 )
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, default, or default-zh.")]
-Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl, parquet or CoNLL file, a folder "
-                                     "with train/dev/test files, or hub:NAME.")]  # fmt: skip
+Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl, parquet, xlsx or CoNLL file, a "
+                                     "folder with train/dev/test files, or hub:NAME.")]  # fmt: skip
 Task = Annotated[
     str | None,
     typer.Option(
@@ -153,7 +153,7 @@ def prepare(
     Where a column is called differently in different sources, name all, divided by commas: --text body,review.
     """
     said = dict(locals())
-    with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said))
+    with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said), BEGINS_AGAIN)
 
 
 @app.command()
@@ -223,7 +223,11 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-def with_errors(call: Callable[[], int | None]) -> None:
+GOES_ON = "Call it again with the same arguments to go on where it stopped."
+BEGINS_AGAIN = "Nothing was written. Call it again to begin anew."
+
+
+def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON) -> None:
     """Run a call; turn what it raises into a message and an exit code."""
     try:
         code = call() or 0
@@ -231,7 +235,7 @@ def with_errors(call: Callable[[], int | None]) -> None:
         _complain(str(error), error.hint)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        _complain("Interrupted.", "Call it again with the same arguments to go on where it stopped.")
+        _complain("Interrupted.", interrupted)
         # An interrupt that came inside exec() of a string, as in the import of a data class, leaves a mark in the
         # interpreter by which `python -m` ends as killed (-2), whatever its exit code; the next exec() wipes it.
         exec("")

@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,12 @@ from duiqi.core.report import Report, without_rows
 if TYPE_CHECKING:
     from duiqi.data.collect import Collected, Piece
     from duiqi.data.ledger import Ledger
+    from duiqi.data.write import Writer
 
 MANIFEST, PAGE = "prepare.json", "prepare.html"
 TOGETHER = 200_000  # rows up to which parts are made with a look at all of them
 LABELS_SHOWN = 20
 PARTS = ("train", "dev", "test")
-FORMS = ("jsonl", "csv", "parquet")
 Names = str | Sequence[str]
 Progress = Callable[[str, int, int, Mapping[str, Any]], None]
 
@@ -110,7 +111,7 @@ def prepare(
             read = collected.pieces(lambda done, total: told("writing", done, total, {}))
             pieces = _entered((through(piece, taken) for piece in read), ledger)
             write = _write_together if collected.rows <= TOGETHER else _write_apart
-            notes = write(aside, collected, pieces, form, shares, seed, ledger)
+            notes = write(Output(aside, form, shares, seed), collected, pieces, ledger)
             _check_renamed(collected, ledger)
         options = {
             "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
@@ -171,6 +172,9 @@ def _check_task(task: str | None) -> None:
 
 def _check_out(out: Path, sources: Sequence[Path]) -> None:
     """`OutputError` where the folder cannot be written, or holds a source or other files: it is replaced as a whole."""
+    from duiqi.data import ledger, originals
+    from duiqi.data.write import FORMS
+
     place = Path(os.path.realpath(out))
     inside = next((path for path in sources if path.resolve().is_relative_to(place)), None)
     if inside is not None:
@@ -178,7 +182,7 @@ def _check_out(out: Path, sources: Sequence[Path]) -> None:
             f"expected sources outside the folder for the output, given {inside} in {out}", hint="Choose another --out."
         )
     if place.is_dir():
-        ours = {MANIFEST, PAGE, "changes.jsonl", "originals", *(f"{part}.{form}" for part in PARTS for form in FORMS)}
+        ours = {MANIFEST, PAGE, ledger.FILE, originals.FOLDER, *(f"{part}.{form}" for part in PARTS for form in FORMS)}
         others = sorted(path.name for path in place.iterdir() if path.name not in ours)
         if others:
             raise OutputError(
@@ -203,6 +207,22 @@ def _check_renamed(collected: Collected, ledger: Ledger) -> None:
 # Rows
 
 
+@dataclass(frozen=True)
+class Output:
+    """Where rows are written, in which form, and how they are divided."""
+
+    folder: Path
+    form: str
+    shares: Mapping[str, float]
+    seed: int
+
+    def writer(self, part: str, columns: Mapping[str, Any]) -> Writer:
+        """What takes the rows of a part."""
+        from duiqi.data.write import writer
+
+        return writer(self.form, self.folder / f"{part}.{self.form}", columns)
+
+
 def _entered(pieces: Iterable[Piece], ledger: Ledger) -> Iterator[Piece]:
     for piece in pieces:
         ledger.enter(piece)
@@ -211,20 +231,13 @@ def _entered(pieces: Iterable[Piece], ledger: Ledger) -> Iterator[Piece]:
 
 
 def _write_together(
-    folder: Path,
-    collected: Collected,
-    pieces: Iterator[Piece],
-    form: str,
-    shares: Mapping[str, float],
-    seed: int,
-    ledger: Ledger,
+    output: Output, collected: Collected, pieces: Iterator[Piece], ledger: Ledger
 ) -> list[Mapping[str, Any]]:
     """Write the parts of rows that fit into memory; missing ones are made as `align` makes them."""
     import numpy as np
     import pyarrow as pa
 
     from duiqi.data.split import complete
-    from duiqi.data.write import writer
 
     held = list(pieces)
     _check_any(held, collected, ledger)
@@ -235,10 +248,10 @@ def _write_together(
     found = {part: whole.take(given == part, name=part) for part in named} or {"all": whole}
     if named and (given == "").any():  # rows of no part beside others are there to be learned
         found = {**found, "train": whole.take((given == "") | (given == "train"), name="train")}
-    parts = complete(found, seed=seed, shares=shares)
+    parts = complete(found, seed=output.seed, shares=output.shares)
     columns = dict(zip(table.schema.names, table.schema.types, strict=True))
     for part, data in parts.items():
-        with closing(writer(form, folder / f"{part}.{form}", columns)) as file:
+        with closing(output.writer(part, columns)) as file:
             file.add(data)
             ledger.leave(part, data)
     return [note for data in parts.values() for note in data.notes
@@ -246,25 +259,18 @@ def _write_together(
 
 
 def _write_apart(
-    folder: Path,
-    collected: Collected,
-    pieces: Iterator[Piece],
-    form: str,
-    shares: Mapping[str, float],
-    seed: int,
-    ledger: Ledger,
+    output: Output, collected: Collected, pieces: Iterator[Piece], ledger: Ledger
 ) -> list[Mapping[str, Any]]:
     """Write rows as they come, each into the part that its source, or a hash of its input, says."""
     from duiqi.data.split import by_key, shares_of
-    from duiqi.data.write import writer
 
     parted = collected.parts
-    wanted = shares_of(collected.rows, {"dev", "test"} - parted, shares)
-    columns = collected.types() if form == "parquet" else dict.fromkeys(collected.columns)
-    writers: dict[str, Any] = {}
+    wanted = shares_of(collected.rows, {"dev", "test"} - parted, output.shares)
+    columns = collected.types() if output.form == "parquet" else dict.fromkeys(collected.columns)
+    writers: dict[str, Writer] = {}
     try:
         for piece in pieces:
-            drawn = by_key(piece.data, wanted, seed=seed)
+            drawn = by_key(piece.data, wanted, seed=output.seed)
             parts = [
                 str(other) if (given or "train") == "train" else given
                 for given, other in zip(piece.parts, drawn, strict=True)
@@ -273,7 +279,7 @@ def _write_apart(
                 rows = [row for row, each in enumerate(parts) if each == part]
                 if rows:
                     if part not in writers:
-                        writers[part] = writer(form, folder / f"{part}.{form}", columns)
+                        writers[part] = output.writer(part, columns)
                     writers[part].add(data := piece.data.take(rows))
                     ledger.leave(part, data)
     finally:

@@ -73,18 +73,19 @@ def test_taken_rows_keep_what_they_are():
 
 def test_edited_rows_stay_paired_with_their_source():
     data = some()
-    edited = data.edited(["gxod", "bxd", "gxod", "Gxod!", "fxne"])
+    edited = data.paired(data.with_column("text", ["gxod", "bxd", "gxod", "Gxod!", "fxne"]))
     assert edited.row_ids.tolist() == data.row_ids.tolist()
     assert edited.draw_keys.tolist() == data.draw_keys.tolist()
     assert edited.input_keys.tolist() != data.input_keys.tolist()
     assert edited.take([1, 3]).draw_keys.tolist() == data.draw_keys[[1, 3]].tolist()
-    assert edited.edited(data.texts).draw_keys.tolist() == data.draw_keys.tolist()
+    assert edited.paired(edited.with_column("text", data.texts)).draw_keys.tolist() == data.draw_keys.tolist()
 
 
 def test_joined_rows_keep_ids_and_keys():
     data = some(cluster=["x", "y", "x", "z", "y"])
     other = Dataset.of({"text": ["new"], "label": ["a"]})
-    for first, second in ((data, data.edited(["q"] * 5)), (data.edited(["q"] * 5), data), (data, other), (other, data)):
+    edited = data.paired(data.with_column("text", ["q"] * 5))
+    for first, second in ((data, edited), (edited, data), (data, other), (other, data)):
         joined = first.joined(second)
         assert joined.row_ids.tolist() == [*first.row_ids, *second.row_ids]
         assert joined.draw_keys.tolist() == [*first.draw_keys, *second.draw_keys]
@@ -97,7 +98,7 @@ def test_fingerprint_follows_what_a_row_says():
     ids = {"id": [1, 2, 3, 4, 5]}
     data = some(**ids)
     assert data.with_column("label", ["b"] * 5).fingerprint != data.fingerprint
-    assert data.edited(["q"] * 5).fingerprint != data.fingerprint
+    assert data.paired(data.with_column("text", ["q"] * 5)).fingerprint != data.fingerprint
     assert data.take([0, 1]).fingerprint != data.fingerprint
     assert some(**ids).fingerprint == data.fingerprint
 

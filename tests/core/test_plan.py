@@ -8,7 +8,7 @@ from duiqi.core.plan import Plan
 
 
 def adding(word):
-    return lambda rows: rows.edited([f"{text} {word}" for text in rows.texts])
+    return lambda rows: rows.paired(rows.with_column("text", [f"{text} {word}" for text in rows.texts]))
 
 
 def calibrate(model, rows):

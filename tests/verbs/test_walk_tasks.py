@@ -131,6 +131,8 @@ def test_the_task_is_guessed_and_the_whole_loop_ran(walked):
     measures = {measure.name for measure in report.measures}
     floor = {"extract": "commonest", "rank": "popularity", "generate": "commonest"}.get(name.split()[0], "majority")
     assert {primary, f"{primary}_difference[{floor}]", f"{primary}_gap[region]"} <= measures
+    cheap = {"extract": "sentence", "rank": "cosine"}.get(name, floor)
+    assert f"{primary}_difference[{cheap}]" in {gate["measure"] for gate in said["gates"]}
     assert {f"{primary}_difference[{edit}]" for edit in ("typos", "casing", "punctuation", "whitespace")} <= measures
     classes = name in ("classify_pair", "relation")
     without = set() if classes else {"imbalance"}

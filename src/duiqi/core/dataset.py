@@ -225,11 +225,11 @@ class Dataset:
                 changed.__dict__[cached] = getattr(self, cached)
         return changed
 
-    def edited(self, texts: Sequence[str]) -> Dataset:
-        """The same rows with other texts; ids and draw keys stay, so original and edit are paired."""
-        changed = self.with_column("key", self.draw_keys, column="duiqi_key").with_column("text", texts)
-        changed.__dict__["row_ids"] = self.row_ids
-        return changed
+    def paired(self, changed: Dataset) -> Dataset:
+        """`changed` rows with the ids and draw keys of these, so that original and edit are paired."""
+        made = changed.with_column("key", self.draw_keys, column="duiqi_key")
+        made.__dict__["row_ids"] = self.row_ids
+        return made
 
     def joined(self, other: Dataset, *, name: str | None = None) -> Dataset:
         """These rows followed by those of `other`, with their ids; columns that only one side has get nulls.

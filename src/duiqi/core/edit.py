@@ -131,9 +131,7 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
             )
         return [_thinned(each, rng, strength) for each, rng in zip(found, rngs, strict=True)]
 
-    changed = with_changes(data, proposed).with_column("key", data.draw_keys, column="duiqi_key")
-    changed.__dict__["row_ids"] = data.row_ids
-    return changed
+    return data.paired(with_changes(data, proposed))
 
 
 def with_changes(data: Dataset, propose: Callable[..., Sequence[Sequence[Change]]]) -> Dataset:

@@ -145,9 +145,7 @@ _BLANK_SIGNS = ("  ", r"\n *\n *\n", r"\^[ \n]", r" \^", r"\n\^", f" (?=[{_HAN}]
 
 _COMBINING = "\u0300-\u036f\u3099\u309a\u1100-\u11ff\uf900-\ufaff"
 # Four cleaners look for characters that most texts have none of: they are searched for together first.
-ODD = Cleaner(
-    [re.compile(f"[\u00c2-\u00f4{_SHAPELESS}{_BLANKS}{_BREAKS}{_COMBINING}{_WIDE_SIGNS[1:-1]}]")], lambda _: ()
-)
+ODD = [re.compile(f"[\u00c2-\u00f4{_SHAPELESS}{_BLANKS}{_BREAKS}{_COMBINING}{_WIDE_SIGNS[1:-1]}]")]
 
 # In the order that they are applied in: what was misread is read again before its characters are judged.
 CLEANERS: Mapping[str, Cleaner] = {
@@ -161,11 +159,11 @@ CLEANERS: Mapping[str, Cleaner] = {
 }
 
 
-def dirty(texts: Sequence[str], cleaner: Cleaner) -> list[int]:
+def dirty(texts: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> list[int]:
     """The texts that have signs of dirt, in order; found in one search over all of them."""
     together = _SEPARATOR.join(["", *texts, ""])
     ends = np.cumsum([len(text) + 1 for text in texts])
-    found_at = (match.start() for signs in cleaner.signs for match in signs.finditer(together))
+    found_at = (match.start() for signs in patterns for match in signs.finditer(together))
     places = np.fromiter(found_at, np.int64)
     if not len(places):
         return []

@@ -14,14 +14,25 @@ from typing import Any
 from duiqi.core.dataset import INPUT_ROLES, Dataset, Schema
 from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.spans import OUTSIDE, is_tag
-from duiqi.data.columns import CERTAIN, LIKELY, SOURCE, WRITTEN, Readers, dataset, may_be_id, part_name, resolve
+from duiqi.data.columns import (
+    CERTAIN,
+    LIKELY,
+    SOURCE,
+    WRITTEN,
+    Readers,
+    dataset,
+    may_be_id,
+    part_name,
+    parts_of,
+    resolve,
+)
 from duiqi.data.facts import Seen, missing, together
 from duiqi.data.formats import READERS, Raw, is_readable, read_pieces
 from duiqi.data.forms import shaped
 from duiqi.data.read import HUB, from_hub
 
 ORIGIN = "origin"  # column of the source and the place in it that a row comes from
-LABEL, TARGET = "label", "target"  # classes, tags, numbers, answers; texts to write
+TARGET = "target"  # column of texts to write
 AS_TEXTS = {"text": SOURCE, "text_pair": "earlier", "label": TARGET}  # names by which texts to write are known
 Progress = Callable[[int, int], None]
 
@@ -91,7 +102,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Collected:
-    """All sources as one: `pieces` gives the rows, again each time it is called."""
+    """All sources as one: `pieces` gives the rows, again each time it is called. `met` are those of the labels to
+    rename that were met on the way."""
 
     readings: tuple[Reading, ...]
     readers: Readers
@@ -390,15 +402,7 @@ def _parts(raw: Raw, reading: Reading) -> list[str | None]:
     """The part of every row, where its source or its split column says one."""
     if "split" not in raw.columns or reading.source.part:
         return [reading.source.part] * len(raw.places)
-    parts = [part_name(value) if isinstance(value, str) else None for value in raw.columns["split"]]
-    wrong = [row for row, part in enumerate(parts) if part is None]
-    if wrong:
-        raise DataError(
-            f"expected train, dev or test in column '{reading.schema.split}' of {raw.name}, given "
-            f"{raw.columns['split'][wrong[0]]!r} in {len(wrong)} rows ({raw.where(wrong)})",
-            hint="Rename these values, or the column, so that it says nothing of parts.",
-        )
-    return list(parts)
+    return list(parts_of(raw, "split", reading.schema.split))
 
 
 def _name(value: Any, names: Mapping[str, str], met: set[str]) -> Any:

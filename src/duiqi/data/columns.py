@@ -211,6 +211,20 @@ def part_name(word: str) -> str | None:
     return next((part for part, words in PARTS.items() if word.strip().casefold() in words), None)
 
 
+def parts_of(raw: Raw, column: str, called: str | None = None) -> list[str]:
+    """The part that a column says for every row; `DataError` for what is none. `called` is the user's name for it."""
+    values = raw.columns[column]
+    parts = [part_name(value) if isinstance(value, str) else None for value in values]
+    wrong = [row for row, part in enumerate(parts) if part is None]
+    if wrong:
+        raise DataError(
+            f"expected train, dev or test in column '{called or column}' of {raw.name}, given {values[wrong[0]]!r} in "
+            f"{len(wrong)} rows ({raw.where(wrong)})",
+            hint="Rename these values, leave these rows out, or leave the split column out to have the rows divided.",
+        )
+    return [part for part in parts if part is not None]
+
+
 # Values
 
 

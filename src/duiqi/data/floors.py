@@ -26,6 +26,14 @@ def floors(task: Task, train: Dataset, data: Dataset) -> Mapping[str, Prediction
     return {name: FLOORS[task.output, name](task, train, truth, data) for name in task.floors}
 
 
+def cheapest(task: Task, train: Dataset, data: Dataset) -> tuple[str, Predictions] | None:
+    """The first floor of a task, by its name; `None` for a task without floors."""
+    if not task.floors:
+        return None
+    name = task.floors[0]
+    return name, FLOORS[task.output, name](task, train, task.read_truth(train), data)
+
+
 def majority(train: NDArray[np.int64], data: Dataset, classes: int) -> Predictions:
     """The shares of the classes in training, for every row: the best answer that never reads the text."""
     shares = np.bincount(train, minlength=classes) / len(train)

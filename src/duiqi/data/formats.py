@@ -335,17 +335,15 @@ def _read_xlsx(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
         ) from error
     wide = max((at + 1 for row in rows for at, cell in enumerate(row) if cell is not None), default=0)
     filled = [
-        (place, row[:wide] + [None] * (wide - len(row))) for place, row in enumerate(rows, 1) if any(map(_is_cell, row))
+        (place, row[:wide] + [None] * (wide - len(row)))
+        for place, row in enumerate(rows, 1)
+        if any(cell is not None for cell in row)
     ]
     records = iter([(place, ["" if cell is None else cell for cell in row] if not at else row)
                     for at, (place, row) in enumerate(filled)])  # fmt: skip
     others = [sheet.title for sheet in sheets[1:]]
     notes = ({"code": "first_sheet", "sheet": sheets[0].title, "others": others},) if others else ()
     return _table(records, name, path, notes, unit="row", typeless=False)
-
-
-def _is_cell(cell: Any) -> bool:
-    return cell is not None
 
 
 def _plain(cell: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.errors import DataError, DependencyError, nearest
-from duiqi.data.columns import PARTS, build, may_be_id, part_name, resolve
+from duiqi.data.columns import PARTS, build, may_be_id, part_name, parts_of, resolve
 from duiqi.data.facts import Seen
 from duiqi.data.formats import READERS, Raw, from_arrow, is_readable, read_file
 from duiqi.data.forms import shaped
@@ -36,9 +36,9 @@ def read(
 ) -> dict[str, Dataset]:
     """Data sets "train", "dev" and "test" as far as they are there, or "all" for a file that is not divided.
 
-    `source` is a csv, tsv, json, jsonl, parquet or CoNLL file (also gzipped), a folder that holds such files named
-    train, dev (or valid, validation, val) and test, or `hub:NAME` (`hub:NAME#CONFIG`), the only source that uses a
-    network. `as_texts`: labels are texts to write or to find, whatever they look like.
+    `source` is a csv, tsv, json, jsonl, parquet, xlsx or CoNLL file (also gzipped), a folder that holds such files
+    named train, dev (or valid, validation, val) and test, or `hub:NAME` (`hub:NAME#CONFIG`), the only source that uses
+    a network. `as_texts`: labels are texts to write or to find, whatever they look like.
     A file with a split column is divided by it. Columns that are not named here are guessed where their names are
     plain; each guess is a note of the data set. Classes are strings. Raises `DataError` on what cannot be read and
     `DependencyError` where the hub needs a package.
@@ -179,15 +179,7 @@ def _from_table(rows: object, name: str) -> Raw:
 
 def _divided(raw: Raw, schema: Schema) -> dict[str, Raw]:
     """The rows of each part, by the split column."""
-    values = raw.columns[str(schema.split)]
-    parts = [part_name(value) if isinstance(value, str) else None for value in values]
-    wrong = [row for row, part in enumerate(parts) if part is None]
-    if wrong:
-        raise DataError(
-            f"expected train, dev or test in column '{schema.split}' of {raw.name}, given {values[wrong[0]]!r} in "
-            f"{len(wrong)} rows ({raw.where(wrong)})",
-            hint="Rename these values, leave these rows out, or leave the split column out to have the rows divided.",
-        )
+    parts = parts_of(raw, str(schema.split))
     return {
         part: _rows(raw, [i for i, each in enumerate(parts) if each == part], part) for part in PARTS if part in parts
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,31 +43,28 @@ class Outcome:
     changes: Sequence[Change] = ()
 
 
-class Step(Protocol):
+class Step:
     """What is done to rows, piece by piece. A step that `looks` sees all rows once before it is asked."""
 
-    looks: bool
+    looks: ClassVar[bool] = False
 
     def look(self, data: Dataset, parts: Parts) -> None:
         """See some rows, and the part that each is for where that is said."""
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         """Take some rows."""
+        raise NotImplementedError
 
 
 @dataclass(eq=False)
-class Clean:
+class Clean(Step):
     """Texts without dirt: what was read in a wrong encoding, HTML, characters without a shape, letters and marks in
     pieces, full-width letters, long runs of signs, blanks. Spans, tags and answers move along."""
 
     cleaners: Sequence[str] = tuple(CLEANERS)
-    looks = False
 
     def __post_init__(self) -> None:
         _check_among("a cleaner", self.cleaners, CLEANERS)
-
-    def look(self, data: Dataset, parts: Parts) -> None:
-        return None
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         names = [name for name in CLEANERS if name in self.cleaners]
@@ -77,32 +74,23 @@ class Clean:
 
 
 @dataclass(eq=False)
-class Simplify:
+class Simplify(Step):
     """Traditional Chinese characters as simplified ones, by OpenCC's tables of phrases and characters."""
-
-    looks = False
-
-    def look(self, data: Dataset, parts: Parts) -> None:
-        return None
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         return _replaced(data, "simplify", {"traditional": simplifier()})
 
 
 @dataclass(eq=False)
-class Language:
+class Language(Step):
     """Rows in some languages only. A row goes where its text is in another one with a certainty of `sure`; short texts
     and mixtures stay."""
 
     keep: Sequence[str] = ("en", "zh")
     sure: float = SURE
-    looks = False
 
     def __post_init__(self) -> None:
         _check_among("a language", self.keep, KNOWN)
-
-    def look(self, data: Dataset, parts: Parts) -> None:
-        return None
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         found = languages(data.texts)
@@ -112,23 +100,19 @@ class Language:
 
 
 @dataclass(eq=False)
-class Length:
+class Length(Step):
     """Rows of a length: at least `least` and at most `most` words (Chinese characters count one each), or tokens of
     the tokenizer in the file `tokenizer`; 0 is no limit."""
 
     least: int = 1
     most: int = 0
     tokenizer: str = ""
-    looks = False
 
     def __post_init__(self) -> None:
         if self.least < 0 or self.most < 0 or 0 < self.most < self.least:
             raise OptionError(
                 f"expected lengths from 0 up, given least={self.least} and most={self.most}", hint="0 is no limit."
             )
-
-    def look(self, data: Dataset, parts: Parts) -> None:
-        return None
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         sizes = self._sizes(data.texts)
@@ -143,16 +127,16 @@ class Length:
 
 
 @dataclass(eq=False)
-class Boilerplate:
+class Boilerplate(Step):
     """Lines that stand in many rows beside other lines (signatures, notices): those in at least `share` of the rows and
     at least `rows` of them are taken out of rows that say something else."""
 
     share: float = 0.01
     rows: int = 20
-    seen: int = 0
-    lines: Counter[int] = field(default_factory=Counter)
-    looks = True
-    most_lines = 2_000_000  # kept while looking; when there are more, those seen once are forgotten
+    seen: int = field(default=0, init=False)
+    lines: Counter[int] = field(default_factory=Counter, init=False)
+    looks: ClassVar[bool] = True
+    most_lines: ClassVar[int] = 2_000_000  # kept while looking; when there are more, those seen once are forgotten
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1 or self.rows < 2:
@@ -198,7 +182,7 @@ def _without_lines(text: str, common: set[int]) -> list[Replacement]:
 
 
 @dataclass(eq=False)
-class Duplicates:
+class Duplicates(Step):
     """Each input once. Of rows of equal input (case, width and punctuation do not count) the first stays, and of rows
     with one label whose inputs are alike by at least `near` (estimated Jaccard similarity of four-character pieces; 1:
     equal ones only) as well. A row of test stays rather than one of dev, and that rather than one of train, so that no
@@ -209,7 +193,7 @@ class Duplicates:
     """
 
     near: float = 0.8
-    looks = True
+    looks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.near <= 1:
@@ -311,7 +295,7 @@ def steps_of(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> 
     for name in names:
         if name not in STEPS:
             raise OptionError(f"expected a step among {', '.join(STEPS)}, given '{name}'", hint=nearest(name, STEPS))
-        given, known = options.get(name, {}), _options(name)
+        given, known = options.get(name, {}), list(signature(STEPS[name]).parameters)
         strange = next((option for option in given if option not in known), None)
         if strange is not None:
             raise OptionError(
@@ -325,10 +309,6 @@ def steps_of(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> 
             f"expected options of steps that are taken, given some of '{unused}'", hint=f"Take it: --step {unused}."
         )
     return made
-
-
-def _options(name: str) -> list[str]:
-    return [option for option in signature(STEPS[name]).parameters if option not in ("seen", "lines")]
 
 
 def _check_among(what: str, given: Sequence[str], known: Iterable[str]) -> None:
@@ -365,24 +345,18 @@ def _replaced(data: Dataset, step: str, cleaners: Mapping[str, Cleaner]) -> Outc
     else:
         texts = {role: [each or "" for each in now[role]] for role in ("text", "text_pair") if role in roles}
     reasons = dict[int, list[str]]()
-    odd = (
-        {row for side in texts.values() for row in dirty(side, ODD)} if any(c.odd for c in cleaners.values()) else set()
-    )
+    looked = texts.values() if any(cleaner.odd for cleaner in cleaners.values()) else ()
+    odd = {row for side in looked for row in dirty(side, ODD)}
     for name, cleaner in cleaners.items():
         among = sorted({*odd, *reasons}) if cleaner.odd else range(len(data))
-        rows = sorted({among[at] for side in texts.values() for at in dirty([side[row] for row in among], cleaner)})
-        if not rows:
-            continue
-        part = _part({role: [now[role][row] for row in rows] for role in roles}, data.schema)
-        made = with_changes(part, lambda said, *_, cleaner=cleaner: [list(cleaner.changes(text)) for text in said])
-        after = {role: made.values(role) for role in roles}
-        for at, row in enumerate(rows):
-            if any(after[role][at] != now[role][row] for role in roles):
-                reasons.setdefault(row, []).append(name)
-                for role in roles:
-                    now[role][row] = after[role][at]
-                for role, side in texts.items():
-                    side[row] = " ".join(now[role][row]) if role == "tokens" else now[role][row] or ""
+        sides = [[side[row] for row in among] for side in texts.values()]
+        rows = sorted({among[at] for side in sides for at in dirty(side, cleaner.signs)})
+        for row, values in _cleaned({role: [now[role][row] for row in rows] for role in roles}, rows, cleaner, data):
+            reasons.setdefault(row, []).append(name)
+            for role, value in values.items():
+                now[role][row] = value
+            for role, side in texts.items():
+                side[row] = " ".join(values[role]) if role == "tokens" else values[role] or ""
     for role in roles if reasons else []:
         if now[role] != before[role]:
             data = data.with_column(role, now[role])
@@ -395,12 +369,22 @@ def _replaced(data: Dataset, step: str, cleaners: Mapping[str, Cleaner]) -> Outc
     return replace(less, changes=[*changes, *less.changes])
 
 
-def _part(columns: Mapping[str, Sequence[Any]], schema: Schema) -> Dataset:
-    """Rows of some roles alone."""
+def _cleaned(
+    columns: Mapping[str, Sequence[Any]], rows: Sequence[int], cleaner: Cleaner, data: Dataset
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Of some rows, given by role, those that a cleaner changes, with what they say then."""
     import pyarrow as pa
 
-    names: dict[str, Any] = {role: str(getattr(schema, role)) for role in columns}
-    return Dataset(pa.table({names[role]: list(values) for role, values in columns.items()}), Schema(**names))
+    if not rows:
+        return
+    names: dict[str, Any] = {role: str(getattr(data.schema, role)) for role in columns}
+    part = Dataset(pa.table({names[role]: list(values) for role, values in columns.items()}), Schema(**names))
+    made = with_changes(part, lambda texts, *_: [list(cleaner.changes(text)) for text in texts])
+    after = {role: made.values(role) for role in columns}
+    for at, row in enumerate(rows):
+        values = {role: after[role][at] for role in columns}
+        if values != {role: columns[role][at] for role in columns}:
+            yield row, values
 
 
 def _differing(

@@ -517,7 +517,7 @@ class Outline:
             pieces=marked(str(row.get("text") or ""), where),
             truth=truth,
             answer=answer,
-            confidence=self.words.share(float(confidence)) if is_number(confidence) else "–",
+            confidence=self.words.share(float(confidence)) if is_number(confidence) else "",
             wrong=truth != answer,
         )
 
