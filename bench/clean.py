@@ -19,7 +19,8 @@ import numpy as np
 
 from duiqi.core.dataset import Dataset
 from duiqi.data.read import read
-from duiqi.data.steps import Clean, Simplify, Step
+from duiqi.data.step import Step
+from duiqi.data.steps import Clean, Simplify
 
 SETS = ("online-shopping-7cats", "waimai-10k", "medical-abstracts", "sst2", "ag-news")
 DIRT = ("<br>", "&amp;", "\u200b", "!!!!!!", "Ã©", "１２３", "  ", "\u00a0")

@@ -80,7 +80,8 @@ def prepare(
     """
     from duiqi.data.collect import Asked, check_renames, collect, find_sources
     from duiqi.data.ledger import Ledger
-    from duiqi.data.steps import steps_of, through
+    from duiqi.data.step import through
+    from duiqi.data.steps import steps_of
     from duiqi.data.write import check_form
 
     out, told = Path(out), progress or _silent

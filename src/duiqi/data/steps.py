@@ -1,12 +1,11 @@
-"""Steps of a preparation: each takes some rows and gives those that stay, as they are then, and what it did to
-which."""
+"""The steps that a preparation can take, by name."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from inspect import signature
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -14,46 +13,19 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.dataset import Dataset, Schema
+from duiqi.core.dataset import Dataset
 from duiqi.core.edit import Change as Replacement
-from duiqi.core.edit import with_changes
 from duiqi.core.errors import OptionError, nearest
 from duiqi.core.seed import hash64
 from duiqi.core.slice import words
-from duiqi.data.clean import CLEANERS, ODD, Cleaner, dirty
-from duiqi.data.collect import ORIGIN, Change, Piece
+from duiqi.data.clean import CLEANERS, Cleaner
 from duiqi.data.dedupe import near_duplicates, signatures
 from duiqi.data.language import KNOWN, languages
 from duiqi.data.script import simplifier
+from duiqi.data.step import Outcome, Parts, Step, dropped, places, replaced
 
-CHANGED_ROLES = ("text", "text_pair", "tokens", "label", "spans")  # what cleaning may change
 FOR_WORDS = ("mojibake", "control", "unicode", "width")  # cleaners that leave words apart
 SURE = 0.9
-
-
-Parts = Sequence[str | None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Rows after a step, which of those before it they are, and what was done to them and to the others."""
-
-    data: Dataset
-    kept: Sequence[int]
-    changes: Sequence[Change] = ()
-
-
-class Step:
-    """What is done to rows, piece by piece. A step that `looks` sees all rows once before it is asked."""
-
-    looks: ClassVar[bool] = False
-
-    def look(self, data: Dataset, parts: Parts) -> None:
-        """See some rows, and the part that each is for where that is said."""
-
-    def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
-        """Take some rows."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False)
@@ -70,7 +42,7 @@ class Clean(Step):
         names = [name for name in CLEANERS if name in self.cleaners]
         if data.has("tokens"):
             names = [name for name in names if name in FOR_WORDS]
-        return _replaced(data, "clean", {name: CLEANERS[name] for name in names})
+        return replaced(data, "clean", {name: CLEANERS[name] for name in names})
 
 
 @dataclass(eq=False)
@@ -78,7 +50,7 @@ class Simplify(Step):
     """Traditional Chinese characters as simplified ones, by OpenCC's tables of phrases and characters."""
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
-        return _replaced(data, "simplify", {"traditional": simplifier()})
+        return replaced(data, "simplify", {"traditional": simplifier()})
 
 
 @dataclass(eq=False)
@@ -96,7 +68,7 @@ class Language(Step):
         found = languages(data.texts)
         gone = {row: f"language:{name}" for row, (name, certain) in enumerate(found)
                 if name and name not in self.keep and certain >= self.sure}  # fmt: skip
-        return _dropped(data, "language", gone)
+        return dropped(data, "language", gone)
 
 
 @dataclass(eq=False)
@@ -118,7 +90,7 @@ class Length(Step):
         sizes = self._sizes(data.texts)
         gone = {row: "too_short" for row, size in enumerate(sizes) if size < self.least}
         gone |= {row: "too_long" for row, size in enumerate(sizes) if 0 < self.most < size}
-        return _dropped(data, "length", dict(sorted(gone.items())))
+        return dropped(data, "length", dict(sorted(gone.items())))
 
     def _sizes(self, texts: Sequence[str]) -> list[int]:
         if not self.tokenizer:
@@ -159,7 +131,7 @@ class Boilerplate(Step):
         if not common or data.has("tokens"):
             return Outcome(data, range(len(data)))
 
-        return _replaced(
+        return replaced(
             data, "boilerplate", {"boilerplate": Cleaner([_BREAK], lambda text: _without_lines(text, common))}
         )
 
@@ -213,7 +185,7 @@ class Duplicates(Step):
         self._keys.append(data.input_keys)
         self._labels.append(np.array([hash64(label) for label in labels], dtype=np.uint64))
         self._ranks.append(np.array([_RANKS.get(part or "train", 2) for part in parts], dtype=np.int8))
-        self._places += _places(data, range(len(data)))
+        self._places += places(data, range(len(data)))
         if self.near < 1:
             self._signatures.append(signatures(data))
 
@@ -225,7 +197,7 @@ class Duplicates(Step):
         self._at += len(data)
         gone = {row: _FATES[why[at]] for row, at in enumerate(rows) if why[at]}
         of = {row: self._places[kept_for[at]] for row, at in enumerate(rows) if why[at] and kept_for[at] >= 0}
-        return _dropped(data, "duplicates", gone, of)
+        return dropped(data, "duplicates", gone, of)
 
     def _decided(self) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
         """For every row the row that stays in its place (itself, or -1 where none does), and why (0: it stays)."""
@@ -330,101 +302,3 @@ def _tokenizer(path: str) -> Any:
         raise OptionError(
             f"expected a tokenizer.json, or a folder with one, given {path} ({error})", hint="Give a model's folder."
         ) from error
-
-
-# Rows that are changed, rows that are dropped
-
-
-def _replaced(data: Dataset, step: str, cleaners: Mapping[str, Cleaner]) -> Outcome:
-    """The rows after one cleaner after the other."""
-    roles = [role for role in CHANGED_ROLES if data.has(role)]
-    before = {role: data.values(role) for role in roles}
-    now = {role: list(values) for role, values in before.items()}
-    if "tokens" in roles and "text" not in roles:
-        texts = {"tokens": list(data.texts)}
-    else:
-        texts = {role: [each or "" for each in now[role]] for role in ("text", "text_pair") if role in roles}
-    reasons = dict[int, list[str]]()
-    looked = texts.values() if any(cleaner.odd for cleaner in cleaners.values()) else ()
-    odd = {row for side in looked for row in dirty(side, ODD)}
-    for name, cleaner in cleaners.items():
-        among = sorted({*odd, *reasons}) if cleaner.odd else range(len(data))
-        sides = [[side[row] for row in among] for side in texts.values()]
-        rows = sorted({among[at] for side in sides for at in dirty(side, cleaner.signs)})
-        for row, values in _cleaned({role: [now[role][row] for row in rows] for role in roles}, rows, cleaner, data):
-            reasons.setdefault(row, []).append(name)
-            for role, value in values.items():
-                now[role][row] = value
-            for role, side in texts.items():
-                side[row] = " ".join(values[role]) if role == "tokens" else values[role] or ""
-    for role in roles if reasons else []:
-        if now[role] != before[role]:
-            data = data.with_column(role, now[role])
-    changes = [
-        Change(place, step, "+".join(reasons[row]), *_differing(data.schema, before, now, row))
-        for row, place in zip(sorted(reasons), _places(data, sorted(reasons)), strict=True)
-    ]
-    blank = {row: "nothing_left" for row in sorted(reasons) if not any(side[row].strip() for side in texts.values())}
-    less = _dropped(data, step, blank)
-    return replace(less, changes=[*changes, *less.changes])
-
-
-def _cleaned(
-    columns: Mapping[str, Sequence[Any]], rows: Sequence[int], cleaner: Cleaner, data: Dataset
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Of some rows, given by role, those that a cleaner changes, with what they say then."""
-    import pyarrow as pa
-
-    if not rows:
-        return
-    names: dict[str, Any] = {role: str(getattr(data.schema, role)) for role in columns}
-    part = Dataset(pa.table({names[role]: list(values) for role, values in columns.items()}), Schema(**names))
-    made = with_changes(part, lambda texts, *_: [list(cleaner.changes(text)) for text in texts])
-    after = {role: made.values(role) for role in columns}
-    for at, row in enumerate(rows):
-        values = {role: after[role][at] for role in columns}
-        if values != {role: columns[role][at] for role in columns}:
-            yield row, values
-
-
-def _differing(
-    schema: Schema, before: Mapping[str, Sequence[Any]], now: Mapping[str, Sequence[Any]], row: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """By column what a row said and what it says now, where that differs."""
-    roles = [role for role in before if before[role][row] != now[role][row]]
-    names = [str(getattr(schema, role)) for role in roles]
-    return (
-        {name: before[role][row] for name, role in zip(names, roles, strict=True)},
-        {name: now[role][row] for name, role in zip(names, roles, strict=True)},
-    )
-
-
-def _places(data: Dataset, rows: Sequence[int]) -> list[str]:
-    if ORIGIN not in data.table.column_names:
-        return [""] * len(rows)
-    return list(map(str, data.table.column(ORIGIN).take(list(rows)).to_pylist())) if rows else []
-
-
-def _dropped(data: Dataset, step: str, reasons: Mapping[int, str], of: Mapping[int, str] | None = None) -> Outcome:
-    """The rows without some of them; `of` names the rows that some of these are copies of."""
-    if not reasons:
-        return Outcome(data, range(len(data)))
-    kept = [row for row in range(len(data)) if row not in reasons]
-    gone = data.take(list(reasons)).table.to_pylist()
-    changes = [
-        Change(said.pop(ORIGIN, ""), step, reason, said, of=(of or {}).get(row))
-        for (row, reason), said in zip(reasons.items(), gone, strict=True)
-    ]
-    return Outcome(data.take(kept), kept, changes)
-
-
-def through(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
-    """The rows of a piece after some steps, and all that was done to them."""
-    data, parts, changes = piece.data, list(piece.parts), list(piece.changes)
-    for _, step in steps:
-        if not len(data):
-            break
-        made = step(data, parts)
-        data, parts = made.data, [parts[row] for row in made.kept]
-        changes += made.changes
-    return replace(piece, data=data, parts=parts, changes=changes)
