@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-import numpy as np
-
 from duiqi.core.case import Case
 from duiqi.core.examine import examine
 from duiqi.core.report import Report
@@ -45,7 +43,7 @@ def diagnose(
     earlier = table.open(find(str(before))) if before else None
     case = table.case(opened, chosen, references=references, before=earlier)
     report = diagnose_case(table, case, only)
-    learned = int(np.isin(chosen.input_keys, opened.bundle.rows("trained").keys).sum())
+    learned = int(opened.learned(chosen).sum())
     if learned:
         note = {"code": "learned_rows", "learned": learned, "rows": len(chosen)}
         report = replace(report, notes=(note, *report.notes))

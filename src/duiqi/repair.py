@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -148,8 +149,9 @@ def repair_case(
     At most `most_trials` remedies that train are tried, of those named in `among` where some are; those that only
     finish do not count.
     """
-    table = bench.table
-    case = table.case(opened, bench.dev)
+    table, origin = bench.table, bench.origin
+    start = cache(lambda: table.open_body(origin)) if origin is not None else None
+    case = table.case(opened, bench.dev, start=start)
     found = diagnose_case(table, case)
     case = replace(case, slices=tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values()))
     first = _examine(table, case)
@@ -325,12 +327,15 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
 
 
 def _target(task: Task, finding: Finding, before: Report, after: Report) -> Change | None:
-    """The change a finding asks for: of the rows right in its slice, or of its own measure where it is about all."""
+    """The change a finding asks for: of the rows right in its slice, or of its own measure where it is about all; of
+    what is wrong with rows, which no training mends, what the model is chosen by."""
 
     def meant(measure: Measure) -> bool:
+        wanted = finding.ruling.measure
         if finding.slice.where:
             return measure.name == task.row_metric and measure.slice.rule == finding.slice.rule
-        wanted = finding.ruling.measure
+        if wanted.of_rows:
+            return measure.name == task.primary and measure.slice.rule == "all"
         return (measure.name, measure.slice.rule) == (wanted.name, wanted.slice.rule)
 
     return next(iter(_pairs(before, after, meant)), None)

@@ -92,7 +92,8 @@ Asked = tuple[str, Mapping[str, Any]]  # a metric's name and its options
 class Case:
     """A predictor and data, and where there is one `train`, `before`, `references` and `policy`.
 
-    `slices` were found earlier and are to be measured again. `memory` is shared by all cases on the same rows: what
+    `slices` were found earlier and are to be measured again. `start` opens what the model was before it learned the
+    training rows. `memory` is shared by all cases on the same rows: what
     was computed for one model and does not depend on it (floors, candidate slices) is computed once.
     """
 
@@ -106,6 +107,7 @@ class Case:
     seed: int = 0
     draws: int = 1000
     slices: tuple[Slice, ...] = ()
+    start: Callable[[], Predictor] | None = None
     memory: dict[str, Any] = field(default_factory=dict)
 
     def has(self, need: str) -> bool:
@@ -116,7 +118,12 @@ class Case:
         if room == "model":
             return (self.task.output if name == "answer" else name) in self.predictor.offers
         if room == "task":
-            return name == self.task.name or (name == "classes" and self.task.unit == "row" and bool(self.task.labels))
+            labels = bool(self.task.labels)
+            return (
+                name == self.task.name
+                or (name == "labels" and labels)
+                or (name == "classes" and labels and self.task.unit == "row")
+            )
         return bool(getattr(self, name, None))
 
     def remember(self, name: str, make: Callable[[], T]) -> T:
@@ -142,6 +149,20 @@ class Case:
     def answers_to(self, data: Dataset) -> Predictions:
         """The model's answers to other rows, such as edited ones."""
         return self.predictor.predict(data, [each for each in self.task.outputs if each in self.predictor.offers])
+
+    @property
+    def reader(self) -> Predictor | None:
+        """A model that has not learned the training rows, where there is one: what the model was before, else the
+        model itself where its lineage has none of them."""
+        if self.start is not None:
+            return self.start()
+        learned = getattr(self.predictor, "learned", None)
+        return None if self.train is None or (learned and learned(self.train).any()) else self.predictor
+
+    def of_train(self) -> Case:
+        """The same table with the training rows to be looked at."""
+        assert self.train is not None
+        return replace(self, data=self.train, slices=())
 
     @property
     def task(self) -> Task:

@@ -120,8 +120,11 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
     """What a ruling says is wrong, with the slice, rows that show it, and the remedies that treat it."""
     measure = ruling.measure
     meant = _worst_slice(measure)
+    remedies = tuple(part.name for part in case.catalogue.all("remedy") if kind in part.treats)
+    if measure.of_rows:  # shown by what the probe lists: the model's answers to dev rows say nothing of it
+        severity = _distance(ruling) * 1000
+        return Finding(kind, measure.probe, ruling, meant, measure.rows, severity, remedies=remedies)
     mask = case.mask(meant) if meant.where else np.ones(len(case.data), dtype=bool)
-    remedies = [part.name for part in case.catalogue.all("remedy") if kind in part.treats]
     return Finding(
         kind=kind,
         probe=measure.probe,
@@ -131,7 +134,7 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
         severity=_distance(ruling) * _share(measure, mask) * 1000,
         row_ids=tuple(map(str, case.data.row_ids[mask][:MOST_IDS])),
         evidence=tuple(evidence(case, meant)),
-        remedies=tuple(remedies),
+        remedies=remedies,
     )
 
 

@@ -103,6 +103,11 @@ class Measure:
         return f"{self.base}[{','.join(shown)}]" if shown else self.base
 
     @property
+    def of_rows(self) -> bool:
+        """Whether it speaks of rows as they are, whatever model answers them."""
+        return self.metric.facts.get("about") == "rows"
+
+    @property
     def better(self) -> str:
         """Which way is better: "higher" or "lower"."""
         if self.across and self.across.reduce == "gap":

@@ -217,11 +217,23 @@ def classified(vectors: tuple[Any, Any] | None, truth: NDArray[np.int64], data: 
     return Predictions(data.row_ids, {"probs": logistic(vectors[0], truth, vectors[1], classes)})
 
 
-def logistic(known: Any, truth: NDArray[np.int64], asked: Any, classes: int) -> NDArray[np.float64]:
-    """Probabilities of the asked rows from a logistic regression on the known ones, float[n, k]."""
+def logistic(
+    known: Any,
+    truth: NDArray[np.int64],
+    asked: Any,
+    classes: int,
+    *,
+    strength: float = 10.0,
+    weights: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Probabilities of the asked rows from a logistic regression on the known ones, float[n, k].
+
+    `strength` is the inverse of the regularisation: larger ones fit the known rows more closely. `weights` say how much
+    each known row counts.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=10.0, max_iter=200).fit(known, truth)
+    model = LogisticRegression(C=strength, max_iter=200).fit(known, truth, sample_weight=weights)
     probs = np.zeros((asked.shape[0], classes))
     probs[:, model.classes_.astype(int)] = model.predict_proba(asked)
     return probs

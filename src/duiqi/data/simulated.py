@@ -104,6 +104,23 @@ def _draw(
     return Dataset.of(columns, groups=tuple(groups))
 
 
+def mislabelled_case(rng: np.random.Generator, *, wrong: float, rows: int = 600) -> Case:
+    """A case in whose training rows a share `wrong` of the labels is turned round."""
+    case = simulated_case(rng, rows=rows, error=0.1, train_rows=rows)
+    assert case.train is not None
+    turned, labels = rng.random(rows) < wrong, case.train.values("label")
+    given = [LABELS[1 - LABELS.index(label)] if bad else label for label, bad in zip(labels, turned, strict=True)]
+    return replace(case, train=case.train.with_column("label", given))
+
+
+def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
+    """A case of whose labels it was estimated how likely they are wrong."""
+    case = simulated_case(rng, rows=rows)
+    assert isinstance(case.predictor, Recorded)
+    answers = case.guess.with_columns({"wrong": np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)})
+    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong",)), answers))
+
+
 def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:
     """A case whose model answers edited rows as the originals, but for a share `slips` of them."""
     case = simulated_case(rng, rows=rows, error=0.1)

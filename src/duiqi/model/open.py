@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from duiqi.core.bundle import Bundle, read_card
 from duiqi.core.errors import DependencyError, ModelError, OptionError
 from duiqi.core.seed import derive
@@ -220,6 +223,10 @@ class Model:
     @property
     def used_number_type(self) -> str | None:
         return self.engines.get("used")
+
+    def learned(self, data: Dataset) -> NDArray[np.bool_]:
+        """Which rows it was trained on, as its lineage says, bool[n]."""
+        return np.isin(data.input_keys, self.bundle.rows("trained").keys)
 
     def with_dtype(self, number_type: str) -> Model:
         """The same model and cache, answering in one number type."""

@@ -130,6 +130,12 @@ class Table:
         task = self.task_of(bundle, self.parts.get("train"))
         return open_model(bundle, task, device=self.device, cache=self.memory["answers"])
 
+    def open_body(self, bundle: Bundle) -> Any:
+        """The model of a bundle for what it makes of texts, whether or not it has a head for the task."""
+        from duiqi.model.open import open_model
+
+        return open_model(bundle, self.task_for(self.parts.get("train")), device=self.device)
+
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""
         return Case(predictor, data, train=self.parts.get("train"), catalogue=self.catalogue, seed=self.seed, **more)
