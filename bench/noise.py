@@ -82,7 +82,8 @@ def one(name: str, task: Task, train: Dataset, reader: Recorded | None, seed: in
     noisy = with_labels(task, train, np.where(turned, other, labels), sizes)
     begun = time.monotonic()
     given, asked, _ = out_of_sample(task, noisy, vectors)
-    if task.unit == "row":  # as find_noise does
+    turned = given != labels  # reading mends tags that go on with what did not begin
+    if sizes is None:  # as find_noise does
         given, asked, _ = out_of_sample(task, noisy, vectors, weights=1 - fitted(asked, given, sizes).wrong)
     made = time.monotonic() - begun
     noise = fitted(asked, given, sizes)
@@ -91,7 +92,7 @@ def one(name: str, task: Task, train: Dataset, reader: Recorded | None, seed: in
     scores = " · ".join(f"{said} {average_precision_score(turned, -score):.4f}" for said, score in peers(asked, given))
     print(
         f"{name}, seed {seed}: {len(labels)} labels, {turned.mean():.1%} turned; average precision "
-        f"{average_precision_score(turned, noise.wrong):.4f} (cleanlab: {scores}); estimated {noise.rate:.1%}; "
+        f"{average_precision_score(turned, noise.doubt):.4f} (cleanlab: {scores}); estimated {noise.rate:.1%}; "
         f"{found.sum()} flagged, {turned[found].mean() if found.any() else np.nan:.1%} of them turned, "
         f"{turned[found].sum() / turned.sum():.1%} of the turned; probabilities {made:.0f} s, model {took:.1f} s",
         flush=True,
@@ -107,9 +108,9 @@ def one(name: str, task: Task, train: Dataset, reader: Recorded | None, seed: in
     )
 
 
-def with_labels(task: Task, train: Dataset, labels: np.ndarray, sizes: np.ndarray) -> Dataset:
+def with_labels(task: Task, train: Dataset, labels: np.ndarray, sizes: np.ndarray | None) -> Dataset:
     """The rows with other labels."""
-    if task.unit == "word":
+    if sizes is not None:
         names = tags_of(task.labels)
         cut = np.split(labels, np.cumsum(sizes)[:-1])
         return train.with_column("label", [[names[each] for each in row] for row in cut])

@@ -38,6 +38,8 @@ FOLDS, MORE_FOLDS = 5, 10  # more where that is cheap: each model then sees nine
 CHEAP = 200_000  # rows times classes up to which it is
 SURE = 0.9
 FEWEST = 10  # labels of a class below which nothing is said of them
+TOLD = 0.01  # a rate of slips from which on they are ranked by how likely each is one
+FLOOR = 0.1  # of probabilities in odds: what cheap models say below it means little (best on tags that were turned)
 FEATURES = 1 << 18  # places for what stands around a word
 QUICK = 300_000  # rows times classes from which on counts of texts are fitted by the quick solver
 STRENGTH = 3.0  # inverse regularisation: the best average precision on sst2 and banking77 with flipped labels
@@ -48,12 +50,15 @@ Floats = NDArray[np.float64]
 class Noise:
     """What is likely wrong among labels, one of each row, of each word, or of each row and label.
 
-    `wrong` float[m]: how likely each label is a slip. `likely` int[m]: the class that is likeliest otherwise. `rate`:
+    `wrong` float[m]: how likely each label is a slip. `doubt` float[m] ranks them, the most suspicious label highest;
+    it is `wrong` where slips were told from hard rows, and else the odds of another label. `likely` int[m]: the class
+    that is likeliest otherwise. `rate`:
     the share of wrong labels, 0 to 1; `shares` float[m] have it as their mean and vary as much as it does by chance.
     `sizes` int[n] says how many labels each row has. Rows of classes that are too rare to tell have `wrong` 0.
     """
 
     wrong: Floats
+    doubt: Floats
     likely: NDArray[np.int64]
     rate: float
     shares: Floats
@@ -95,7 +100,7 @@ def find_noise(task: Task, train: Dataset, reader: Predictor | None = None) -> N
     vectors = around_words(train) if task.unit == "word" else of_texts(train, reader)
     labels, probs, sizes = out_of_sample(task, train, vectors)
     noise = fitted(probs, labels, sizes)
-    if task.unit != "row":
+    if sizes is not None:
         return noise
     labels, probs, sizes = out_of_sample(task, train, vectors, weights=1 - noise.wrong)
     return fitted(probs, labels, sizes)
@@ -110,7 +115,7 @@ def fitted(probs: Floats, labels: NDArray[np.int64], sizes: NDArray[np.int64] | 
     common = np.bincount(labels, minlength=k)[labels] >= FEWEST
     if not common.any() or k < 2:
         nothing = np.zeros(m)
-        return Noise(nothing, labels, 0.0, nothing, np.ones(m, np.int64) if sizes is None else sizes)
+        return Noise(nothing, nothing, labels, 0.0, nothing, np.ones(m, np.int64) if sizes is None else sizes)
     known, given = logs[common], labels[common]
 
     def fitting(point: Floats) -> tuple[float, Floats]:
@@ -136,8 +141,11 @@ def fitted(probs: Floats, labels: NDArray[np.int64], sizes: NDArray[np.int64] | 
     scores = np.stack([(1 - rate) * slope / p, (1 / k - chosen) / p], axis=1)[common]
     shares = np.full(m, rate * missed)
     shares[common] += missed * _influence(scores)
+    told = sizes is None and rate >= TOLD
+    odds = np.log((np.exp(others.max(axis=1)) + FLOOR) / (np.exp(logs[rows, labels]) + FLOOR))
+    doubt = wrong if told else np.where(common, odds, odds.min())
     sizes = np.ones(m, np.int64) if sizes is None else sizes
-    return Noise(wrong, others.argmax(axis=1), rate * missed, shares, sizes)
+    return Noise(wrong, doubt, others.argmax(axis=1), rate * missed, shares, sizes)
 
 
 def _sharpened(logs: Floats, labels: NDArray[np.int64], exponent: float) -> tuple[Floats, Floats]:
@@ -164,8 +172,9 @@ def _influence(scores: Floats) -> Floats:
 
 def out_of_sample(
     task: Task, train: Dataset, vectors: Sequence[Any], *, weights: Floats | None = None
-) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
-    """Labels int[m], their probabilities float[m, k] from models fitted on other rows, and how many each row has.
+) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64] | None]:
+    """Labels int[m], their probabilities float[m, k] from models fitted on other rows, and how many each row has (`None`
+    where that is one).
 
     Of each kind of `vectors` a model is fitted; their normalised geometric mean counts. Rows of equal input are left
     out together: a copy would give the label away. `weights` float[n] say how much rows count in fitting.
@@ -187,7 +196,7 @@ def out_of_sample(
         given = [_blend([crossed(each, column, folds, 2) for each in vectors]) for column in truth.T]
         return truth.ravel(), np.stack(given, axis=1).reshape(-1, 2), sizes
     probs = _blend([crossed(each, truth, folds, classes, weights) for each in vectors])
-    return truth, probs, np.ones(len(train), dtype=np.int64)
+    return truth, probs, None
 
 
 def of_texts(train: Dataset, reader: Predictor | None = None) -> list[Any]:

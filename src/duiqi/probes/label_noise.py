@@ -55,7 +55,7 @@ def _suspects(case: Case, noise: Noise) -> Iterator[list[Any]]:
     names = tags_of(task.labels) if task.unit == "word" else task.labels
     starts = np.cumsum(noise.sizes) - noise.sizes
     found = np.flatnonzero(noise.suspects())
-    for at in found[np.argsort(-noise.wrong[found], kind="stable")][:MOST_SUSPECTS]:
+    for at in found[np.argsort(-noise.doubt[found], kind="stable")][:MOST_SUSPECTS]:
         row, place = int(rows[at]), int(at - starts[rows[at]])
         text, truth = case.data.shown[row], case.truth[row]
         if task.unit == "label":  # given though wrong, or missing
