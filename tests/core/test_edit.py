@@ -30,12 +30,12 @@ def shout(texts, rngs, *, mark: str = "!"):
     ]
 
 
-@edit()
+@edit(preserves=("label", "meaning", "tokens", "spans"))
 def nothing(texts, rngs):
     return [[] for _ in texts]
 
 
-@edit()
+@edit(preserves=("label", "meaning", "tokens", "spans"))
 def stars(texts, rngs):
     return [[Change(at, at, "*") for at in range(len(text))] for text in texts]
 
@@ -192,7 +192,7 @@ def test_options_reach_the_edit_and_are_checked():
 
 
 def test_an_edit_that_loses_rows_is_refused():
-    @edit()
+    @edit(preserves=("label", "meaning", "tokens", "spans"))
     def short(texts, rngs):
         return [[]]
 
@@ -201,7 +201,7 @@ def test_an_edit_that_loses_rows_is_refused():
 
 
 def test_token_rows_keep_tags_aligned():
-    @edit()
+    @edit(preserves=("label", "meaning", "tokens", "spans"))
     def split_paris(texts, rngs):
         return [[Change(t.index("Paris") + 2, t.index("Paris") + 2, " ")] if "Paris" in t else [] for t in texts]
 
