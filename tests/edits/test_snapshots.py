@@ -14,14 +14,14 @@ from duiqi.core.seed import generator
 
 HERE = Path(__file__).parent
 ENGLISH, CHINESE = (
-    (HERE / "data" / f"sentences_{lang}.txt").read_text(encoding="utf-8").splitlines() for lang in ("en", "zh")
+    tuple((HERE / "data" / f"sentences_{lang}.txt").read_text(encoding="utf-8").splitlines()) for lang in ("en", "zh")
 )
-BOTH = [*ENGLISH[:25], *CHINESE[:25]]
+BOTH = (*ENGLISH[:25], *CHINESE[:25])
 EDITS = {
     **dict.fromkeys(("homophones", "random_delete", "random_insert", "random_swap", "width"), BOTH),
     **dict.fromkeys(("confusables", "ocr"), ENGLISH),
     **dict.fromkeys(("look_alikes", "pinyin", "script", "split_characters"), CHINESE),
-    **dict.fromkeys(("negation", "synonyms"), [*ENGLISH, *CHINESE]),
+    **dict.fromkeys(("negation", "synonyms"), (*ENGLISH, *CHINESE)),
 }
 
 
@@ -30,7 +30,7 @@ def test_reads_as_before(name):
     """Equal to the snapshot; DUIQI_WRITE_SNAPSHOTS=1 writes it anew, to be read before it is committed."""
     if name == "pinyin" and not find_spec("pypinyin"):
         pytest.skip("pypinyin is not installed")
-    texts = EDITS[name]
+    texts = list(EDITS[name])
     proposed = Catalogue.installed().find("edit", name)(texts, [generator(0, name, text) for text in texts])
     pairs = [(text, apply(text, changes).text) for text, changes in zip(texts, proposed, strict=True)]
     shown = "".join(f"{text}\n{'  = ' if text == edited else '  → '}{edited}\n" for text, edited in pairs)

@@ -22,18 +22,19 @@ class Chinese:
 
     lists: Mapping[str, Any]
 
-    def added(self, text: str) -> list[Change]:
-        """Every way to put in one negation, in clauses that have none and ask nothing."""
-        return [
-            change
-            for clause in _CLAUSE.finditer(text)
-            if not negates(_NO_DENIAL.sub("", clause[0])) and not self._asking.search(clause[0])
-            for change in _made(self._adding, clause)
-        ]
+    def clauses(self, text: str) -> list[re.Match[str]]:
+        """Parts of a text between marks."""
+        return list(_CLAUSE.finditer(text))
 
-    def removed(self, text: str) -> list[Change]:
-        """Every way to take one negation out."""
-        return [change for clause in _CLAUSE.finditer(text) for change in _made(self._removing, clause)]
+    def added(self, text: str, clause: re.Match[str]) -> list[Change]:
+        """Every way to put one negation into a clause: none where there is one, none where something is asked."""
+        if negates(_NO_DENIAL.sub("", clause[0])) or self._asking.search(clause[0]):
+            return []
+        return list(_made(self._adding, clause))
+
+    def removed(self, text: str, clause: re.Match[str]) -> list[Change]:
+        """Every way to take one negation out of a clause."""
+        return list(_made(self._removing, clause)) if negates(clause[0]) else []
 
     @cached_property
     def _asking(self) -> re.Pattern[str]:

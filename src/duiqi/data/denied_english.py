@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from duiqi.core.edit import Change
 from duiqi.data.english import cased, verb
@@ -17,17 +17,16 @@ _STOPS = frozenset('.!?;:\n"“”()…,')
 _SHORT = re.compile(r"(?:it|he|she|that|there|i|you|we|they)['’](?:s|re|m)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Word:
-    """A word or mark of a text, and where it stands."""
+class Word(NamedTuple):
+    """A word or mark of a text, in small letters too, and where it stands."""
 
     text: str
+    low: str
     start: int
     end: int
 
-    @property
-    def low(self) -> str:
-        return self.text.lower().replace("’", "'")
+
+Clause = list[Word]
 
 
 @dataclass(frozen=True)
@@ -36,24 +35,33 @@ class English:
 
     lists: Any
 
-    def added(self, text: str) -> list[Change]:
-        """Every way to put in one negation: none in a clause that has one, none where one would clash."""
-        return [
-            change
-            for clause in _clauses(text)
-            if not negates(text[clause[0].start : clause[-1].end])
-            for at in range(len(clause))
-            for change in self._put_to(clause, at, text)
-        ]
-
-    def removed(self, text: str) -> list[Change]:
-        """Every way to take one negation out; none where a word hangs on it (any, yet, until)."""
-        found: list[Change] = []
-        for clause in _clauses(text):
-            for at in range(len(clause)):
-                if not any(word.low in self._words("dependent") for word in clause[at + 1 :]):
-                    found += self._taken_from(clause, at)
+    def clauses(self, text: str) -> list[Clause]:
+        """Words that stand together, without a mark between."""
+        found: list[Clause] = []
+        at = -1
+        for match in _TOKEN.finditer(text):
+            if match[0] in _STOPS:
+                at = -1
+                continue
+            if at < 0 or "\n" in text[at : match.start()]:
+                found.append([])
+            at = match.end()
+            found[-1].append(Word(match[0], match[0].lower().replace("’", "'"), match.start(), at))
         return found
+
+    def added(self, text: str, clause: Clause) -> list[Change]:
+        """Every way to put one negation into a clause: none where there is one, none where one would clash."""
+        if negates(text[clause[0].start : clause[-1].end]):
+            return []
+        return [change for at in range(len(clause)) for change in self._put_to(clause, at, text)]
+
+    def removed(self, text: str, clause: Clause) -> list[Change]:
+        """Every way to take one negation out of a clause; none where a word hangs on it (any, yet, until)."""
+        if not negates(text[clause[0].start : clause[-1].end]):
+            return []
+        hanging = [at for at, word in enumerate(clause) if word.low in self._words("dependent")]
+        first = max(hanging, default=0)
+        return [change for at in range(first, len(clause)) for change in self._taken_from(clause, at)]
 
     def _words(self, name: str) -> frozenset[str]:
         return self._sets[name]
@@ -84,7 +92,7 @@ class English:
     def _participles(self) -> frozenset[str]:
         return frozenset(verb(base).participle for base in self._words("verbs")) | {"been", "had", "done", "gone"}
 
-    def _put_to(self, clause: list[Word], at: int, text: str) -> Iterator[Change]:
+    def _put_to(self, clause: Clause, at: int, text: str) -> Iterator[Change]:
         word = clause[at]
         before, behind = _low(clause, at - 1), _low(clause, at + 1)
         if not behind or behind in self._words("affirmative") or before in self._words("before"):
@@ -98,12 +106,12 @@ class English:
         elif _sentence_begins(text, clause[0]) and self._advises(clause, at):
             yield Change(word.start, word.end, cased("don't " + word.text.lower(), word.text))
 
-    def _put_to_auxiliary(self, clause: list[Word], at: int) -> Iterator[Change]:
+    def _put_to_auxiliary(self, clause: Clause, at: int) -> Iterator[Change]:
         word, short = clause[at], self._auxiliaries[clause[at].low]
         before, behind = _low(clause, at - 1), _low(clause, at + 1)
         following = self._past_adverbs(clause, at + 1)
         if word.low in ("has", "have", "had") and following not in self._participles and following[-2:] != "ed":
-            if before in self._words("subjects"):
+            if before in self._words("subjects") and _low(clause, at - 2) not in self._auxiliaries:
                 yield from self._put_to_verb(word, *self._verbs[word.low])
             return
         if word.low in ("do", "does", "did") and following not in self._words("verbs"):
@@ -114,8 +122,9 @@ class English:
             if short and behind in self._words("pronouns"):  # Is it …: only the short form can stand before the subject
                 yield Change(word.start, word.end, cased(short, word.text))
             return
-        if behind in self._words("subjects") - {"this", "that", "these", "those"}:
-            return  # a question
+        asking = any(each.low in self._words("asking") for each in clause[:at]) and behind in self._words("pronouns")
+        if asking or behind in self._words("subjects") - {"this", "that", "these", "those"}:
+            return
         yield Change(word.end, word.end, "not" if word.low == "can" else " not")
         if short:
             yield Change(word.start, word.end, cased(short, word.text))
@@ -124,7 +133,7 @@ class English:
         for negated in (f"{auxiliary} not", self._auxiliaries[auxiliary]):
             yield Change(word.start, word.end, f"{negated} {base}")
 
-    def _is_verb(self, clause: list[Word], at: int) -> bool:
+    def _is_verb(self, clause: Clause, at: int) -> bool:
         """Whether a word is the verb of its clause: behind a pronoun, or behind "the …" where the clause begins."""
         auxiliary, _ = self._verbs.get(clause[at].low, ("", ""))
         if not auxiliary or clause[at].text != clause[at].low:
@@ -142,7 +151,7 @@ class English:
             return who in (self._words(agreeing) if agreeing else self._words("subjects"))
         return self._named(clause, at, subject, auxiliary)
 
-    def _named(self, clause: list[Word], at: int, subject: int, auxiliary: str) -> bool:
+    def _named(self, clause: Clause, at: int, subject: int, auxiliary: str) -> bool:
         """ "The room smells": one or two words behind the article that begins the clause, and no other verb in it."""
         who = clause[subject].low
         others = [word.low for word in clause[:subject] + clause[at + 1 :]]
@@ -155,16 +164,16 @@ class English:
         many = who.endswith("s") and not who.endswith("ss")
         return auxiliary == "did" or many == (auxiliary == "do")
 
-    def _advises(self, clause: list[Word], at: int) -> bool:
+    def _advises(self, clause: Clause, at: int) -> bool:
         begins = at == 0 or (at == 1 and clause[0].low == "please")
         return begins and clause[at].low in self._words("advice") and _low(clause, at + 1) in self._words("objects")
 
-    def _past_adverbs(self, clause: list[Word], at: int) -> str:
+    def _past_adverbs(self, clause: Clause, at: int) -> str:
         while _low(clause, at) in self._words("between"):
             at += 1
         return _low(clause, at)
 
-    def _taken_from(self, clause: list[Word], at: int) -> Iterator[Change]:
+    def _taken_from(self, clause: Clause, at: int) -> Iterator[Change]:
         word, before, behind = clause[at], _low(clause, at - 1), _low(clause, at + 1)
         if not behind:
             return
@@ -175,12 +184,15 @@ class English:
                 yield from self._without(clause, at - 1, at, full)
         elif base and behind not in ("only", "necessarily", "just", "even", "not"):
             yield from self._without(clause, at, at, base)
-        elif word.low == "never" and behind not in ("again", "mind", "say"):
+        elif word.low == "never" and before not in ("almost", "nearly") and self._may_follow_never(behind):
             yield _lost(word, clause[at + 1])
         elif word.low == "no" and behind == "longer" and at + 2 < len(clause) and before:
             yield Change(word.start, clause[at + 1].end, "still")
 
-    def _without(self, clause: list[Word], first: int, last: int, auxiliary: str) -> Iterator[Change]:
+    def _may_follow_never(self, word: str) -> bool:
+        return word not in self._words("determiners") | {"again", "mind", "say", "ever", "more"}
+
+    def _without(self, clause: Clause, first: int, last: int, auxiliary: str) -> Iterator[Change]:
         """An auxiliary without its negation; a do that is then needed no longer goes too, and the verb is inflected."""
         start, following = clause[first], last + 1
         if auxiliary not in ("do", "does", "did") or _low(clause, following) in self._words("pronouns"):
@@ -199,7 +211,7 @@ class English:
         yield Change(start.start, clause[verb_at].end, cased(adverbs + new, start.text))
 
 
-def _low(clause: list[Word], at: int) -> str:
+def _low(clause: Clause, at: int) -> str:
     return clause[at].low if 0 <= at < len(clause) else ""
 
 
@@ -208,20 +220,6 @@ def _lost(word: Word, behind: Word) -> Change:
     if word.text[:1].isupper():
         return Change(word.start, behind.end, behind.text[:1].upper() + behind.text[1:])
     return Change(word.start, behind.start, "")
-
-
-def _clauses(text: str) -> Iterator[list[Word]]:
-    """Words that stand together, without a mark between."""
-    clause: list[Word] = []
-    for match in _TOKEN.finditer(text):
-        broken = clause and "\n" in text[clause[-1].end : match.start()]
-        if (match[0] in _STOPS or broken) and clause:
-            yield clause
-            clause = []
-        if match[0] not in _STOPS:
-            clause.append(Word(match[0], *match.span()))
-    if clause:
-        yield clause
 
 
 def _sentence_begins(text: str, word: Word) -> bool:

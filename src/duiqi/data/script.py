@@ -43,23 +43,23 @@ def traditionalizer() -> Callable[[str], list[Change]]:
     variants = str.maketrans(_table("TWVariants.txt"))
     table = {"着": "着"} | _table("STCharacters.txt", "STPhrases.txt")
     table = {old: new.translate(variants) for old, new in table.items()}
-    longest: dict[str, int] = {}
-    for old in table:
-        longest[old[0]] = max(len(old), longest.get(old[0], 0))
+    lengths: dict[str, list[int]] = {}  # first character → how long what begins with it can be, the longest first
+    for old in sorted(table, key=len, reverse=True):
+        if len(old) not in (known := lengths.setdefault(old[0], [])):
+            known.append(len(old))
 
     def changes(text: str) -> list[Change]:
         found, at = [], 0
         while at < len(text):
-            width = min(longest.get(text[at], 0), len(text) - at)
-            while width and text[at : at + width] not in table:
-                width -= 1
+            widths = lengths.get(text[at], ())
+            width = next((width for width in widths if text[at : at + width] in table and at + width <= len(text)), 1)
             old = text[at : at + width]
             new = table.get(old, old)
             if len(new) == width:  # character by character: what is equal is no change
                 found += [Change(i, i + 1, n) for i, (o, n) in enumerate(zip(old, new, strict=True), at) if o != n]
             else:
                 found.append(Change(at, at + width, new))
-            at += max(width, 1)
+            at += width
         return found
 
     return changes

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
+from math import log
 from typing import Any
 
 from duiqi.core.errors import DependencyError
@@ -131,5 +132,28 @@ def _jieba() -> Any:
 
 @cache
 def _cutter() -> Callable[[str], Iterable[str]]:
-    """Words that jieba's dictionary knows; it does not guess at others, which would take twice the time."""
-    return (lambda run: _jieba().cut(run, HMM=False)) if find_spec("jieba") else list
+    return _likeliest if find_spec("jieba") else list
+
+
+def _likeliest(run: str) -> list[str]:
+    """The likeliest words of a run by jieba's counts, as `jieba.cut(run, HMM=False)` finds them in thrice the time."""
+    tokenizer = _jieba().dt
+    tokenizer.check_initialized()
+    counts, least = tokenizer.FREQ, log(tokenizer.total)
+    end = len(run)
+    best = [0.0] * (end + 1)  # the likeliest way from here to the end, as a logarithm
+    ends = [end] * end
+    for at in range(end - 1, -1, -1):
+        most, chosen = log(counts.get(run[at]) or 1) - least + best[at + 1], at + 1
+        for stop in range(at + 2, end + 1):
+            count = counts.get(run[at:stop])  # 0 for what only begins a word
+            if count is None:
+                break
+            if count and (said := log(count) - least + best[stop]) >= most:
+                most, chosen = said, stop
+        best[at], ends[at] = most, chosen
+    found, at = [], 0
+    while at < end:
+        found.append(run[at : ends[at]])
+        at = ends[at]
+    return found

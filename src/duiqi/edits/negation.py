@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -47,11 +47,20 @@ def negation(
 
 def _one(text: str, rng: np.random.Generator, way: str) -> list[Change]:
     english, chinese = _rules()
-    rules = chinese if is_cjk(text) else english
-    found = rules.removed(text) if way != "add" else []
-    if not found and way != "remove":
-        found = rules.added(text)
-    return [found[rng.integers(len(found))]] if found else []
+    return _drawn(chinese, text, rng, way) if is_cjk(text) else _drawn(english, text, rng, way)
+
+
+def _drawn(rules: Any, text: str, rng: np.random.Generator, way: str) -> list[Change]:
+    """One of the changes of the first clause, in an order drawn at random, that can lose (else take) a negation."""
+    clauses = rules.clauses(text)
+    order = rng.permutation(len(clauses))
+    ways = [find for name, find in (("remove", rules.removed), ("add", rules.added)) if way in (name, "either")]
+    for find in ways:
+        for at in order:
+            found = find(text, clauses[at])
+            if found:
+                return [found[rng.integers(len(found))]]
+    return []
 
 
 @cache

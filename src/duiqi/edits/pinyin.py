@@ -50,7 +50,7 @@ def _words(text: str, unit: str) -> list[tuple[int, int]]:
         found = [(at, at + 1) for match in _HAN.finditer(text) for at in range(*match.span())]
     else:
         found = [(start, end) for start, end in spans(text) if _HAN.fullmatch(text, start, end)]
-    return [(start, end) for start, end in found if not negates(text[start:end])]
+    return [(start, end) for start, end in found if not negates(text[start:end])] if negates(text) else found
 
 
 def _reader() -> Callable[[str], list[str]]:

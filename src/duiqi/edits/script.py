@@ -35,5 +35,6 @@ def script(
 def _changes(text: str, to: str) -> list[Change]:
     if text.isascii():
         return []
-    simpler = list(simplifier().changes(text)) if to != "traditional" else []
-    return simpler if simpler or to == "simplified" else traditionalizer()(text)
+    if to == "traditional" or not any(sign.search(text) for sign in simplifier().signs):
+        return [] if to == "simplified" else traditionalizer()(text)
+    return list(simplifier().changes(text))
