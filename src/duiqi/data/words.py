@@ -136,7 +136,7 @@ def _cutter() -> Callable[[str], Iterable[str]]:
 
 
 def _likeliest(run: str) -> list[str]:
-    """The likeliest words of a run by jieba's counts, as `jieba.cut(run, HMM=False)` finds them in thrice the time."""
+    """The likeliest words of a run by jieba's counts, as `jieba.cut(run, HMM=False)` finds them in twice the time."""
     tokenizer = _jieba().dt
     tokenizer.check_initialized()
     counts, least = tokenizer.FREQ, log(tokenizer.total)
