@@ -7,6 +7,7 @@ import sys
 import tomllib
 from importlib.resources import files
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -365,3 +366,17 @@ def test_rules_of_negation_are_sound():
             assert negates(new)
             (again,) = rules.clauses(new)
             assert text in {apply(new, [back]).text for back in rules.removed(new, again)}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("en/wordnet_synsets.jsonl.gz", "He asked two physicians", "doctors"),
+        ("zh/synonyms_cilin.txt.gz", "医生来了", "大夫"),
+    ],
+)
+def test_public_lexicons_are_read(file, text, expected):
+    path = Path(__file__).parents[3] / "shared" / "data" / "lexicons" / file
+    if not path.is_file():
+        pytest.skip(f"needs the data set {path}")
+    assert any(expected in edited("synonyms", text, seed, rate=1.0, lexicon=path) for seed in range(20))
