@@ -227,6 +227,7 @@ def test_shapes_and_sounds_by_hand():
 def test_pinyin_by_hand():
     assert edited("pinyin", "质量好，银行", rate=1.0) == "zhilianghao，yinhang"
     assert edited("pinyin", "女", rate=1.0) == "nv"
+    assert edited("pinyin", "iPhone手机", rate=1.0) == "iPhone shouji"
     assert edited("pinyin", "不好", rate=1.0).startswith("不")
 
 

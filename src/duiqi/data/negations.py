@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
+from duiqi.core.slice import CJK
+
 Span = tuple[int, int]
 
 
@@ -16,7 +18,8 @@ def pattern() -> re.Pattern[str]:
     """Finds a negation: an English word of the list or one that ends in "n't", a Chinese character of the list."""
     lists = tomllib.loads(files("duiqi.data").joinpath("lexicons", "negations.toml").read_text(encoding="utf-8"))
     words = "|".join(sorted(lists["english"].split(), key=len, reverse=True))
-    return re.compile(rf"\b(?:{words}|[a-z]+n['’]t)\b|[{lists['chinese']}]", re.IGNORECASE)
+    letter = rf"[^\W{CJK}]"  # Chinese may stand right beside an English word
+    return re.compile(rf"(?<!{letter})(?:{words}|[a-z]+n['’]t)(?!{letter})|[{lists['chinese']}]", re.IGNORECASE)
 
 
 def negates(text: str) -> bool:

@@ -18,7 +18,7 @@ _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]+")
 
 
 @edit(
-    preserves=("label", "meaning", "tokens", "spans"),
+    preserves=("label", "meaning", "spans"),
     source="Li et al., 2021, Enhancing model robustness by incorporating adversarial knowledge into semantic "
     "representation (AdvGraph), ICASSP, https://arxiv.org/abs/2102.11584",
 )
@@ -40,9 +40,16 @@ def pinyin(
     """
     read = _reader()
     return [
-        [Change(start, end, "".join(read(text[start:end]))) for start, end in some(_words(text, unit), rng, rate)]
+        [_written(text, start, end, read) for start, end in some(_words(text, unit), rng, rate)]
         for text, rng in zip(texts, rngs, strict=True)
     ]
+
+
+def _written(text: str, start: int, end: int, read: Callable[[str], list[str]]) -> Change:
+    """A word in letters, apart from letters and digits beside it."""
+    beside = text[max(start - 1, 0) : start], text[end : end + 1]
+    before, behind = (" " if each.isalnum() and each.isascii() else "" for each in beside)
+    return Change(start, end, f"{before}{''.join(read(text[start:end]))}{behind}")
 
 
 def _words(text: str, unit: str) -> list[tuple[int, int]]:
