@@ -41,7 +41,7 @@ NO_DENIAL = re.compile("非常|特别|未来|别致|无聊|别人|他人|旁人|
 
 
 def denials(text, without=NO_DENIAL):
-    return sorted(match[0].lower() for match in pattern().finditer(without.sub("", text)))
+    return sorted(match[0].lower() for match in pattern().finditer(without.sub("好", text)))
 
 
 def changes(name, text, seed=0, **options):

@@ -8,6 +8,7 @@ import numpy as np
 
 from duiqi.core.edit import Change, some
 from duiqi.core.part import edit
+from duiqi.core.slice import is_cjk
 from duiqi.data.negations import free
 from duiqi.data.words import spans
 
@@ -42,5 +43,6 @@ def _shortened(text: str, rng: np.random.Generator, rate: float) -> list[Change]
             end += 1
         elif text[max(start - 1, 0) : start] == " " and not (changes and changes[-1].end == start):
             start -= 1
-        changes.append(Change(start, end, ""))
+        apart = text[max(start - 1, 0) : start].isalnum() and text[end : end + 1].isalnum()
+        changes.append(Change(start, end, " " if apart and not is_cjk(text[start - 1] + text[end]) else ""))
     return changes

@@ -39,7 +39,7 @@ def random_insert(
         words = spans(text) if others and rate > 0 else []
         places = [start for (start, _), may in zip(words, _before(text, words), strict=True) if may]
         changes.append([
-            Change(start, start, _fitted(others[rng.integers(len(others))]))
+            Change(start, start, _fitted(others[rng.integers(len(others))], text[max(start - 1, 0) : start]))
             for start in some(places, rng, rate, of=len(words))
         ])  # fmt: skip
     return changes
@@ -50,5 +50,8 @@ def _before(text: str, words: Sequence[tuple[int, int]]) -> list[bool]:
     return [may or at == 0 for at, may in enumerate(free(text, words))]
 
 
-def _fitted(word: str) -> str:
-    return word if is_cjk(word) else f"{word} "
+def _fitted(word: str, before: str) -> str:
+    """The word, apart from Latin letters and digits beside it where it has some itself."""
+    if is_cjk(word):
+        return word
+    return f" {word} " if before.isalnum() and not is_cjk(before) else f"{word} "

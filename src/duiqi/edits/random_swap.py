@@ -8,6 +8,7 @@ import numpy as np
 
 from duiqi.core.edit import Change
 from duiqi.core.part import edit
+from duiqi.core.slice import is_cjk
 from duiqi.data.negations import free
 from duiqi.data.words import spans
 
@@ -57,7 +58,9 @@ def _partners(
     for other in range(at, min(at + reach + 1, len(words))):
         if not open_places[other]:
             break
-        if text[slice(*words[other])] != text[slice(*words[at])]:
+        own, its = text[slice(*words[at])], text[slice(*words[other])]
+        seen = _swap(text, words[at], words[other]).new != text[words[at][0] : words[other][1]]
+        if seen and is_cjk(own) == is_cjk(its):  # else Latin words would run together
             found.append(other)
     return found
 
