@@ -60,7 +60,7 @@ def _partners(
             break
         own, its = text[slice(*words[at])], text[slice(*words[other])]
         seen = _swap(text, words[at], words[other]).new != text[words[at][0] : words[other][1]]
-        if seen and is_cjk(own) == is_cjk(its):  # else Latin words would run together
+        if other > at and seen and is_cjk(own) == is_cjk(its):  # else Latin words would run together
             found.append(other)
     return found
 
