@@ -1,5 +1,7 @@
 """Changes move text, spans, tokens and tags; a row's edit hangs on nothing but the row."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,12 +32,12 @@ def shout(texts, rngs, *, mark: str = "!"):
     ]
 
 
-@edit()
+@edit(preserves=("label", "meaning", "tokens", "spans"))
 def nothing(texts, rngs):
     return [[] for _ in texts]
 
 
-@edit()
+@edit(preserves=("label", "meaning", "tokens", "spans"))
 def stars(texts, rngs):
     return [[Change(at, at, "*") for at in range(len(text))] for text in texts]
 
@@ -192,7 +194,7 @@ def test_options_reach_the_edit_and_are_checked():
 
 
 def test_an_edit_that_loses_rows_is_refused():
-    @edit()
+    @edit(preserves=("label", "meaning", "tokens", "spans"))
     def short(texts, rngs):
         return [[]]
 
@@ -201,7 +203,7 @@ def test_an_edit_that_loses_rows_is_refused():
 
 
 def test_token_rows_keep_tags_aligned():
-    @edit()
+    @edit(preserves=("label", "meaning", "tokens", "spans"))
     def split_paris(texts, rngs):
         return [[Change(t.index("Paris") + 2, t.index("Paris") + 2, " ")] if "Paris" in t else [] for t in texts]
 
@@ -225,3 +227,24 @@ def test_a_word_of_its_own_that_is_divided_goes_on():
     words, tags = apply_tokens(["Peterson", "won"], ["S-PER", "O"], [Change(5, 5, " ")])
     assert words == ["Peter", "son", "won"]
     assert tags == ["S-PER", "I-PER", "O"]
+
+
+@edit(preserves=("label",))
+def gone(texts, rngs):
+    """Deletes every word."""
+    return [[Change(*match.span(), "") for match in re.finditer(r"\w+", text)] for text in texts]
+
+
+def test_an_edit_that_does_not_preserve_spans_leaves_what_is_marked_alone():
+    marked = Dataset.of({"text": ["Ann met Bob here"], "spans": [[[0, 3], [8, 11]]], "label": ["met"]})
+    edited = edit_dataset(marked, gone, seed=0)
+    assert edited.texts == ["Ann  Bob "]
+    assert [edited.texts[0][a:b] for a, b in edited.values("spans")[0]] == ["Ann", "Bob"]
+    tagged = Dataset.of({"tokens": [["Ann", "met", "Bob"]], "label": [["B-PER", "O", "B-PER"]]})
+    assert edit_dataset(tagged, gone, seed=0).values("tokens") == [["Ann", "Bob"]]
+    asked = Dataset.of({
+        "text": ["who"], "text_pair": ["Ann met Bob"], "label": [[{"text": "Bob", "start": 8}]],
+    })  # fmt: skip
+    answered = edit_dataset(asked, gone, seed=0)
+    assert answered.values("text_pair") == ["  Bob"]
+    assert answered.values("label") == [[{"text": "Bob", "start": 2}]]

@@ -56,7 +56,7 @@ def test_a_text_that_lacks_a_mark_is_told(tmp_path):
         read(lines(tmp_path / "rows.jsonl", rows))
 
 
-@edit(preserves=("label",))
+@edit(preserves=("label", "spans"))
 def shout(texts, rngs):
     """Doubles the first character of every text and of its last word: for these tests only."""
     return [[Change(0, 0, text[:1]), Change(len(text) - 2, len(text) - 1, "")] for text in texts]

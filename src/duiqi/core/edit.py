@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from duiqi.core.errors import OptionError, PartError
 from duiqi.core.part import Part
 from duiqi.core.seed import generator
 from duiqi.core.texts import SPEAKER
+
+T = TypeVar("T")
 
 _GAP = -1  # owner of a character that separates tokens
 _NEW = -2  # owner of a character that belongs to no original token
@@ -110,6 +112,15 @@ def apply_tokens(
     return [word for word, _ in words], moved
 
 
+def some(places: Sequence[T], rng: np.random.Generator, rate: float, *, of: int | None = None) -> list[T]:
+    """`rate` of the places, drawn at random, in their order; at least one where there is any and `rate` is above 0.
+
+    `of` is the number of things that `rate` is a share of, where these are more than the places: all words, say.
+    """
+    count = max(1, round(rate * (len(places) if of is None else of))) if rate > 0 else 0
+    return [places[at] for at in sorted(rng.permutation(len(places))[:count])]
+
+
 def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0, **options: Any) -> Dataset:
     """The same rows with the texts edited by `part` in one batched call; ids, labels and draw keys stay.
 
@@ -117,6 +128,7 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
     row does not depend on the others or on their order. `strength`, 0 to 1, is the share of the proposed changes that
     are made; those of a lower strength are among those of a higher one. Both texts of a pair are edited. Rows of tokens
     keep their tags aligned, spans and answers move along; a row of which an edit would destroy one stays as it was.
+    An edit that does not preserve "spans" leaves alone what is tagged, marked or the answer.
     """
     if not 0 <= strength <= 1:
         raise OptionError(f"expected a strength from 0 to 1, given {strength}", hint="1 makes all proposed changes.")
@@ -129,9 +141,25 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
                 f"expected one list of changes for each of {len(data)} texts, given {len(found)} by '{part.name}'",
                 hint="An edit returns an empty list for a text that it leaves alone.",
             )
-        return [_thinned(each, rng, strength) for each, rng in zip(found, rngs, strict=True)]
+        made = [_thinned(each, rng, strength) for each, rng in zip(found, rngs, strict=True)]
+        if "spans" in part.preserves:
+            return made
+        marked = _answers(data) if name else _marked(data)
+        return [_elsewhere(each, spans) for each, spans in zip(made, marked, strict=True)]
 
     return data.paired(with_changes(data, proposed))
+
+
+def keeping(what: str, parts: Iterable[Part]) -> list[Part]:
+    """These edits; `OptionError` where one of them does not preserve `what` ("label", say)."""
+    found = list(parts)
+    for part in found:
+        if what not in part.preserves:
+            raise OptionError(
+                f"expected edits that preserve the {what}, given '{part.name}', which does not",
+                hint=f"duiqi parts {part.name} says what it does.",
+            )
+    return found
 
 
 def with_changes(data: Dataset, propose: Callable[..., Sequence[Sequence[Change]]]) -> Dataset:
@@ -151,6 +179,41 @@ def with_changes(data: Dataset, propose: Callable[..., Sequence[Sequence[Change]
         if data.has("label") and are_answers(data.values("label")):
             edited = _with_moved_answers(data, edited, others)
     return _with_moved_spans(data, edited, made) if data.schema.spans is not None else edited
+
+
+def _marked(data: Dataset) -> list[list[tuple[int, int]]]:
+    """Spans of every text that stand for something: those of its schema, and tokens with a tag, their edges included.
+
+    A word put against a tagged token would get its tag: so a token's span reaches over the blanks beside it.
+    """
+    if data.schema.spans is not None:
+        return [[(start, end) for start, end in row] for row in data.values("spans")]
+    if data.schema.tokens is None or not data.has("label"):
+        return [[] for _ in range(len(data))]
+    return [_tagged(*row) for row in zip(data.values("tokens"), data.values("label"), strict=True)]
+
+
+def _tagged(tokens: Sequence[str], tags: Any) -> list[tuple[int, int]]:
+    if not isinstance(tags, list) or len(tags) != len(tokens):
+        return []
+    found, at = [], 0
+    for token, tag in zip(tokens, tags, strict=True):
+        if tag != "O":
+            found.append((at - 1, at + len(token) + 1))
+        at += len(token) + 1
+    return found
+
+
+def _answers(data: Dataset) -> list[list[tuple[int, int]]]:
+    if not data.has("label") or not are_answers(data.values("label")):
+        return [[] for _ in range(len(data))]
+    return [[(each["start"], each["start"] + len(each["text"])) for each in row] for row in data.values("label")]
+
+
+def _elsewhere(changes: Sequence[Change], spans: Sequence[tuple[int, int]]) -> list[Change]:
+    return [
+        change for change in changes if not any(change.start < end and change.end > start for start, end in spans)
+    ]  # fmt: skip
 
 
 def _ordered(text: str, changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -158,10 +158,10 @@ def metric(
     return _decorator("metric", needs=tuple(needs), source=source, facts=facts)
 
 
-def edit(*, preserves: Iterable[str] = (), source: str = "", **facts: Any) -> Callable[[Callable[..., Any]], Part]:
+def edit(*, preserves: Iterable[str], source: str = "", **facts: Any) -> Callable[[Callable[..., Any]], Part]:
     """Declare an edit: `(texts, rngs, **options) -> list[list[Change]]`, one list of changes a text.
 
-    `preserves` says what stays: "label", "meaning", "tokens", "spans".
+    `preserves` says what stays: "label", "meaning", "tokens", "spans"; `()` for an edit that keeps none of them.
     """
     return _decorator("edit", preserves=tuple(preserves), source=source, facts=facts)
 

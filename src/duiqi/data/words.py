@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from math import log
+from typing import Any
 
 from duiqi.core.errors import DependencyError
 from duiqi.core.slice import CJK, is_cjk
 
 # A run of Chinese characters, a run of letters and digits of any other script, or one mark.
 _PIECES = re.compile(rf"[{CJK}]+|[^\W{CJK}]+|[^\w\s]")
+_WORDS = re.compile(rf"[{CJK}]+|[^\W{CJK}]+(?:(?:['’-]|(?<=\d)[.,:/](?=\d))[^\W{CJK}]+)*")
 _PIECE_AND_BLANKS = re.compile(rf"[{CJK}]+|\s*[^\W{CJK}]+|\s*[^\w\s]|\s+")
 _SENTENCE = re.compile(r"[^。！？；!?.\n]*[。！？；!?.\n]*")
 _ENDS = frozenset("。！？；!?;.…")
@@ -20,6 +25,22 @@ def words(text: str) -> list[str]:
     found: list[str] = []
     for piece in _PIECES.findall(text):
         found += _chinese(piece) if len(piece) > 1 and is_cjk(piece[0]) else [piece]
+    return found
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text lie, marks left out. Chinese is divided by jieba where that is installed, else every
+    character is a word; of other scripts, apostrophes and hyphens inside words belong to them, and marks
+    inside numbers (7:45)."""
+    found: list[tuple[int, int]] = []
+    for match in _WORDS.finditer(text):
+        start, end = match.span()
+        if end - start == 1 or not is_cjk(match[0][0]):
+            found.append((start, end))
+            continue
+        for word in _cutter()(match[0]):
+            found.append((start, start + len(word)))
+            start += len(word)
     return found
 
 
@@ -91,6 +112,11 @@ def _end(row: list[str]) -> int:
 
 
 def _chinese(run: str) -> list[str]:
+    return list(_jieba().cut(run, HMM=True))
+
+
+@cache
+def _jieba() -> Any:
     try:
         import jieba
     except ImportError as error:
@@ -101,4 +127,33 @@ def _chinese(run: str) -> list[str]:
     import logging
 
     jieba.setLogLevel(logging.WARNING)
-    return list(jieba.cut(run, HMM=True))
+    return jieba
+
+
+@cache
+def _cutter() -> Callable[[str], Iterable[str]]:
+    return _likeliest if find_spec("jieba") else list
+
+
+def _likeliest(run: str) -> list[str]:
+    """The likeliest words of a run by jieba's counts, as `jieba.cut(run, HMM=False)` finds them in twice the time."""
+    tokenizer = _jieba().dt
+    tokenizer.check_initialized()
+    counts, least = tokenizer.FREQ, log(tokenizer.total)
+    end = len(run)
+    best = [0.0] * (end + 1)  # the likeliest way from here to the end, as a logarithm
+    ends = [end] * end
+    for at in range(end - 1, -1, -1):
+        most, chosen = log(counts.get(run[at]) or 1) - least + best[at + 1], at + 1
+        for stop in range(at + 2, end + 1):
+            count = counts.get(run[at:stop])  # 0 for what only begins a word
+            if count is None:
+                break
+            if count and (said := log(count) - least + best[stop]) >= most:
+                most, chosen = said, stop
+        best[at], ends[at] = most, chosen
+    found, at = [], 0
+    while at < end:
+        found.append(run[at : ends[at]])
+        at = ends[at]
+    return found

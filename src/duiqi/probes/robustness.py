@@ -7,7 +7,7 @@ import numpy as np
 
 from duiqi.core.case import Case, confidences
 from duiqi.core.dataset import Dataset
-from duiqi.core.edit import edit_dataset
+from duiqi.core.edit import edit_dataset, keeping
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
@@ -44,7 +44,7 @@ def robustness(
     Misleads where an edit does change what a reader would say. Treated by augmenting training rows with such edits
     and by adversarial training.
     """
-    parts = [case.catalogue.find("edit", name) for name in edits]
+    parts = keeping("label", (case.catalogue.find("edit", name) for name in edits))
     flips: list[list[Any]] = []
     metric = case.task.primary
     bars = [_bar("original", case.measure(metric))]

@@ -5,7 +5,7 @@ from typing import Any
 
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
-from duiqi.core.edit import edit_dataset
+from duiqi.core.edit import edit_dataset, keeping
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
@@ -38,7 +38,7 @@ def augment(
         name for f in findings for name in case.catalogue.names("edit") if f.ruling.measure.name.endswith(f"[{name}]")
     ]
     names = edits or tuple(dict.fromkeys(lost)) or ("typos",)
-    parts = [case.catalogue.find("edit", name) for name in names]
+    parts = keeping("label", (case.catalogue.find("edit", name) for name in names))
 
     def add(train: Dataset) -> Dataset:
         grown = train
