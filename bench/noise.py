@@ -28,7 +28,7 @@ from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.spans import tags_of
 from duiqi.core.task import Task
-from duiqi.data.noise import around_words, fitted, of_texts, out_of_sample
+from duiqi.data.noise import around_words, fitted, of_texts, out_of_sample, ranked_anew
 from duiqi.data.read import read
 from duiqi.run.table import guessed_task
 
@@ -83,18 +83,18 @@ def one(name: str, task: Task, train: Dataset, reader: Recorded | None, seed: in
     begun = time.monotonic()
     given, asked, _ = out_of_sample(task, noisy, vectors)
     turned = given != labels  # reading mends tags that go on with what did not begin
-    if sizes is None:  # as find_noise does
-        given, asked, _ = out_of_sample(task, noisy, vectors, weights=1 - fitted(asked, given, sizes).wrong)
-    made = time.monotonic() - begun
     noise = fitted(asked, given, sizes)
-    took = time.monotonic() - begun - made
+    if sizes is None:  # as find_noise does
+        given, asked, _ = out_of_sample(task, noisy, vectors, weights=1 - noise.wrong)
+        noise = ranked_anew(noise, asked, given)
+    took = time.monotonic() - begun
     found = noise.suspects()
     scores = " · ".join(f"{said} {average_precision_score(turned, -score):.4f}" for said, score in peers(asked, given))
     print(
         f"{name}, seed {seed}: {len(labels)} labels, {turned.mean():.1%} turned; average precision "
         f"{average_precision_score(turned, noise.doubt):.4f} (cleanlab: {scores}); estimated {noise.rate:.1%}; "
         f"{found.sum()} flagged, {turned[found].mean() if found.any() else np.nan:.1%} of them turned, "
-        f"{turned[found].sum() / turned.sum():.1%} of the turned; probabilities {made:.0f} s, model {took:.1f} s",
+        f"{turned[found].sum() / turned.sum():.1%} of the turned; {took:.0f} s",
         flush=True,
     )
     drawn = (calibrated(probs, labels).cumsum(axis=1) < rng.random(len(labels))[:, None]).sum(axis=1)

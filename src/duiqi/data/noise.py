@@ -6,8 +6,8 @@ from the probabilities q of the row, sharpened or softened by an exponent a, or,
 
     p(label | x) = (1 - e) q(label)^a / Σ q^a + e / k,
 
-the lapse of psychometric functions. Both are fitted by maximum likelihood, with Jeffreys' prior on e, to the labels as
-they are; rows that only look hard are then left to the exponent, and what no exponent explains are slips.
+the lapse of psychometric functions. Both are fitted by maximum likelihood, with a prior of Beta(1.5, 1.5) on e, to the
+labels as they are; rows that only look hard are left to the exponent, and what no exponent explains are slips.
 
 Northcutt, Jiang & Chuang, 2021, Confident learning: estimating uncertainty in dataset labels, JAIR,
 https://arxiv.org/abs/1911.00068, count instead how often a row's probability for another label is above that label's
@@ -18,7 +18,7 @@ here; rankings are as good. The lapse: Wichmann & Hill, 2001, The psychometric f
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -94,20 +94,29 @@ def noise_of(case: Case) -> Noise:
 def find_noise(task: Task, train: Dataset, reader: Predictor | None = None) -> Noise:
     """What is likely wrong among the labels of some rows. `reader` is a model that has not learned them.
 
-    Where classes are given to rows it is done twice: the second time likely slips count less in fitting the models that
-    the labels are held against.
+    Where classes are given to rows they are ranked anew, held against models in whose fitting likely slips counted
+    less. How many slips there are is told by the first models: the second ones have made up their minds.
     """
     vectors = around_words(train) if task.unit == "word" else of_texts(train, reader)
     labels, probs, sizes = out_of_sample(task, train, vectors)
     noise = fitted(probs, labels, sizes)
     if sizes is not None:
         return noise
-    labels, probs, sizes = out_of_sample(task, train, vectors, weights=1 - noise.wrong)
-    return fitted(probs, labels, sizes)
+    labels, probs, _ = out_of_sample(task, train, vectors, weights=1 - noise.wrong)
+    return ranked_anew(noise, probs, labels)
 
 
-def fitted(probs: Floats, labels: NDArray[np.int64], sizes: NDArray[np.int64] | None = None) -> Noise:
-    """The model of slips, laid over out-of-sample probabilities float[m, k] of labels int[m]."""
+def ranked_anew(first: Noise, probs: Floats, labels: NDArray[np.int64]) -> Noise:
+    """The same share of slips, and labels ranked by other probabilities."""
+    second = fitted(probs, labels, rate=max(first.rate, 1e-6))
+    return replace(first, wrong=second.wrong, doubt=second.doubt, likely=second.likely)
+
+
+def fitted(
+    probs: Floats, labels: NDArray[np.int64], sizes: NDArray[np.int64] | None = None, *, rate: float | None = None
+) -> Noise:
+    """The model of slips, laid over out-of-sample probabilities float[m, k] of labels int[m]; with the share of slips
+    given as `rate`, or fitted."""
     from scipy.optimize import minimize
 
     m, k = probs.shape
@@ -120,32 +129,33 @@ def fitted(probs: Floats, labels: NDArray[np.int64], sizes: NDArray[np.int64] | 
 
     def fitting(point: Floats) -> tuple[float, Floats]:
         """The mean negative log-likelihood at (log a, logit e), and where it leads."""
-        exponent, rate = np.exp(point[0]), 1 / (1 + np.exp(-point[1]))
-        chosen, slope = _sharpened(known, given, exponent)
-        p = (1 - rate) * chosen + rate / k
-        prior = 0.5 * (np.log(rate) + np.log1p(-rate)) / len(given)
-        down = np.array([((1 - rate) * slope / p).mean(), ((1 / k - chosen) / p).mean() * rate * (1 - rate)])
-        down[1] += 0.5 * (1 - 2 * rate) / len(given)
+        lapse = 1 / (1 + np.exp(-point[1]))
+        chosen, slope = _sharpened(known, given, np.exp(point[0]))
+        p = (1 - lapse) * chosen + lapse / k
+        prior = 0.5 * (np.log(lapse) + np.log1p(-lapse)) / len(given)
+        down = np.array([((1 - lapse) * slope / p).mean(), ((1 / k - chosen) / p).mean() * lapse * (1 - lapse)])
+        down[1] += 0.5 * (1 - 2 * lapse) / len(given)
         return -(np.log(p).mean() + prior), -down
 
-    bounds = [(-4, 4), (-16, 4)]
-    starts = [np.array(each) for each in product((0.0, 2.0), (-4.0, -1.0))]  # it has several peaks
+    missed = 1 - 1 / k  # of labels drawn from all alike, those that are not the right one by chance
+    logits = (-4.0, -1.0) if rate is None else (float(np.log(rate / (missed - rate))),)
+    bounds = [(-4, 4), (-16, 4) if rate is None else (logits[0], logits[0])]
+    starts = [np.array(each) for each in product((0.0, 2.0), logits)]  # it has several peaks
     best = min((minimize(fitting, s, jac=True, method="L-BFGS-B", bounds=bounds) for s in starts), key=lambda r: r.fun)
-    exponent, rate = float(np.exp(best.x[0])), float(1 / (1 + np.exp(-best.x[1])))
+    exponent, lapse = float(np.exp(best.x[0])), float(1 / (1 + np.exp(-best.x[1])))
     chosen, slope = _sharpened(logs, labels, exponent)
-    p = (1 - rate) * chosen + rate / k
-    wrong = np.where(common, rate / k * (1 - chosen) / p, 0.0)
+    p = (1 - lapse) * chosen + lapse / k
+    wrong = np.where(common, lapse / k * (1 - chosen) / p, 0.0)
     others = logs.copy()
     others[rows, labels] = -np.inf
-    missed = 1 - 1 / k  # of labels drawn from all alike, those that are not the right one by chance
-    scores = np.stack([(1 - rate) * slope / p, (1 / k - chosen) / p], axis=1)[common]
-    shares = np.full(m, rate * missed)
+    scores = np.stack([(1 - lapse) * slope / p, (1 / k - chosen) / p], axis=1)[common]
+    shares = np.full(m, lapse * missed)
     shares[common] += missed * _influence(scores)
-    told = sizes is None and rate >= TOLD
+    told = sizes is None and lapse >= TOLD
     odds = np.log((np.exp(others.max(axis=1)) + FLOOR) / (np.exp(logs[rows, labels]) + FLOOR))
     doubt = wrong if told else np.where(common, odds, odds.min())
     sizes = np.ones(m, np.int64) if sizes is None else sizes
-    return Noise(wrong, doubt, others.argmax(axis=1), rate * missed, shares, sizes)
+    return Noise(wrong, doubt, others.argmax(axis=1), lapse * missed, shares, sizes)
 
 
 def _sharpened(logs: Floats, labels: NDArray[np.int64], exponent: float) -> tuple[Floats, Floats]:
@@ -173,8 +183,8 @@ def _influence(scores: Floats) -> Floats:
 def out_of_sample(
     task: Task, train: Dataset, vectors: Sequence[Any], *, weights: Floats | None = None
 ) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64] | None]:
-    """Labels int[m], their probabilities float[m, k] from models fitted on other rows, and how many each row has (`None`
-    where that is one).
+    """Labels int[m], their probabilities float[m, k] from models fitted on other rows, and how many each row has
+    (`None` where that is one).
 
     Of each kind of `vectors` a model is fitted; their normalised geometric mean counts. Rows of equal input are left
     out together: a copy would give the label away. `weights` float[n] say how much rows count in fitting.
