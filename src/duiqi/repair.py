@@ -10,6 +10,7 @@ from typing import Any, Unpack
 
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
+from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DuiqiError, OptionError, OutputError, ResumeError
 from duiqi.core.examine import examine, finding
 from duiqi.core.measure import Change, Floats, Measure, critical
@@ -74,7 +75,8 @@ class Trial:
 @dataclass(frozen=True, eq=False)
 class Repaired:
     """The model after all trials: `found` is the diagnosis on dev, `first` and `last` measure the same slices before
-    any trial and now. `kept` is what the remedies kept so far do to the training rows; later trials do it too."""
+    any trial and now. `kept` is what the remedies kept so far do to the training rows; later trials do it too. `train`
+    are the training rows as those that clean them left them."""
 
     bundle: Bundle
     model: Any
@@ -83,6 +85,7 @@ class Repaired:
     last: Report
     trials: tuple[Trial, ...] = ()
     kept: Plan = field(default_factory=Plan)
+    train: Dataset | None = None
 
     def to_report(self) -> Report:
         """The diagnosis with the status of each finding and the trials."""
@@ -153,7 +156,7 @@ def repair_case(
     found = diagnose_case(table, case)
     case = replace(case, slices=tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values()))
     first = _examine(table, case)
-    state = Repaired(bundle, opened, found, first, first)
+    state = Repaired(bundle, opened, found, first, first, train=case.train)
     for proposal in proposals(case, found.findings, with_, table.options):
         allowed = not among or proposal.name in among
         if with_ or (proposal.plan.trains and allowed):
@@ -194,8 +197,10 @@ def _try(
         why = f"raised:{error if isinstance(error, DuiqiError) else f'{type(error).__name__}: {error}'}"
     if why:
         return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
-    model = table.open(bundle)
-    report = _examine(table, case.with_predictor(model))
+    model, train = table.open(bundle), state.train
+    if proposal.plan.cleans and proposal.plan.data is not None and train is not None:
+        train = proposal.plan.data(train)
+    report = _examine(table, case.with_predictor(model, train=train))
     trial = judge_trial(case.task, proposal, state.last, report, state.trials)
     trial = replace(trial, forecast=forecast, seconds=shop.say(f"took:{number}", round(shop.seconds() - begun, 1)))
     shop.mark(f"trial {number}")
@@ -204,7 +209,12 @@ def _try(
     if trial.decision != "kept":
         return state
     return replace(
-        state, bundle=bundle, model=model, last=report, kept=Plan(data=plan.data) if plan.trains else state.kept
+        state,
+        bundle=bundle,
+        model=model,
+        last=report,
+        kept=Plan(data=plan.data) if plan.trains else state.kept,
+        train=train,
     )
 
 
@@ -338,7 +348,7 @@ def _target(task: Task, finding: Finding, before: Report, after: Report) -> Chan
 
 def _pairs(before: Report, after: Report, meant: Any) -> list[Change]:
     pairs = [(measure, before.find(measure)) for measure in after.measures if meant(measure)]
-    return [now - then for now, then in pairs if then is not None]
+    return [now - then for now, then in pairs if then is not None and now.digest == then.digest]
 
 
 def with_statuses(task: Task, found: Report, first: Report, last: Report) -> Report:

@@ -26,6 +26,7 @@ from duiqi.core.part import Catalogue, Part
 from duiqi.core.plan import Plan
 from duiqi.core.seed import generator
 from duiqi.core.task import Task
+from duiqi.data.identities import private_case
 from duiqi.data.simulated import (
     labelled_case,
     ranked_case,
@@ -45,6 +46,7 @@ TEXTS = (
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
     "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
+    "model.private": private_case,
 }  # fmt: skip
 
 

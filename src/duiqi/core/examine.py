@@ -130,7 +130,7 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
         rows=int(mask.sum()),
         severity=_distance(ruling) * _share(measure, mask) * 1000,
         row_ids=tuple(map(str, case.data.row_ids[mask][:MOST_IDS])),
-        evidence=tuple(evidence(case, meant)),
+        evidence=() if measure.metric.facts.get("about") == "data" else tuple(evidence(case, meant)),
         remedies=tuple(remedies),
     )
 
