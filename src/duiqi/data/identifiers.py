@@ -245,15 +245,19 @@ def _is_card(digits: str, table: str) -> bool:
 
 
 def _card(match: re.Match[str]) -> tuple[int, int] | None:
-    digits = re.sub("[^0-9]", "", match[0])
-    known = _is_card(digits, "cards") or (
-        _is_card(digits, "cards_named") and _said(match, match.start(), "card", _NEAR)
-    )
+    """The whole match, or its first four groups of four: what follows may be another number."""
+    start, groups = match.start(), re.split(r"[ \-]", match[0])
+    ends = [match.end(), *([start + 19] if list(map(len, groups))[:4] == [4] * 4 else [])]
+    end = next((end for end in ends if _is_sound_card(match, start, end)), None)
+    return None if end is None or _is_other(match, start, end) else (start, end)
+
+
+def _is_sound_card(match: re.Match[str], start: int, end: int) -> bool:
+    digits = re.sub("[^0-9]", "", match.string[start:end])
     if len(digits) == 18 and digits[:2] in _regions() and _is_birth(digits[6:14]):
-        return None  # an ID whose checksum does not hold
-    if not known or not luhn(digits) or _is_other(match, *match.span()):
-        return None
-    return match.span()
+        return False  # an ID whose checksum does not hold
+    named = _is_card(digits, "cards_named") and _said(match, start, "card", _NEAR)
+    return (named or _is_card(digits, "cards")) and luhn(digits)
 
 
 @cache
@@ -271,7 +275,9 @@ def _mobile(match: re.Match[str]) -> tuple[int, int] | None:
 
 def _phone(match: re.Match[str]) -> tuple[int, int] | None:
     """A number whose form with its separators is enough."""
-    return None if _is_other(match, *match.span()) else match.span()
+    start, end = match.span()
+    start += match[0][0] == "(" and ")" not in match[0]  # a bracket around more than the area code
+    return None if _is_other(match, start, end) else (start, end)
 
 
 def _called(match: re.Match[str]) -> tuple[int, int] | None:
@@ -376,7 +382,7 @@ def _token(match: re.Match[str]) -> tuple[int, int] | None:
 
 def _parameter(match: re.Match[str]) -> tuple[int, int] | None:
     start, end = match.span("value")
-    value = match["value"].rstrip(".,;:!?)]}")
+    value = match["value"].rstrip(".,;:!?()[]{}")
     name, known = re.sub("[-_.]", "", match["name"]).lower(), _lexicon()["secrets"]
     if not value or _LINKED.search(match.string[max(0, match.start() - 500) : match.start() + 1]) is None:
         return None
