@@ -274,7 +274,8 @@ def _cells(data: Dataset, rows: Sequence[int], columns: Iterable[str]) -> list[d
 def _unmoved(data: Dataset, rows: Sequence[int], known: Mapping[str, Sequence[Placed]], mask: Mask) -> list[int]:
     """Of some rows those that still hold an identifier: masking it would have destroyed a marked part."""
     left = set()
-    for texts in _sides(data.take(list(rows))).values():
+    for side in _sides(data).values():
+        texts = [side[row] for row in rows]
         found = mask.without_names().found(texts)
         left |= {row for row, text, each in zip(rows, texts, found, strict=True) if each or text in known}
     return sorted(left)
