@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError, OptionError, OutputError, nearest
+from duiqi.core.errors import DataError, ModelError, OptionError, OutputError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_writable, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
@@ -21,6 +21,8 @@ from duiqi.core.report import Report, without_rows
 if TYPE_CHECKING:
     from duiqi.data.collect import Collected, Piece
     from duiqi.data.ledger import Ledger
+    from duiqi.data.private import Finder
+    from duiqi.data.step import Step
     from duiqi.data.write import Writer
 
 MANIFEST, PAGE = "prepare.json", "prepare.html"
@@ -70,17 +72,21 @@ def prepare(
     Above 200,000 rows a row's part hangs on a hash of its input, so that memory does not grow with the rows.
 
     `steps` are taken in their order: clean (wrong encodings, HTML, shapeless characters, widths, long runs of signs,
-    blanks), simplify (traditional to simplified characters), language, length, boilerplate and duplicates, with
-    `step_options` by the step's name (see `duiqi.data.steps`).
+    blanks), simplify (traditional to simplified characters), language, length, boilerplate, duplicates and private
+    (phone numbers and other identifiers of people masked, hashed or dropped), with `step_options` by the step's name
+    (see `duiqi.data.steps` and `duiqi.data.private`).
 
     Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
     that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
-    gives them back) unless `originals` is false. Equal sources and options give equal bytes. Raises `DataError` where
-    sources do not go together and `OptionError` for what cannot be done.
+    gives them back) unless `originals` is false: what the step private masked is still in them. Equal sources and
+    options give equal bytes. Raises `DataError` where sources do not go together and `OptionError` for what cannot be
+    done.
     """
     from duiqi.data.collect import Asked, check_renames, collect, find_sources
     from duiqi.data.ledger import Ledger
+    from duiqi.data.private import Private
     from duiqi.data.step import through
+    from duiqi.data.step import told as veiled
     from duiqi.data.steps import steps_of
     from duiqi.data.write import check_form
 
@@ -90,6 +96,9 @@ def prepare(
         raise OptionError("expected at least one source, given none", hint="duiqi prepare a.csv b.jsonl --out DIR")
     check_form(form)
     taken = steps_of(steps, step_options or {})
+    for _, step in taken:
+        if isinstance(step, Private) and step.names:
+            step.finder = _finder_of_names(step.names)
     shares = _shares(dev, test)
     _check_task(task)
     named = {
@@ -110,18 +119,58 @@ def prepare(
     with swapped_in(out) as aside:
         with closing(Ledger.open(aside)) as ledger:
             read = collected.pieces(lambda done, total: told("writing", done, total, {}))
-            pieces = _entered((through(piece, taken) for piece in read), ledger)
+            pieces = _entered((veiled(through(piece, taken), taken) for piece in read), ledger)
             write = _write_together if collected.rows <= TOGETHER else _write_apart
             notes = write(Output(aside, form, shares, seed), collected, pieces, ledger)
             _check_renamed(collected, ledger)
         options = {
             "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
-            "steps": {name: dict((step_options or {}).get(name, {})) for name, _ in taken},
+            "steps": {name: _shown_options(step, (step_options or {}).get(name, {})) for name, step in taken},
             "groups": list(asked.groups), "columns": dict(asked.columns), "labels": dict(asked.labels),
         }  # fmt: skip
+        if "private" in dict(taken):
+            notes = [*notes, {"code": "private_told"}, *([{"code": "private_originals"}] if originals else [])]
         report = _report(collected, ledger, aside, notes, options)
         _finish(report, collected, aside, lang=lang, rows=rows, originals=originals)
     return report
+
+
+def _shown_options(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name not in step.hidden}
+
+
+def _finder_of_names(path: str) -> Finder:
+    """What finds persons in texts by the tagging model in a folder; `ModelError` where it knows none."""
+    from duiqi.core.spans import find_spans
+    from duiqi.data.entities import pieces
+    from duiqi.data.identifiers import NAME, Identifier, name_types
+    from duiqi.model.open import find, open_model, task_of
+
+    bundle = find(path)
+    task = task_of(bundle)
+    types = name_types(task.labels) if task is not None and task.name == "tag" else ()
+    if task is None or not types:
+        given = f"labels {', '.join(task.labels[:20])} of the task {task.name}" if task else "no task"
+        raise ModelError(
+            f"expected a tagging model whose labels include persons, given {path} with {given}",
+            hint="Train one on rows with tags such as B-PER, or leave the option names of the step private away.",
+        )
+    model, wanted = open_model(bundle, task), [task.labels.index(name) for name in types]
+
+    def finder(texts: Sequence[str]) -> list[list[Identifier]]:
+        made: list[list[Identifier]] = [[] for _ in texts]
+        cut = {row: found for row, text in enumerate(texts) if (found := pieces(text))}
+        if not cut:
+            return made
+        words = [[texts[row][start:end] for start, end in found] for row, found in cut.items()]
+        rows, places = list(cut), list(cut.values())
+        spans = find_spans(model.predict(Dataset.of({"tokens": words}), ["tags"])["tags"])
+        for at, start, end, kind in zip(spans.row, spans.start, spans.end, spans.type, strict=True):
+            if kind in wanted:
+                made[rows[at]].append(Identifier(places[at][start][0], places[at][end - 1][1], NAME))
+        return made
+
+    return finder
 
 
 def restore(prepared: str | Path, *, out: str | Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
+from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DuiqiError, OptionError, OutputError, ResumeError
 from duiqi.core.examine import examine, finding
 from duiqi.core.measure import Change, Floats, Measure, critical
@@ -75,7 +76,8 @@ class Trial:
 @dataclass(frozen=True, eq=False)
 class Repaired:
     """The model after all trials: `found` is the diagnosis on dev, `first` and `last` measure the same slices before
-    any trial and now. `kept` is what the remedies kept so far do to the training rows; later trials do it too."""
+    any trial and now. `kept` is what the remedies kept so far do to the training rows; later trials do it too. `train`
+    are the training rows as those that clean them left them."""
 
     bundle: Bundle
     model: Any
@@ -84,6 +86,7 @@ class Repaired:
     last: Report
     trials: tuple[Trial, ...] = ()
     kept: Plan = field(default_factory=Plan)
+    train: Dataset | None = None
 
     def to_report(self) -> Report:
         """The diagnosis with the status of each finding and the trials."""
@@ -155,7 +158,7 @@ def repair_case(
     found = diagnose_case(table, case)
     case = replace(case, slices=tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values()))
     first = _examine(table, case)
-    state = Repaired(bundle, opened, found, first, first)
+    state = Repaired(bundle, opened, found, first, first, train=case.train)
     for proposal in proposals(case, found.findings, with_, table.options):
         allowed = not among or proposal.name in among
         if with_ or (proposal.plan.trains and allowed):
@@ -196,8 +199,10 @@ def _try(
         why = f"raised:{error if isinstance(error, DuiqiError) else f'{type(error).__name__}: {error}'}"
     if why:
         return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
-    model = table.open(bundle)
-    report = _examine(table, case.with_predictor(model))
+    model, train = table.open(bundle), state.train
+    if proposal.plan.cleans and proposal.plan.data is not None and train is not None:
+        train = proposal.plan.data(train)
+    report = _examine(table, case.with_predictor(model, train=train))
     trial = judge_trial(case.task, proposal, state.last, report, state.trials)
     trial = replace(trial, forecast=forecast, seconds=shop.say(f"took:{number}", round(shop.seconds() - begun, 1)))
     shop.mark(f"trial {number}")
@@ -206,7 +211,12 @@ def _try(
     if trial.decision != "kept":
         return state
     return replace(
-        state, bundle=bundle, model=model, last=report, kept=Plan(data=plan.data) if plan.trains else state.kept
+        state,
+        bundle=bundle,
+        model=model,
+        last=report,
+        kept=Plan(data=plan.data) if plan.trains else state.kept,
+        train=train,
     )
 
 
@@ -288,7 +298,7 @@ def judge_trial(task: Task, proposal: Proposal, before: Report, after: Report, e
     found = [change for finding in proposal.findings if (change := _target(task, finding, before, after))]
     targets = tuple({(c.after.name, c.after.digest): c for c in found}.values())
     if not targets:
-        targets = tuple(_pairs(before, after, lambda m: m.name == task.primary and m.slice.rule == "all"))
+        targets = tuple(_pairs(before, after, lambda m: _overall(task, m)))
     tried: list[Floats] = [change.draws for trial in earlier for change in trial.targets]
     factor = critical(tried + [change.draws for change in targets])
     guards = _guards(task, before, after, confidence=proposal.sets_confidence)
@@ -328,22 +338,27 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
 
 def _target(task: Task, finding: Finding, before: Report, after: Report) -> Change | None:
     """The change a finding asks for: of the rows right in its slice, or of its own measure where it is about all; of
-    what is wrong with rows, which no training mends, what the model is chosen by."""
+    what is wrong with rows, where they were not cleaned, what the model is chosen by."""
+    wanted = finding.ruling.measure
 
-    def meant(measure: Measure) -> bool:
-        wanted = finding.ruling.measure
+    def own(measure: Measure) -> bool:
         if finding.slice.where:
             return measure.name == task.row_metric and measure.slice.rule == finding.slice.rule
-        if wanted.of_rows:
-            return measure.name == task.primary and measure.slice.rule == "all"
         return (measure.name, measure.slice.rule) == (wanted.name, wanted.slice.rule)
 
-    return next(iter(_pairs(before, after, meant)), None)
+    change = next(iter(_pairs(before, after, own)), None)
+    if wanted.of_rows and (change is None or not change.draws.any()):
+        return next(iter(_pairs(before, after, lambda m: _overall(task, m))), None)
+    return change
+
+
+def _overall(task: Task, measure: Measure) -> bool:
+    return measure.name == task.primary and measure.slice.rule == "all"
 
 
 def _pairs(before: Report, after: Report, meant: Any) -> list[Change]:
     pairs = [(measure, before.find(measure)) for measure in after.measures if meant(measure)]
-    return [now - then for now, then in pairs if then is not None]
+    return [now - then for now, then in pairs if then is not None and now.digest == then.digest]
 
 
 def with_statuses(task: Task, found: Report, first: Report, last: Report) -> Report:

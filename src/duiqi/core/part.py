@@ -152,7 +152,8 @@ def metric(
     `better` is "higher" or "lower"; `low` and `high` are the range of its values. `interval` is "percentile", or
     "centred" for a statistic whose draws are biased (they are moved back onto the estimate). `off_by` is how far the
     value may lie from the exact one, where it is computed approximately: changes below it are not told.
-    `about="rows"` is said of a metric that no model's answers move, such as the share of wrong labels.
+    `about="rows"` is said of a metric that no model's answers move, such as the share of wrong labels: wrong answers
+    are then no evidence.
     """
     facts = {**facts, "better": better, "interval": interval, "low": low, "high": high}
     return _decorator("metric", needs=tuple(needs), source=source, facts=facts)

@@ -15,7 +15,8 @@ from duiqi.core.task import Task
 class Plan:
     """What a remedy proposes; everything is optional and `a | b` composes.
 
-    `data`: a function from training rows to training rows (functions compose, left first).
+    `data`: a function from training rows to training rows (functions compose, left first). `cleans`: what it makes
+    stands for the rows from then on (masked ones, say), so probes look at it in their place.
     `objective`: the loss to lower, from `duiqi.model.objective`. `scope`: which weights move, from `duiqi.model.scope`.
     `restart`: begin again from the model that plain training began from, where that is known: what a network has
     learned by heart is not moved by weighting it otherwise.
@@ -28,6 +29,7 @@ class Plan:
     """
 
     data: Callable[[Dataset], Dataset] | None = None
+    cleans: bool = False
     objective: Any = None
     scope: Any = None
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Plan:
     def __or__(self, other: Plan) -> Plan:
         return Plan(
             data=chained(self.data, other.data),
+            cleans=any(p.cleans for p in (self, other)) and all(p.cleans or p.data is None for p in (self, other)),
             objective=self._one("objective", other),
             scope=self._one("scope", other),
             training={**self.training, **self._unless_clashing(other)},

@@ -48,6 +48,12 @@ def from_entities(raw: Raw, name: str) -> Raw:
     return replace(raw, columns={"tokens": tokens, "tags": tags, **others}, notes=(*raw.notes, *notes))
 
 
+def pieces(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text stand, as rows of marked parts are divided: runs of letters and digits, single Chinese
+    characters and single signs."""
+    return [found.span() for found in _PIECE.finditer(text)]
+
+
 def _are_parts(values: Sequence[Any]) -> bool:
     if not all(value is None or isinstance(value, list) for value in values):
         return False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from duiqi.core.dataset import Dataset, Schema
+from duiqi.core.edit import Change as Replacement
 from duiqi.core.edit import with_changes
 from duiqi.data.clean import ODD, Cleaner, dirty
 from duiqi.data.collect import ORIGIN, Change, Piece
@@ -28,6 +29,11 @@ class Step:
     """What is done to rows, piece by piece. A step that `looks` sees all rows once before it is asked."""
 
     looks: ClassVar[bool] = False
+    hidden: ClassVar[Sequence[str]] = ()  # options that are not written down
+
+    def told(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """What may be written down of changes, its own and those of other steps."""
+        return changes
 
     def look(self, data: Dataset, parts: Parts) -> None:
         """See some rows, and the part that each is for where that is said."""
@@ -53,7 +59,8 @@ def replaced(data: Dataset, step: str, cleaners: Mapping[str, Cleaner]) -> Outco
         among = sorted({*odd, *reasons}) if cleaner.odd else range(len(data))
         sides = [[side[row] for row in among] for side in texts.values()]
         rows = sorted({among[at] for side in sides for at in dirty(side, cleaner.signs)})
-        for row, values in _cleaned({role: [now[role][row] for row in rows] for role in roles}, rows, cleaner, data):
+        part = {role: [now[role][row] for row in rows] for role in roles}
+        for row, values in rewritten(part, rows, cleaner.changes, data):
             reasons.setdefault(row, []).append(name)
             for role, value in values.items():
                 now[role][row] = value
@@ -71,17 +78,20 @@ def replaced(data: Dataset, step: str, cleaners: Mapping[str, Cleaner]) -> Outco
     return replace(less, changes=[*changes, *less.changes])
 
 
-def _cleaned(
-    columns: Mapping[str, Sequence[Any]], rows: Sequence[int], cleaner: Cleaner, data: Dataset
+def rewritten(
+    columns: Mapping[str, Sequence[Any]],
+    rows: Sequence[int],
+    changes_of: Callable[[str], Iterable[Replacement]],
+    data: Dataset,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Of some rows, given by role, those that a cleaner changes, with what they say then."""
+    """Of some rows, given by role, those whose texts are changed, with what they say then."""
     import pyarrow as pa
 
     if not rows:
         return
     names: dict[str, Any] = {role: str(getattr(data.schema, role)) for role in columns}
     part = Dataset(pa.table({names[role]: list(values) for role, values in columns.items()}), Schema(**names))
-    made = with_changes(part, lambda texts, *_: [list(cleaner.changes(text)) for text in texts])
+    made = with_changes(part, lambda texts, *_: [list(changes_of(text)) for text in texts])
     after = {role: made.values(role) for role in columns}
     for at, row in enumerate(rows):
         values = {role: after[role][at] for role in columns}
@@ -130,3 +140,10 @@ def through(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
         data, parts = made.data, [parts[row] for row in made.kept]
         changes += made.changes
     return replace(piece, data=data, parts=parts, changes=changes)
+
+
+def told(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
+    """The piece with what may be written down of what was done to its rows."""
+    for _, step in steps:
+        piece = replace(piece, changes=step.told(piece.changes))
+    return piece

@@ -21,6 +21,7 @@ from duiqi.core.slice import words
 from duiqi.data.clean import CLEANERS, Cleaner
 from duiqi.data.dedupe import near_duplicates, signatures
 from duiqi.data.language import KNOWN, languages
+from duiqi.data.private import Private
 from duiqi.data.script import simplifier
 from duiqi.data.step import Outcome, Parts, Step, dropped, places, replaced
 
@@ -257,6 +258,7 @@ STEPS: Mapping[str, Callable[..., Step]] = {
     "duplicates": Duplicates,
     "language": Language,
     "length": Length,
+    "private": Private,
     "simplify": Simplify,
 }
 

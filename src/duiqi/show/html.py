@@ -352,7 +352,10 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
         return Cell(outline.finding_code(value), title=first)
     if isinstance(value, str) and column == "reason":
         named = [part.partition(":") for part in value.split("+")]
-        said = [f"{words.name('cell', code)} {more}".strip() for code, _, more in named]
+        said = [
+            f"{words.name('cell', code)} {words.name('cell', more) if words.knows('cell', more) else more}".strip()
+            for code, _, more in named
+        ]
         return Cell(words.say("list.comma").join(said), title=first)
     if isinstance(value, str) and column in CODED_COLUMNS:
         found = [table for table in ("cell", "kind", "remedy", "verdict", "status") if words.knows(table, value)]
