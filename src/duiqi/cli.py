@@ -61,7 +61,9 @@ Column = Annotated[list[str] | None, typer.Option("--column", metavar="OLD=NEW",
                                                   "again.")]  # fmt: skip
 LabelName = Annotated[list[str] | None, typer.Option("--label-name", metavar="OLD=NEW", help="Rename a label; may be "
                                                      "given again.")]  # fmt: skip
-STEP_HELP = "clean, simplify, language, length, boilerplate, duplicates or none; may be given again. [default: clean]"
+STEP_HELP = (
+    "clean, simplify, language, length, boilerplate, duplicates, harmful or none; may be given again. [default: clean]"
+)
 Steps = Annotated[list[str] | None, typer.Option("--step", help=STEP_HELP)]
 Dev = Annotated[float | None, typer.Option("--dev", help="Share of dev. [default: 0.15, at most 2,000 rows]")]
 Test = Annotated[float | None, typer.Option("--test", help="Share of test. [default: 0.15, at most 5,000 rows]")]

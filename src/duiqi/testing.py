@@ -27,6 +27,7 @@ from duiqi.core.plan import Plan
 from duiqi.core.seed import generator
 from duiqi.core.task import Task
 from duiqi.data.simulated import (
+    harmful_case,
     labelled_case,
     ranked_case,
     retold_case,
@@ -44,7 +45,8 @@ TEXTS = (
 # What a metric reads → cases that offer it; all others read classes.
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
-    "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
+    "model.harmful": harmful_case, "model.text": written_case, "model.loglik": written_case,
+    "model.unfaithful": retold_case,
 }  # fmt: skip
 
 

@@ -28,8 +28,9 @@ class Predictions:
     that is given (`probs` is then the probability of each, and rows do not sum to 1) · `ranks` float[n] of what is
     right, from 1 · `spans` list of (first character, end), -1 for none · `text` list of str · `scores` float[n]
     · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d] · `unfaithful` float[n, 3],
-    1 where a text has a number, a name, a negation that its source has not. Of tags, `probs` is a list of
-    float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong and right.
+    1 where a text has a number, a name, a negation that its source has not · `harmful` float[n, 5], 1 where a row has
+    words of a category. Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how
+    likely each is wrong and right.
     """
 
     row_ids: NDArray[np.str_]
