@@ -11,7 +11,7 @@ wiki-toxicity-fuzzed by the pair of original and swapped copy; toxicity-template
 sides, so a second line tests on phrases that were not trained on) · rows of one template, pair or phrase taken for many
 (intervals are drawn over them) · a weak rival (a plain classifier of word counts is trained on the same rows) · F1
 where most rows are harmful (balanced accuracy stands beside it) · gaps of small groups, which are large by chance
-(only groups with at least 25 harmless rows; the gap less what chance makes of it stands beside it) · a gap that closes
+(only groups with at least 15 harmless rows; the gap less what chance makes of it stands beside it) · a gap that closes
 because less is found (recall stands in the same line).
 
 The gap is the largest minus the smallest false positive rate, by: cold, wiki — the terms of lexicons/identities.toml
@@ -44,7 +44,7 @@ from duiqi.data.harmful import rated
 from duiqi.data.identities import _pattern, identities, terms
 from duiqi.data.read import read
 
-FEWEST = 25  # harmless rows of a group whose rate of false alarms is looked at
+FEWEST = 15  # harmless rows of a group whose rate of false alarms is looked at
 ORDINARY = ("sst2", "ag-news", "amazon-multidomain", "medical-abstracts", "tweet-emotion", "waimai-10k",
             "chnsenticorp-hotel", "online-shopping-7cats", "thucnews-titles")  # fmt: skip
 CATALOGUE = Catalogue.installed()

@@ -68,6 +68,8 @@ class HarmClassifier:
 
     def probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """How likely each label is, float[n, k]; rows sum to 1, the first column is that of no harm."""
+        if not len(texts):
+            return np.zeros((0, len(self.labels)))
         counter = _counter(vocabulary=self.vocabulary)
         counter.idf_ = self.idf
         scores = _features(counter, texts, [_shown(text, self.masks) for text in texts]) @ self.weights + self.bias
