@@ -1,6 +1,6 @@
-"""Claim: the classifier of harm that is trained on labelled rows finds more harm at fewer false alarms than the word
-lists alone (F1, paired interval above 0), and taking the names of groups out of sight narrows the gap in false alarms
-between rows that name different groups.
+"""Claim: the classifier of harm that is trained on labelled rows judges better than the word lists alone (F1, paired
+interval above 0); and as it does not see the names of groups, its verdict on a harmless text stays when the group that
+is named changes, where one that sees them often turns round.
 
 What would make this unfair, and how it is met: words of the test rows in the lists (they were written before these sets
 were looked at, and changed only for what they found in training parts of reviews and news) · choices made on the rows
@@ -28,6 +28,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ from duiqi.core.slice import is_cjk
 from duiqi.data.floors import counted, logistic
 from duiqi.data.harm_classifier import HarmClassifier
 from duiqi.data.harmful import rated
-from duiqi.data.identities import _pattern, identities, terms
+from duiqi.data.identities import identities, terms, with_others
 from duiqi.data.read import read
 
 FEWEST = 15  # harmless rows of a group whose rate of false alarms is looked at
@@ -161,9 +162,16 @@ def judges(trial: Trial) -> Iterator[tuple[str, Judge, str]]:
     yield "word lists", lambda texts: np.array([float(bool(each)) for each in rated(texts)]), ""
     yield "word counts", lambda texts: plain(trial, texts), ""
     labels = np.where(trial.train_harmful, "harmful", "harmless").tolist()
-    for name, masks in (("classifier, names seen", False), ("classifier", True)):
+    more = [swap(text, row) for row, text in enumerate(trial.train)]
+    new = [row for row, (text, other) in enumerate(zip(trial.train, more, strict=True)) if text != other]
+    both = [*trial.train, *(more[row] for row in new)], [*labels, *(labels[row] for row in new)]
+    for name, masks, rows in (
+        ("classifier, names seen", False, (trial.train, labels)),
+        ("classifier, swapped too", False, both),
+        ("classifier", True, (trial.train, labels)),
+    ):
         begun = time.process_time()
-        fitted = HarmClassifier.fit(trial.train, labels, harmless="harmless", masks=masks)
+        fitted = HarmClassifier.fit(*rows, harmless="harmless", masks=masks)
         took = f" ({time.process_time() - begun:.0f} s to train)"
         yield name, lambda texts, fitted=fitted: 1 - fitted.probs(texts)[:, 0], took
 
@@ -200,8 +208,8 @@ def report(trial: Trial, draws: int) -> None:
             gaps[name] = case.across("recall", levels, by="group", reduce="gap", label=0)
             shown += f" gap {spell(gaps[name])}, less chance {gaps[name].debiased:.3f}"
         flips = np.mean((judge(swapped) >= 0.5) != (case.guess.probs[rows, 1] >= 0.5)) if len(rows) else np.nan
-        print(f"  {name:22} {shown} flips {flips:.3f}{took}", flush=True)
-    for other in ("word lists", "word counts", "classifier, names seen"):
+        print(f"  {name:23} {shown} flips {flips:.3f}{took}", flush=True)
+    for other in [name for name in f1 if name != "classifier"]:
         print(f"  classifier against {other}: F1 {spell(f1['classifier'] - f1[other])}", end="")
         print(f", gap {spell(gaps['classifier'] - gaps[other])}" if gaps else "", flush=True)
 
@@ -219,22 +227,24 @@ def case_of(trial: Trial, harm: np.ndarray, draws: int) -> Case:
 
 def swaps(trial: Trial) -> tuple[list[str], np.ndarray]:
     """Harmless test rows that name a group, each term made another of its sort and language, and which they are."""
-    by_sort = defaultdict(list)
+    made = [swap(text, row) for row, text in enumerate(trial.test)]
+    rows = [row for row, text in enumerate(trial.test) if made[row] != text and not trial.harmful[row]]
+    return [made[row] for row in rows], np.array(rows, dtype=np.int64)
+
+
+def swap(text: str, row: int) -> str:
+    """The text with every term that names a group made another of its sort and language."""
+    rng = generator(0, "swap", row)
+    return with_others(text, lambda term: str(rng.choice(likes()[terms().get(term, "gender"), is_cjk(term)])))
+
+
+@cache
+def likes() -> dict[tuple[str, bool], list[str]]:
+    """Terms by their sort and whether they are Chinese."""
+    found = defaultdict(list)
     for term, sort in terms().items():
-        by_sort[sort, is_cjk(term)].append(term)
-    made, rows = [], []
-    for row, text in enumerate(trial.test):
-        rng = generator(0, "swap", row)
-
-        def other(found, rng=rng):
-            term = (identities(found[0]) or [found[0]])[0]
-            return str(rng.choice(by_sort[terms()[term], is_cjk(term)])) if term in terms() else found[0]
-
-        swapped = _pattern().sub(other, text)
-        if not trial.harmful[row] and swapped != text:
-            made.append(swapped)
-            rows.append(row)
-    return made, np.array(rows, dtype=np.int64)
+        found[sort, is_cjk(term)].append(term)
+    return found
 
 
 def spell(measure) -> str:

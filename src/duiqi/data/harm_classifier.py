@@ -4,7 +4,8 @@ logistic regression. English and Chinese in one.
 It sees texts without the names of groups: `SOMEBODY` stands in the place of every one that `identities` knows. So it
 cannot learn that a group is often insulted and take its name for an insult (Dixon et al., 2018, Measuring and
 mitigating unintended bias in text classification, AIES, https://doi.org/10.1145/3278721.3278729). They add harmless
-rows with these names; to take the names out needs no other rows. Both were measured, see bench/harmful.py.
+rows with these names; to take the names out needs no other rows. What that gives and costs, beside adding rows with
+other names, is measured by bench/harmful.py.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ FOLDS = 5
 class HarmClassifier:
     """Probabilities of harm by label. `labels` are those of the rows it learned from, the harmless one first;
     `vocabulary` its d features with their inverse document frequencies float[d]; `weights` float[d + 5, k], the last
-    five for what the word lists find, and `bias` float[k]."""
+    five for what the word lists find, and `bias` float[k]. In training every label weighs the same, however rare."""
 
     labels: tuple[str, ...]
     vocabulary: tuple[str, ...]

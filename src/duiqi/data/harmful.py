@@ -38,7 +38,8 @@ def rated(texts: Iterable[str], categories: Sequence[Category] = CATEGORIES) -> 
 
     English is matched by words: case, accents and width do not count, nor do letters written as signs or digits
     ("sh1t", "a$$", "f*ck"), more than two times ("fuuuck") or apart ("f u c k"). Chinese is matched anywhere, up to two
-    blanks or signs between the characters, but not in words that only hold an entry ("女性爱好").
+    blanks or signs between the characters, but not in words that only hold an entry ("女性爱好"). Entries are in
+    simplified characters.
     """
     return [_rated(text, categories) for text in texts]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -24,7 +24,12 @@ def identities(text: str) -> list[str]:
 
 def without_identities(text: str) -> str:
     """The text with `SOMEBODY` in the place of every such term."""
-    return _pattern().sub(SOMEBODY, text)
+    return with_others(text, lambda _: SOMEBODY)
+
+
+def with_others(text: str, other: Callable[[str], str]) -> str:
+    """The text with something else in the place of every such term; `other` is given the term as `identities` is."""
+    return _pattern().sub(lambda found: other(_plain(found[0])), text)
 
 
 @cache
