@@ -2,8 +2,9 @@
 interval above 0); and as it does not see the names of groups, its verdict on a harmless text stays when the group that
 is named changes, where one that sees them often turns round.
 
-What would make this unfair, and how it is met: words of the test rows in the lists (they were written before these sets
-were looked at, and changed only for what they found in training parts of reviews and news) · choices made on the rows
+What would make this unfair, and how it is met: words of the test rows in the lists (they were
+written from general knowledge, when no more than a few rows of each set had been read, and changed afterwards only for
+what they found in training parts of reviews and news) · choices made on the rows
 that prove them (features, weights, threshold 0.5 and names out of sight were chosen on the validation part of cold, the
 train part of toxicity-templates-zh and the training halves of the two others) · the same rows on both sides (cold: test
 rows with an equal input in train are left out; hatecheck has no train part, so it is divided into halves by template,
