@@ -2,18 +2,18 @@
 interval above 0); and as it does not see the names of groups, its verdict on a harmless text stays when the group that
 is named changes, where one that sees them often turns round.
 
-What would make this unfair, and how it is met: words of the test rows in the lists (they were
-written from general knowledge, when no more than a few rows of each set had been read, and changed afterwards only for
-what they found in training parts of reviews and news) · choices made on the rows
-that prove them (features, weights, threshold 0.5 and names out of sight were chosen on the validation part of cold, the
-train part of toxicity-templates-zh and the training halves of the two others) · the same rows on both sides (cold: test
-rows with an equal input in train are left out; hatecheck has no train part, so it is divided into halves by template,
-wiki-toxicity-fuzzed by the pair of original and swapped copy; toxicity-templates-zh as it comes has each phrase on both
-sides, so a second line tests on phrases that were not trained on) · rows of one template, pair or phrase taken for many
-(intervals are drawn over them) · a weak rival (a plain classifier of word counts is trained on the same rows) · F1
-where most rows are harmful (balanced accuracy stands beside it) · gaps of small groups, which are large by chance
-(only groups with at least 15 harmless rows; the gap less what chance makes of it stands beside it) · a gap that closes
-because less is found (recall stands in the same line).
+What would make this unfair, and how it is met: words of the test rows in the lists (they were written from general
+knowledge, when no more than a few rows of each set had been read, and changed afterwards only for what they found in
+training parts of reviews and news) · choices made on the rows that prove them (features, weights, threshold 0.5 and
+names out of sight were chosen on the validation part of cold, the train part of toxicity-templates-zh and the training
+halves of the two others) · the same rows on both sides (cold: test rows with an equal input in train are left out;
+hatecheck has no train part, so it is divided into halves by template, wiki-toxicity-fuzzed by the pair of original and
+swapped copy; toxicity-templates-zh as it comes has each phrase on both sides, so a second line tests on phrases that
+were not trained on) · rows of one template, pair or phrase taken for many (intervals are drawn over them) · a weak
+rival (a plain classifier of word counts is trained on the same rows) · F1 where most rows are harmful (balanced
+accuracy stands beside it) · gaps of small groups, which are large by chance (only groups with at least 15 harmless
+rows; the gap less what chance makes of it stands beside it) · a gap that closes because less is found (recall stands in
+the same line).
 
 The gap is the largest minus the smallest false positive rate, by: cold, wiki — the terms of lexicons/identities.toml
 that a row names; hatecheck — its target group; toxicity-templates-zh — its identity term. Flips: of harmless rows with

@@ -17,6 +17,7 @@ from duiqi.data.harm_classifier import HarmClassifier
 from duiqi.data.harmful import CATEGORIES, entries, rated
 from duiqi.data.harmful_rows import Harmful
 from duiqi.data.identities import SOMEBODY, identities, terms, without_identities
+from duiqi.data.reviews import reviews
 from duiqi.data.steps import steps_of
 
 FOUND = {
@@ -90,6 +91,13 @@ def test_texts_are_judged_one_by_one_and_joining_lines_finds_the_same(texts):
     together = rated(["\n".join(texts)])[0]
     assert set(together) == {name for found in each for name in found}
     assert all(set(together[name]) == {word for found in each for word in found.get(name, ())} for name in together)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_nothing_is_found_in_the_reviews_of_the_demo(lang):
+    for seed in range(3):
+        for part in reviews(seed, lang=lang).parts.values():
+            assert not any(rated(part.texts))
 
 
 def test_only_the_categories_that_are_asked_for():
