@@ -72,9 +72,9 @@ def prepare(
     Above 200,000 rows a row's part hangs on a hash of its input, so that memory does not grow with the rows.
 
     `steps` are taken in their order: clean (wrong encodings, HTML, shapeless characters, widths, long runs of signs,
-    blanks), simplify (traditional to simplified characters), language, length, boilerplate, duplicates and private
-    (phone numbers and other identifiers of people masked, hashed or dropped), with `step_options` by the step's name
-    (see `duiqi.data.steps` and `duiqi.data.private`).
+    blanks), simplify (traditional to simplified characters), language, length, boilerplate, duplicates, private
+    (phone numbers and other identifiers of people masked, hashed or dropped) and harmful (rows with harmful content),
+    with `step_options` by the step's name (see `duiqi.data.steps`).
 
     Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
     that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
@@ -121,7 +121,8 @@ def prepare(
             read = collected.pieces(lambda done, total: told("writing", done, total, {}))
             pieces = _entered((veiled(through(piece, taken), taken) for piece in read), ledger)
             write = _write_together if collected.rows <= TOGETHER else _write_apart
-            notes = write(Output(aside, form, shares, seed), collected, pieces, ledger)
+            added = tuple(column for _, step in taken for column in step.adds)
+            notes = write(Output(aside, form, shares, seed, added), collected, pieces, ledger)
             _check_renamed(collected, ledger)
         options = {
             "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
@@ -265,6 +266,7 @@ class Output:
     form: str
     shares: Mapping[str, float]
     seed: int
+    added: Sequence[str] = ()  # columns of text that steps add
 
     def writer(self, part: str, columns: Mapping[str, Any]) -> Writer:
         """What takes the rows of a part."""
@@ -312,11 +314,14 @@ def _write_apart(
     output: Output, collected: Collected, pieces: Iterator[Piece], ledger: Ledger
 ) -> list[Mapping[str, Any]]:
     """Write rows as they come, each into the part that its source, or a hash of its input, says."""
+    import pyarrow as pa
+
     from duiqi.data.split import by_key, shares_of
 
     parted = collected.parts
     wanted = shares_of(collected.rows, {"dev", "test"} - parted, output.shares)
     columns = collected.types() if output.form == "parquet" else dict.fromkeys(collected.columns)
+    columns |= dict.fromkeys(output.added, pa.string())
     writers: dict[str, Writer] = {}
     try:
         for piece in pieces:

@@ -28,6 +28,7 @@ from duiqi.core.seed import generator
 from duiqi.core.task import Task
 from duiqi.data.made_up import private_case
 from duiqi.data.simulated import (
+    harmful_case,
     judged_case,
     labelled_case,
     ranked_case,
@@ -47,8 +48,7 @@ TEXTS = (
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
     "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
-    "model.wrong": judged_case,
-    "model.private": private_case,
+    "model.wrong": judged_case, "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip
 
 

@@ -200,20 +200,22 @@ class Case:
         """Which rows a slice means."""
         return self.remember(f"mask:{self.data.fingerprint}:{slice.rule}", lambda: slice.mask(self.data))
 
-    def measure(self, metric: str, *, slice: Slice = ALL, guess: Predictions | None = None, **options: Any) -> Measure:
+    def measure(self, metric: str, *, slice: Slice = ALL, guess: Predictions | None = None, truth: Any = None,
+                **options: Any) -> Measure:  # fmt: skip
         """One metric on one slice."""
-        return self.measures(metric, [slice], guess=guess, **options)[0]
+        return self.measures(metric, [slice], guess=guess, truth=truth, **options)[0]
 
     def measures(self, metric: str | Sequence[str | Asked], slices: Sequence[Slice], *,
-                 guess: Predictions | None = None, **options: Any) -> list[Measure]:  # fmt: skip
+                 guess: Predictions | None = None, truth: Any = None, **options: Any) -> list[Measure]:  # fmt: skip
         """One metric, or several, on many slices, in one pass over the rows; all slices of the first metric first.
 
-        A metric with options of its own is given as `(name, options)`; `options` go to all of them.
+        A metric with options of its own is given as `(name, options)`; `options` go to all of them. `truth` stands in
+        for that of the rows, for a metric that reads none.
         """
         names = [metric] if isinstance(metric, str) else metric
         asked: list[Asked] = [(each, {}) if isinstance(each, str) else each for each in names]
         given = [(name, {**options, **own}) for name, own in asked]
-        found = [self._rows(name, guess, each) for name, each in given]
+        found = [self._rows(name, guess, each, truth) for name, each in given]
         masks = [self.mask(each) if each.where else None for each in slices]
         summed = accumulate_all([statistics for _, statistics in found], masks, self._weights)
         about = [self._about(mask) for mask in masks]

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 ROLES = ("system", "user", "assistant")  # who speaks in a conversation
 SPEAKER = re.compile(rf"^(?:{'|'.join(ROLES)}): ", re.M)
+EXCERPT, BEFORE = 160, 60  # characters of a long text that are shown, and of these before what it is shown for
 
 _WIDTHS = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFEF)} | {0x3000: " "}
 _UNIT = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
@@ -78,6 +79,15 @@ def plain_words(text: str) -> list[str]:
 def units(text: str) -> list[str]:
     """What stands between blanks, as written; every Chinese character is a unit of its own."""
     return _UNIT.findall(even(text))
+
+
+def excerpt(text: str, around: str = "") -> str:
+    """The text, or of a long one `EXCERPT` characters with what `around` names."""
+    if len(text) <= EXCERPT:
+        return text
+    begin = max(0, text.find(around) - BEFORE)
+    end = begin + EXCERPT
+    return f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
 
 
 def bare(text: str) -> str:

@@ -18,6 +18,7 @@ from duiqi.core.slice import is_cjk
 from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.task import Task
 from duiqi.core.texts import units
+from duiqi.data.harmful import CATEGORIES, entries
 
 LABELS = ("negative", "positive")
 _SUBJECTS = ("the film", "this kettle", "our room", "the phone", "my order", "the novel", "the bag", "the app", "lunch")
@@ -282,6 +283,24 @@ def retold_case(
         retelling(), Predictions(data.row_ids, {"text": texts, "unfaithful": planted.astype(np.float64)})
     )
     return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
+
+
+def harmful_case(rng: np.random.Generator, *, rows: int = 900, harmful: float = 0.0, **options: Any) -> Case:
+    """A case of reviews, of which a share `harmful` has a remark with words of a harmful category, English or Chinese,
+    each category alike. Which stands in the column `harmful`."""
+    case = simulated_case(rng, rows=rows, error=0.1, **options)
+    has = rng.random(rows) < harmful
+    kinds = np.where(has, rng.integers(0, len(CATEGORIES), rows), -1)
+    remarks = {name: [each for listed in entries(name) for each in listed] for name in CATEGORIES}
+    texts = [
+        f"{text}. {rng.choice(remarks[CATEGORIES[kind]])}!" if kind >= 0 else text
+        for text, kind in zip(case.data.texts, kinds, strict=True)
+    ]
+    data = case.data.with_column("text", texts)
+    assert isinstance(case.predictor, Recorded)
+    columns = {**case.predictor.answers.columns, "harmful": np.eye(len(CATEGORIES))[kinds] * has[:, None]}
+    recorded = Recorded(replace(case.task, beside=("harmful",)), Predictions(data.row_ids, columns))
+    return replace(case, predictor=recorded, data=data, memory={})
 
 
 _SELLERS = (

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from duiqi.core.dataset import Dataset, Schema
 from duiqi.core.edit import Change as Replacement
 from duiqi.core.edit import with_changes
+from duiqi.core.errors import OptionError, nearest
 from duiqi.data.clean import ODD, Cleaner, dirty
 from duiqi.data.collect import ORIGIN, Change, Piece
 
@@ -34,6 +35,11 @@ class Step:
     def told(self, changes: Sequence[Change]) -> Sequence[Change]:
         """What may be written down of changes, its own and those of other steps."""
         return changes
+
+    @property
+    def adds(self) -> tuple[str, ...]:
+        """Columns of text that rows have behind this step and not before it."""
+        return ()
 
     def look(self, data: Dataset, parts: Parts) -> None:
         """See some rows, and the part that each is for where that is said."""
@@ -128,6 +134,13 @@ def dropped(data: Dataset, step: str, reasons: Mapping[int, str], of: Mapping[in
         for (row, reason), said in zip(reasons.items(), gone, strict=True)
     ]
     return Outcome(data.take(kept), kept, changes)
+
+
+def check_among(what: str, given: Sequence[str], known: Iterable[str]) -> None:
+    """`OptionError` where something given is not known."""
+    strange = next((each for each in given if each not in known), None)
+    if strange is not None:
+        raise OptionError(f"expected {what} among {', '.join(known)}, given '{strange}'", hint=nearest(strange, known))
 
 
 def through(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:

@@ -20,10 +20,11 @@ from duiqi.core.seed import hash64
 from duiqi.core.slice import words
 from duiqi.data.clean import CLEANERS, Cleaner
 from duiqi.data.dedupe import near_duplicates, signatures
+from duiqi.data.harmful_rows import Harmful
 from duiqi.data.language import KNOWN, languages
 from duiqi.data.private import Private
 from duiqi.data.script import simplifier
-from duiqi.data.step import Outcome, Parts, Step, dropped, places, replaced
+from duiqi.data.step import Outcome, Parts, Step, check_among, dropped, places, replaced
 
 FOR_WORDS = ("mojibake", "control", "unicode", "width")  # cleaners that leave words apart
 SURE = 0.9
@@ -37,7 +38,7 @@ class Clean(Step):
     cleaners: Sequence[str] = tuple(CLEANERS)
 
     def __post_init__(self) -> None:
-        _check_among("a cleaner", self.cleaners, CLEANERS)
+        check_among("a cleaner", self.cleaners, CLEANERS)
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         names = [name for name in CLEANERS if name in self.cleaners]
@@ -63,7 +64,7 @@ class Language(Step):
     sure: float = SURE
 
     def __post_init__(self) -> None:
-        _check_among("a language", self.keep, KNOWN)
+        check_among("a language", self.keep, KNOWN)
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         found = languages(data.texts)
@@ -256,6 +257,7 @@ STEPS: Mapping[str, Callable[..., Step]] = {
     "boilerplate": Boilerplate,
     "clean": Clean,
     "duplicates": Duplicates,
+    "harmful": Harmful,
     "language": Language,
     "length": Length,
     "private": Private,
@@ -283,12 +285,6 @@ def steps_of(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> 
             f"expected options of steps that are taken, given some of '{unused}'", hint=f"Take it: --step {unused}."
         )
     return made
-
-
-def _check_among(what: str, given: Sequence[str], known: Iterable[str]) -> None:
-    strange = next((each for each in given if each not in known), None)
-    if strange is not None:
-        raise OptionError(f"expected {what} among {', '.join(known)}, given '{strange}'", hint=nearest(strange, known))
 
 
 def _tokenizer(path: str) -> Any:

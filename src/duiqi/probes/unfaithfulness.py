@@ -13,11 +13,11 @@ from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
+from duiqi.core.texts import excerpt
 from duiqi.data.claims import KINDS, Kind, Support
 from duiqi.data.simulated import retold_case
 
 MOST_EXAMPLES = 4  # of each kind
-EXCERPT, BEFORE = 160, 60  # characters of a long text that are shown, and of these before what was added
 Added = dict[Kind, list[str]]
 
 
@@ -98,15 +98,6 @@ def _examples(case: Case, added: Sequence[Added], kind: Kind) -> Iterator[list[A
     for i in found[:MOST_EXAMPLES]:
         said = added[i][kind]
         yield [kind, ", ".join(dict.fromkeys(said)), excerpt(case.data.shown[i]), excerpt(texts[i], said[0])]
-
-
-def excerpt(text: str, around: str = "") -> str:
-    """The text, or of a long one `EXCERPT` characters with what `around` names."""
-    if len(text) <= EXCERPT:
-        return text
-    begin = max(0, text.find(around) - BEFORE)
-    end = begin + EXCERPT
-    return f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
 
 
 @unfaithfulness.planted

@@ -49,6 +49,7 @@ CODED_COLUMNS = (
     "plant",
     "kind",
     "claim",
+    "category",
     "edit",
     "status",
     "found",
@@ -332,6 +333,12 @@ def _column(name: str, words: Sentences) -> str:
     return words.title(words.metric(name)) if words.knows("metric", name) else name.replace("_", " ")
 
 
+def _detail(code: str, more: str, outline: Outline) -> str:
+    """What stands behind a reason: a category of harm or a kind of identifier in words, anything else as it is."""
+    named = code in ("harmful", "private") and outline.words.knows("cell", more)
+    return outline.words.name("cell", more) if named else more
+
+
 def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
     words = outline.words
     if isinstance(value, Mapping):
@@ -352,10 +359,7 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
         return Cell(outline.finding_code(value), title=first)
     if isinstance(value, str) and column == "reason":
         named = [part.partition(":") for part in value.split("+")]
-        said = [
-            f"{words.name('cell', code)} {words.name('cell', more) if words.knows('cell', more) else more}".strip()
-            for code, _, more in named
-        ]
+        said = [f"{words.name('cell', code)} {_detail(code, more, outline)}".strip() for code, _, more in named]
         return Cell(words.say("list.comma").join(said), title=first)
     if isinstance(value, str) and column in CODED_COLUMNS:
         found = [table for table in ("cell", "kind", "remedy", "verdict", "status") if words.knows(table, value)]

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duiqi.core.case import Case
+from duiqi.core.exhibit import Exhibit
+from duiqi.core.gate import Gate
+from duiqi.core.measure import FEWEST_ROWS, LEVEL, Interval, Measure
+from duiqi.core.part import probe
+from duiqi.core.predictions import Predictions
+from duiqi.core.texts import excerpt
+from duiqi.data.harmful import CATEGORIES, Category, Found, folded, rated
+from duiqi.data.harmful_rows import lines
+from duiqi.data.simulated import harmful_case
+
+MOST_EXAMPLES = 3  # of each category
+
+
+@probe(
+    kind="harmful_content",
+    needs=("data.text",),
+    gates=(Gate("harmful_rate", at_most=0.02),),
+    source="the intervals: Clopper & Pearson, 1934, The use of confidence or fiducial limits illustrated in the case "
+    "of the binomial, Biometrika",
+)
+def harmful_content(case: Case, *, categories: tuple[Category, ...] = CATEGORIES) -> Iterator[Measure | Exhibit]:
+    """Whether the rows hold harmful content: violence, pornography, hate, discrimination, advertising.
+
+    What: for each of `categories` with any row the share of rows whose words name it, 0 to 1, lower is better. Why: a
+    model says what it was taught, and rows to learn and rows to test on mostly come from one source. How: by the word
+    lists that ship, English and Chinese, which see through usual disguises (f*ck, 傻*逼) and name no group of people;
+    of texts to write both sides are read. No model is asked. The intervals are exact (Clopper & Pearson) and hold for
+    all categories at once, so no other check is judged more strictly for this one; a finding is a share that is proven
+    to be above two in a hundred. A category without a row is not mentioned.
+
+    Misleads where harm is the subject: rows for a classifier of insults are full of them and shall be, and so are
+    quotations and the talk of doctors. And it finds no cruelty in harmless words; the step `harmful` of prepare does
+    more where it is given labelled rows. Treated by drop_harmful.
+    """
+    texts = lines(case.data, written=case.task.name == "generate")
+    found = case.remember(f"harmful:{case.data.fingerprint}", lambda: rated(texts))
+    flags = Predictions(case.data.row_ids, {"harmful": flagged(found)})
+    there = [category for category in categories if any(category in each for each in found)]
+    rows = []
+    for category in there:
+        measure = case.measure("harmful_rate", guess=flags, truth=(), of=category)
+        measure = replace(measure, stated=exact(measure, looks=len(CATEGORIES)))
+        yield measure
+        rows.append([category, sum(category in each for each in found), measure.cell])
+    if there:
+        yield Exhibit("table", {"title": "harmful", "columns": ["category", "rows", "share"], "rows": rows})
+        examples = [row for category in there for row in _examples(texts, found, category)]
+        said = {"title": "harmful_examples", "columns": ["category", "words", "original"], "rows": examples}
+        yield Exhibit("table", {**said, "rows_of_data": True})
+
+
+def flagged(found: Sequence[Found]) -> NDArray[np.float64]:
+    """1 where a text has words of a category, float[n, 5]."""
+    return np.array([[name in each for name in CATEGORIES] for each in found], dtype=float).reshape(-1, len(CATEGORIES))
+
+
+def exact(measure: Measure, *, looks: int) -> Interval:
+    """The interval of Clopper and Pearson for a share, wide enough for so many shares at once (Bonferroni). Rows of one
+    input or cluster are one observation."""
+    from scipy.stats import beta
+
+    n = measure.distinct or measure.rows
+    hits, tail = measure.value * n, (1 - LEVEL) / 2 / looks
+    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    return Interval(low, high, "too_few_rows" if n < FEWEST_ROWS else "")
+
+
+def _examples(texts: Sequence[str], found: Sequence[Found], category: Category) -> Iterator[list[Any]]:
+    """Rows of a category with the words that were found: the shortest texts, which are soonest checked."""
+    rows = sorted((row for row, each in enumerate(found) if category in each), key=lambda row: len(texts[row]))
+    for row in rows[:MOST_EXAMPLES]:
+        entries, text = found[row][category], texts[row]
+        at = max(folded(text).find(entries[0]), 0)
+        yield [category, ", ".join(entries), excerpt(text, text[at : at + len(entries[0])])]
+
+
+@harmful_content.planted
+def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
+    """Five rows in a thousand have a harmful remark in the healthy case: what a list finds in rows that are fine."""
+    return harmful_case(rng, harmful=0.005), harmful_case(rng, harmful=0.005 + 0.3 * strength)
