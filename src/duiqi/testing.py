@@ -39,6 +39,7 @@ from duiqi.data.simulated import (
 TEXTS = (
     "The kettle works well, from the first day.", "it broke at once", "", "x", "房间很干净，早餐也不错。",
     "Preis: 12,50 €", "naïve café — 👍🏽", "two  blanks", "ALL CAPITALS!", "tab\tand\nnewline",
+    "She told her brother so.",
 )  # fmt: skip
 
 # What a metric reads → cases that offer it; all others read classes.
