@@ -149,7 +149,26 @@ def test_names_go_with_pronouns(seed):
 
 
 PRONOUNS = ["He", "she", "him", "her", "his", "hers", "himself", "a", "an", "is", "saw"]
-NOUNS = ["John's", "Mary", "American", "German", "Germany", "black", "woman", "men", "old", "Muslim", "doctor", "nurses", "blind", "gay", "kettle", "ß", ",", "."]
+NOUNS = [
+    "John's",
+    "Mary",
+    "American",
+    "German",
+    "Germany",
+    "black",
+    "woman",
+    "men",
+    "old",
+    "Muslim",
+    "doctor",
+    "nurses",
+    "blind",
+    "gay",
+    "kettle",
+    "ß",
+    ",",
+    ".",
+]
 CHINESE = ["他", "她们", "其他", "妈妈", "四川", "医生", "水壶", "的"]
 SAID = st.lists(st.sampled_from([*PRONOUNS, *NOUNS, *CHINESE]), max_size=14)
 
