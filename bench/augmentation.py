@@ -32,8 +32,8 @@ from duiqi.core.edit import edit_dataset
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions
 from duiqi.core.task import Task
-from duiqi.data.agreeing import agreeing
-from duiqi.data.floors import counted, logistic
+from duiqi.data.agreeing import agreeing, alike, falls
+from duiqi.data.floors import counted, logistic, tfidf
 
 SETS = ("sst2", "imdb-counterfactual", "waimai-10k", "chnsenticorp-hotel")
 PAIRS = "imdb-contrast"
@@ -140,7 +140,8 @@ def predictor_of(rows: Dataset, task: Task, vectors: Vectors | None) -> Linear:
 def measure(
     name: str, source: Dataset, mine: Dataset, edited: dict[str, Dataset], judge: Judge, predictor: Linear
 ) -> None:
-    """Shares of edited rows of which the judge's answer stays, before and after each filter."""
+    """Shares of edited rows of which the judge's answer stays, before and after each filter. The edited rows are the
+    first of `mine`, from which the filter learns."""
     before = judge(source.texts)
     right = np.mean(before == predictor.task.read_truth(source))
     print(f"\n{name}: {len(source)} rows edited, the judge is right on {right:.3f} of them")
@@ -157,17 +158,11 @@ def measure(
     stays, places, names = np.concatenate(kept), np.concatenate(of), np.array(which)
     row("no filter", stays, np.ones(len(stays), dtype=bool), names)
     for filter, most in RULES if len(predictor.known) else [rule for rule in RULES if rule[0] == "words"]:
-        passes = passed(filter, predictor, mine, source, made, places, most_fall=most)
+        passes = agreeing(filter, predictor, mine, made, places, most_fall=most, least_alike=0.0)
         row(f"{filter}, at most {most}", stays, passes, names)
     for least in ALIKE:
-        passes = passed("similarity", predictor, mine, source, made, places, least_alike=least)
+        passes = agreeing("similarity", predictor, mine, made, places, most_fall=1.0, least_alike=least)
         row(f"similarity, at least {least}", stays, passes, names)
-
-
-def passed(filter, predictor, mine, source, made, of, *, most_fall=1.0, least_alike=0.0):  # type: ignore[no-untyped-def]
-    """Which made rows pass; their sources stand first among `mine`."""
-    assert mine.texts[: len(source)] == source.texts
-    return agreeing(filter, predictor, mine, made, of, most_fall=most_fall, least_alike=least_alike)
 
 
 def row(title: str, stays: np.ndarray, passes: np.ndarray, names: np.ndarray) -> None:
@@ -179,33 +174,26 @@ def row(title: str, stays: np.ndarray, passes: np.ndarray, names: np.ndarray) ->
 
 
 def contrast(data: Path, catalogue: Catalogue) -> None:
-    """Shares of pairs with different labels that the filters drop."""
+    """Shares of pairs with different labels that the filters drop; the word counts are of training rows alone."""
     mine, _ = halves(read(data / "imdb-counterfactual" / "train.jsonl.gz"), 0)
     task = catalogue.task("classify", labels=("negative", "positive"))
-    predictor = Linear(task, lambda texts: np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0))
+    truth = task.read_truth(mine)
     for part in ("validation", "test"):
         with gzip.open(data / PAIRS / f"{part}.jsonl.gz", "rt", encoding="utf-8") as lines:
             said = [json.loads(line) for line in lines]
-        sides = [{row["pair_id"]: row for row in said if (row["group"] == "original") == side} for side in (True, False)]
-        pairs = [(sides[0][name], sides[1][name]) for name in sides[0] if name in sides[1]]
-        labels = [original["label"] for original, _ in pairs]
-        source = Dataset.of({"text": [original["text"] for original, _ in pairs], "label": labels})
-        made = Dataset.of({"text": [turned["text"] for _, turned in pairs], "label": labels})
-        both, of = mine.joined(source), len(mine) + np.arange(len(pairs))
-        print(f"\n{PAIRS} {part}: {len(pairs)} pairs with turned labels")
-        for filter, most in RULES:
-            if filter == "words":
-                # the model learns from training rows alone; pairs are asked about like edited rows
-                from duiqi.data.agreeing import falls
-                from duiqi.data.floors import FLOORS
-
-                truth = task.read_truth(mine)
-                fall = falls(lambda rows: FLOORS["probs", "tfidf"](task, mine, truth, rows), task, source, made,
-                             np.arange(len(pairs)))  # fmt: skip
-                print(f"  words, at most {most}: drops {np.mean(fall > most):.3f}")
+        originals = {row["pair_id"]: row for row in said if row["group"] == "original"}
+        turned = {row["pair_id"]: row["text"] for row in said if row["group"] != "original"}
+        both = [name for name in originals if name in turned]
+        labels = [originals[name]["label"] for name in both]
+        source = Dataset.of({"text": [originals[name]["text"] for name in both], "label": labels})
+        made = Dataset.of({"text": [turned[name] for name in both], "label": labels})
+        of = np.arange(len(both))
+        print(f"\n{PAIRS} {part}: {len(both)} pairs with turned labels")
+        found = falls(lambda rows: tfidf(mine, truth, rows, len(task.labels)), task, source, made, of)
+        for _, most in (rule for rule in RULES if rule[0] == "words"):
+            print(f"  words, at most {most}: drops {np.mean(found > most):.3f}")
         for least in ALIKE:
-            kept = agreeing("similarity", predictor, both, made, of, most_fall=1.0, least_alike=least)
-            print(f"  similarity, at least {least}: drops {1 - kept.mean():.3f}")
+            print(f"  similarity, at least {least}: drops {np.mean(alike(source, made, of) < least):.3f}")
 
 
 if __name__ == "__main__":

@@ -54,12 +54,13 @@ def falls(answer: Answer, task: Task, source: Dataset, made: Dataset, of: NDArra
 
 
 def alike(source: Dataset, made: Dataset, of: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The cosine of counts of two and three characters in a row, of each made row and its source: float[n], 0 to 1."""
+    """The cosine of counts of two and three characters in a row, whatever their case, of each made row and its source:
+    float[n], 0 to 1."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     if not len(made):
         return np.zeros(0)
-    counts = HashingVectorizer(analyzer="char", ngram_range=GRAMS, alternate_sign=False, lowercase=False)
+    counts = HashingVectorizer(analyzer="char", ngram_range=GRAMS, alternate_sign=False)
     before, after = counts.transform(source.shown), counts.transform(made.shown)
     return np.asarray(before[of].multiply(after).sum(axis=1)).ravel()
 

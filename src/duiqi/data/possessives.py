@@ -9,6 +9,7 @@ from duiqi.data.identity_words import lexicon
 
 WORD = rf"[^\W_{CJK}]+(?:['’-][^\W_{CJK}]+)*"
 NEXT = re.compile(rf"\s+({WORD})")
+_QUOTED = re.compile(rf"\s+[\"“‘']?({WORD})")
 LAST = re.compile(rf"({WORD})\s+$")
 
 
@@ -20,7 +21,7 @@ def owns(text: str, start: int, end: int) -> bool:
     ("saw her duck") she owns it.
     """
     lists = lexicon().her
-    follows = NEXT.match(text, end)
+    follows = _QUOTED.match(text, end)
     if follows is None:
         return False
     word = follows[1].lower()
