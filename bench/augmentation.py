@@ -7,8 +7,9 @@ Training rows are halved. One half is edited, by every edit of the catalogue tha
 sees that half only; the judge is trained on the other half: TF-IDF and a linear model, with `--vectors` instead a
 linear model on sentence vectors of the default model (English, fewer rows). Only rows that an edit changed count. The
 judge is asked whether its own answer stays, right or wrong. The pairs are those of imdb-contrast: an original and what
-an expert made of it to turn its label round, taken as an edit that claims to keep it. Its validation part is where
-`most_fall` and `least_alike` were chosen; its test part shares no review with the training rows.
+an expert made of it to turn its label round, taken as an edit that claims to keep it. `most_fall` was
+chosen by its validation part and by the shares of the four sets printed here, so these are not unseen; the test part
+is, and shares no review with the training rows.
 
 What would make this unfair, and how it is met: rows that no edit changes (left out) · a filter that drops nearly
 everything (the share that is left is printed) · a judge like the filter (`--vectors` is one that is not) · a judge
