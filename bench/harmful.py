@@ -41,9 +41,9 @@ from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.seed import generator, hash64
 from duiqi.core.slice import is_cjk
 from duiqi.data.floors import counted, logistic
+from duiqi.data.group_names import group_names, terms, with_others
 from duiqi.data.harm_classifier import HarmClassifier
 from duiqi.data.harmful import rated
-from duiqi.data.identities import identities, terms, with_others
 from duiqi.data.read import read
 
 FEWEST = 15  # harmless rows of a group whose rate of false alarms is looked at
@@ -85,7 +85,7 @@ def cold(folder: Path) -> Iterator[Trial]:
     parts = read(folder)
     known = set(map(normalise, parts["train"].texts))
     test = parts["test"].take(np.array([normalise(text) not in known for text in parts["test"].texts]))
-    groups = [set(identities(text)) for text in test.texts]
+    groups = [set(group_names(text)) for text in test.texts]
     yield trial_of("cold", parts["train"], test, "non-offensive", test.texts, groups)
 
 
@@ -102,7 +102,7 @@ def wiki(folder: Path) -> Iterator[Trial]:
     rows = next(iter(read(folder).values()))
     first = halves(rows.group("pair_id").tolist())
     train, test = rows.take(first), rows.take(~first)
-    groups = [set(identities(text)) for text in test.texts]
+    groups = [set(group_names(text)) for text in test.texts]
     yield trial_of("wiki-toxicity-fuzzed", train, test, "non-toxic", test.group("pair_id").tolist(), groups)
 
 

@@ -42,6 +42,7 @@ from duiqi.data.simulated import (
 TEXTS = (
     "The kettle works well, from the first day.", "it broke at once", "", "x", "房间很干净，早餐也不错。",
     "Preis: 12,50 €", "naïve café — 👍🏽", "two  blanks", "ALL CAPITALS!", "tab\tand\nnewline",
+    "She told her brother so.",
 )  # fmt: skip
 
 # What a metric reads → cases that offer it; all others read classes.
@@ -141,7 +142,8 @@ def _remedy(part: Part, seeds: int) -> None:
 
 
 def planted_case(kind: str, remedy: Part) -> tuple[Part, Case] | None:
-    """A probe that finds this kind and its sick case, with what the remedy needs; `None` where no probe finds it."""
+    """A probe that finds this kind and its sick case, with what the remedy needs; `None` where no probe finds it, or
+    its case is of another task than the remedy is for."""
     for probe in Catalogue.installed().all("probe"):
         if probe.kind == kind:
             _, sick = probe.hooks["planted"](np.random.default_rng(0), 1.0)
@@ -150,7 +152,7 @@ def planted_case(kind: str, remedy: Part) -> tuple[Part, Case] | None:
                 sick = replace(
                     sick, train=simulated_case(np.random.default_rng(1), rows=300, groups=_groups(sick)).data
                 )
-            return probe, sick
+            return (probe, sick) if all(map(sick.has, remedy.needs)) else None
     return None
 
 

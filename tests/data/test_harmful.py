@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import duiqi
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
+from duiqi.data.group_names import SOMEBODY, group_names, terms, without_identities
 from duiqi.data.harm_classifier import HarmClassifier
 from duiqi.data.harmful import CATEGORIES, entries, rated
 from duiqi.data.harmful_rows import Harmful
-from duiqi.data.identities import SOMEBODY, identities, terms, without_identities
 from duiqi.data.reviews import reviews
 from duiqi.data.steps import steps_of
 
@@ -106,7 +106,7 @@ def test_only_the_categories_that_are_asked_for():
 
 def test_groups_are_named_and_put_out_of_sight():
     text = "Black women, two Jews and a man from the Blackwood; 东北人和黑人"
-    assert identities(text) == ["black women", "jew", "man", "东北人", "黑人"]
+    assert group_names(text) == ["black women", "jew", "man", "东北人", "黑人"]
     hidden = without_identities(text)
     assert hidden == f"{SOMEBODY}, two {SOMEBODY} and a {SOMEBODY} from the Blackwood; {SOMEBODY}和{SOMEBODY}"
     assert without_identities("Germany, manual, gayle") == "Germany, manual, gayle"

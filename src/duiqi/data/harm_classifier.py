@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from duiqi.core.errors import DataError
 from duiqi.core.slice import is_cjk, words
+from duiqi.data.group_names import without_identities
 from duiqi.data.harmful import CATEGORIES, folded, rated
-from duiqi.data.identities import without_identities
 
 LONGEST = 3  # of runs of words, or of Chinese characters, that are counted
 LETTERS = (3, 4, 5)  # lengths of the pieces of words that are counted

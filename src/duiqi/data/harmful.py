@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from duiqi.core.slice import CJK, is_cjk
-from duiqi.data.identities import terms
+from duiqi.data.group_names import terms
 
 Category = Literal["violence", "pornography", "hate", "discrimination", "advertising"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
