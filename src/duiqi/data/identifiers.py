@@ -293,7 +293,9 @@ def _countries() -> frozenset[str]:
 def _international(match: re.Match[str]) -> tuple[int, int] | None:
     """The longest beginning of the match that is a number of its country, cut between groups of digits."""
     start, string = match.start(), match.string
-    if re.match(r"[0-9A-Za-z+]" if match[0][0] != "0" else r"[0-9A-Za-z+.,\-/]", string[max(0, start - 1) : start]):
+    if re.search(
+        r"[0-9A-Za-z+]$" if match[0][0] != "0" else r"[0-9A-Za-z+]$|[0-9][.,\-/]$", string[max(0, start - 2) : start]
+    ):
         return None
     ends = [start + each.end() for each in re.finditer(r"(?<=[0-9])(?![0-9])|(?<=[0-9]\))", match[0])]
     end = next((end for end in reversed(ends) if _is_abroad(string[start:end])), None)
