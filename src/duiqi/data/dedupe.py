@@ -112,6 +112,28 @@ def overlap(data: Dataset, used: RowKeys, *, threshold: float = 0.8) -> Overlap:
     return Overlap(exact, near & ~exact)
 
 
+class Copies(NamedTuple):
+    """Of every row the place of a row elsewhere that it is a copy of, int[n], -1 for none; `exact` bool[n]."""
+
+    of: NDArray[np.int64]
+    exact: NDArray[np.bool_]
+
+
+def copies(data: Dataset, other: Dataset, *, threshold: float = 0.8) -> Copies:
+    """Which rows of `data` stand in `other`, too: with an equal input, or one that is alike by `threshold`."""
+    keys = other.input_keys
+    order = np.argsort(keys, kind="stable")
+    at = np.searchsorted(keys[order], data.input_keys)
+    exact = np.isin(data.input_keys, keys)
+    of = np.full(len(data), -1, dtype=np.int64)
+    of[exact] = order[at[exact]]
+    if len(data) and len(other) and threshold < 1:
+        pairs = near_duplicates(signatures(data), signatures(other), threshold=threshold)
+        pairs = pairs[~exact[pairs[:, 0]]]
+        of[pairs[::-1, 0]] = pairs[::-1, 1]  # the first of several
+    return Copies(of, exact)
+
+
 # Shingles
 
 

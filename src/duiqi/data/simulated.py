@@ -114,12 +114,26 @@ def mislabelled_case(rng: np.random.Generator, *, wrong: float, rows: int = 1000
     return replace(case, train=case.train.with_column("label", given))
 
 
+def leaking_case(rng: np.random.Generator, *, share: float, rows: int = 600) -> Case:
+    """A case of which a share of the rows stands in train, too, half of them with a word more."""
+    case = simulated_case(rng, rows=rows, error=0.1, train_rows=rows)
+    assert case.train is not None
+    signed = [[f"{text} {rng.bytes(12).hex()}" for text in each.texts] for each in (case.data, case.train)]
+    copied = rng.random(rows) < share
+    given = [
+        mine + " indeed" * (row % 2) if leaks else own
+        for row, (mine, own, leaks) in enumerate(zip(*signed, copied, strict=True))
+    ]
+    return replace(case, data=case.data.with_column("text", signed[0]), train=case.train.with_column("text", given))
+
+
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
-    """A case of whose labels it was estimated how likely they are wrong."""
+    """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere."""
     case = simulated_case(rng, rows=rows)
     assert isinstance(case.predictor, Recorded)
-    answers = case.guess.with_columns({"wrong": np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)})
-    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong",)), answers))
+    wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
+    answers = case.guess.with_columns({"wrong": wrong, "leaked": (rng.random(rows) < 0.1).astype(float)})
+    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong", "leaked")), answers))
 
 
 def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:

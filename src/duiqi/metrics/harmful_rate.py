@@ -6,7 +6,7 @@ from duiqi.core.part import metric
 from duiqi.data.harmful import CATEGORIES
 
 
-@metric(better="lower", needs=("model.harmful",), low=0.0, high=1.0, level="row")
+@metric(better="lower", needs=("model.harmful",), low=0.0, high=1.0, level="row", about="rows")
 def harmful_rate(
     truth, guess, *, of: Literal["violence", "pornography", "hate", "discrimination", "advertising"] = "hate"
 ):
