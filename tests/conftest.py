@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from duiqi.core.part import Catalogue
 from duiqi.model.quiet import quiet
 from tiny import BAD, FILLER, GOOD, LABELS
+
+settings.register_profile("duiqi", deadline=None)  # a busy machine is no defect
+settings.load_profile("duiqi")
 
 
 @pytest.fixture(scope="session")
