@@ -43,7 +43,8 @@ def diagnose(
     earlier = table.open(find(str(before))) if before else None
     case = table.case(opened, chosen, references=references, before=earlier)
     report = diagnose_case(table, case, only)
-    learned = int(opened.learned(chosen).sum())
+    known = opened.learned(chosen)
+    learned = int(known.sum()) if known is not None else 0
     if learned:
         note = {"code": "learned_rows", "learned": learned, "rows": len(chosen)}
         report = replace(report, notes=(note, *report.notes))

@@ -223,3 +223,31 @@ def test_rows_that_other_remedies_added_stay(mislabelled):
     grown = case.train.with_column("id", list(case.train.row_ids), column="row").joined(added)
     for name in ("relabel", "drop_mislabelled", "downweight_mislabelled"):
         assert "new" in set(planned(case, name).data(grown).row_ids)
+
+
+def test_one_class_is_no_noise():
+    data = rows_of([f"a text of its own, number {i}" for i in range(200)], ["positive"] * 200)
+    noise = find_noise(CATALOGUE.task("classify", labels=LABELS), data)
+    assert noise.rate == 0
+    assert not noise.suspects().any()
+
+
+def test_copies_share_the_fate_of_their_source(mislabelled):
+    """Rows that another remedy made of a suspicious one are mended, dropped and weighted with it."""
+    case, _ = mislabelled
+    train = case.train.with_column("id", list(case.train.row_ids), column="row")
+    copied = train.with_column("id", [f"{row}+typos0+mix1" for row in train.row_ids], column="row")
+    grown, n = train.joined(copied), len(train)
+    labels = planned(case, "relabel").data(grown).values("label")
+    assert labels[:n] == labels[n:]
+    weights = planned(case, "downweight_mislabelled").data(grown).values("weight")
+    assert weights[:n] == weights[n:]
+    kept = set(planned(case, "drop_mislabelled").data(grown).row_ids)
+    assert {row for row in kept if "+" not in row} == {row.partition("+")[0] for row in kept if "+" in row}
+
+
+def test_a_model_whose_training_is_unknown_is_not_asked(mislabelled):
+    case, _ = mislabelled
+    assert case.reader is None
+    started = replace(case, start=lambda: case.predictor)
+    assert started.reader is case.predictor

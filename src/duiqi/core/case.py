@@ -153,11 +153,12 @@ class Case:
     @property
     def reader(self) -> Predictor | None:
         """A model that has not learned the training rows, where there is one: what the model was before, else the
-        model itself where its lineage has none of them."""
+        model itself where that is known of it."""
         if self.start is not None:
             return self.start()
         learned = getattr(self.predictor, "learned", None)
-        return None if self.train is None or (learned and learned(self.train).any()) else self.predictor
+        known = learned(self.train) if learned and self.train is not None else None
+        return self.predictor if known is not None and known.mean() < 0.05 else None
 
     def of_train(self) -> Case:
         """The same table with the training rows to be looked at."""

@@ -1,7 +1,7 @@
 """A small classifier of harm, trained on labelled rows: counts of words and characters, what the word lists find, and a
 logistic regression. English and Chinese in one.
 
-It sees texts without the names of groups: `SOMEBODY` stands in the place of every one that `identities` knows. So it
+It sees texts without the names of groups: `SOMEBODY` stands in the place of every one that `group_names` knows. So it
 cannot learn that a group is often insulted and take its name for an insult (Dixon et al., 2018, Measuring and
 mitigating unintended bias in text classification, AIES, https://doi.org/10.1145/3278721.3278729). They add harmless
 rows with these names; to take the names out needs no other rows. What that gives and costs, beside adding rows with
@@ -27,7 +27,6 @@ from duiqi.data.harmful import CATEGORIES, folded, rated
 LONGEST = 3  # of runs of words, or of Chinese characters, that are counted
 LETTERS = (3, 4, 5)  # lengths of the pieces of words that are counted
 WEIGHTS, WORDS = "harm.npz", "harm.json"
-FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +56,13 @@ class HarmClassifier:
                 hint="Name the label of the rows that do no harm.",
             )
         shown = [_shown(text, masks) for text in texts]
-        counter = _counter().fit(shown)
+        try:
+            counter = _counter().fit(shown)
+        except ValueError as error:  # no word stands in two rows
+            raise DataError(
+                f"expected rows that share words, given {len(texts)} without a word in common",
+                hint="Give some hundred labelled rows.",
+            ) from error
         features = _features(counter, texts, shown)
         truth = np.array([names.index(label) for label in labels])
         fitted = LogisticRegression(C=10.0, max_iter=300, class_weight="balanced").fit(features, truth)

@@ -11,15 +11,15 @@ labels as they are; rows that only look hard are left to the exponent, and what 
 
 Northcutt, Jiang & Chuang, 2021, Confident learning: estimating uncertainty in dataset labels, JAIR,
 https://arxiv.org/abs/1911.00068, count instead how often a row's probability for another label is above that label's
-mean. On labels without a single slip that flags every row that is merely hard (docs/log.md), so the likelihood is used
+mean. On labels without a single slip that flags rows that are merely hard (bench/noise.py), so the likelihood is used
 here; rankings are as good. The lapse: Wichmann & Hill, 2001, The psychometric function: I, Perception & Psychophysics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import Any
 
@@ -42,7 +42,7 @@ TOLD = 0.01  # a rate of slips from which on they are ranked by how likely each 
 FLOOR = 0.1  # of probabilities in odds: what cheap models say below it means little (best on tags that were turned)
 FEATURES = 1 << 18  # places for what stands around a word
 QUICK = 300_000  # rows times classes from which on counts of texts are fitted by the quick solver
-LEARNED = 400_000  # labels that the quick solver learns from, at least
+LEAST = 1e-9  # of a probability
 STRENGTH = 3.0  # inverse regularisation: the best average precision on sst2 and banking77 with flipped labels
 Floats = NDArray[np.float64]
 
@@ -87,9 +87,23 @@ class Noise:
 
 def noise_of(case: Case) -> Noise:
     """What is likely wrong among the labels of the training rows; computed once for all cases on them."""
-    train = case.train
+    train, reader = case.train, case.reader
     assert train is not None
-    return case.remember(f"noise:{train.fingerprint}", lambda: find_noise(case.task, train, case.reader))
+    name = f"noise:{train.fingerprint}:{reader.fingerprint if reader else ''}"
+    return case.remember(name, lambda: find_noise(case.task, train, reader))
+
+
+def sources(made: Dataset, of: Dataset) -> NDArray[np.int64]:
+    """Of every row the place of the row that it is, or was made of (copies have its id and what was done behind a
+    plus), int[n]; -1 for rows that are new."""
+    where = {str(row): at for at, row in enumerate(of.row_ids)}
+
+    def place(row: str) -> int:
+        while row not in where and "+" in row:
+            row = row.rpartition("+")[0]
+        return where.get(row, -1)
+
+    return np.array([place(str(row)) for row in made.row_ids], dtype=np.int64)
 
 
 def find_noise(task: Task, train: Dataset, reader: Predictor | None = None) -> Noise:
@@ -123,7 +137,7 @@ def fitted(
     m, k = probs.shape
     logs, rows = np.log(np.clip(probs, 1e-12, 1)), np.arange(m)
     common = np.bincount(labels, minlength=k)[labels] >= FEWEST
-    if not common.any() or k < 2:
+    if k < 2 or len(np.unique(labels[common])) < 2:
         nothing = np.zeros(m)
         return Noise(nothing, nothing, labels, 0.0, nothing, np.ones(m, np.int64) if sizes is None else sizes)
     known, given = logs[common], labels[common]
@@ -190,9 +204,12 @@ def out_of_sample(
     Of each kind of `vectors` a model is fitted; their normalised geometric mean counts. Rows of equal input are left
     out together: a copy would give the label away. `weights` float[n] say how much rows count in fitting.
     """
+    from scipy.sparse import issparse
+
     truth = task.read_truth(train)
     classes = {"word": 2 * len(task.labels) + 1, "label": 2}.get(task.unit, len(task.labels))
-    many = FOLDS if task.unit == "word" or len(train) * classes > CHEAP else MORE_FOLDS
+    cost = len(train) * (len(task.labels) if task.unit == "label" else classes)
+    many = FOLDS if task.unit == "word" or cost > CHEAP else MORE_FOLDS
     folds = (mix(train.input_keys) % np.uint64(many)).astype(np.int64)
     if len(np.unique(folds)) < 2:
         raise DataError(
@@ -200,14 +217,18 @@ def out_of_sample(
         )
     if task.unit == "word":
         sizes = np.array([len(each) for each in truth], dtype=np.int64)
-        labels = np.concatenate([np.zeros(0, np.int64), *truth])
-        return labels, _blend([crossed(each, labels, np.repeat(folds, sizes), classes) for each in vectors]), sizes
+        labels, places = np.concatenate([np.zeros(0, np.int64), *truth]), np.repeat(folds, sizes)
+        return labels, _blend([crossed(each, labels, places, classes, fit=_of_words) for each in vectors]), sizes
+    if cost > QUICK and task.unit == "label":  # as many regressions as labels: counts alone
+        vectors = [each for each in vectors if issparse(each)] or vectors[:1]
+    fits = [_quick if issparse(each) and cost > QUICK else logistic for each in vectors]
     if task.unit == "label":
         sizes = np.full(len(train), truth.shape[1])
-        given = [_blend([crossed(each, column, folds, 2) for each in vectors]) for column in truth.T]
+        kinds = list(zip(vectors, fits, strict=True))
+        given = [_blend([crossed(each, column, folds, 2, fit=fit) for each, fit in kinds]) for column in truth.T]
         return truth.ravel(), np.stack(given, axis=1).reshape(-1, 2), sizes
-    probs = _blend([crossed(each, truth, folds, classes, weights) for each in vectors])
-    return truth, probs, None
+    pairs = zip(vectors, fits, strict=True)
+    return truth, _blend([crossed(each, truth, folds, classes, weights=weights, fit=fit) for each, fit in pairs]), None
 
 
 def of_texts(train: Dataset, reader: Predictor | None = None) -> list[Any]:
@@ -228,50 +249,62 @@ def _blend(given: Sequence[Floats]) -> Floats:
 
 
 def crossed(
-    vectors: Any, labels: NDArray[np.int64], folds: NDArray[np.int64], classes: int, weights: Floats | None = None
+    vectors: Any,
+    labels: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    classes: int,
+    *,
+    weights: Floats | None = None,
+    fit: Callable[..., Floats] = logistic,
 ) -> Floats:
-    """Probabilities float[m, k] of a logistic regression that has seen the other folds only.
+    """Probabilities float[m, k] of a regression that has seen the other folds only.
 
-    A class that those do not have has as many as the least likely of the others; where they have one class only, all
-    classes are alike.
+    A class that those do not have has as many as the least likely of the others; where they have one class only, it is
+    as good as certain.
     """
-    from scipy.sparse import issparse
-
     probs = np.full((len(labels), classes), 1.0 / classes)
     for fold in np.unique(folds):
         inside, outside = folds == fold, folds != fold
         met = np.unique(labels[outside])
         if len(met) < 2:
+            probs[inside] = np.where(np.arange(classes) == met, 1.0, LEAST)
             continue
-        around = vectors.shape[1] == FEATURES  # of words: what the quick solver makes of few is surer, and so better
-        quick = issparse(vectors) and (around or len(labels) * classes > QUICK)
-        fit = _quick if quick else logistic
         counts = weights[outside] if weights is not None else None
-        strength = 4 * STRENGTH if around else STRENGTH
-        given = fit(vectors[outside], labels[outside], vectors[inside], classes, strength=strength, weights=counts)
+        given = fit(vectors[outside], labels[outside], vectors[inside], classes, strength=STRENGTH, weights=counts)
         given[:, np.setdiff1d(np.arange(classes), met)] = given[:, met].min(axis=1, keepdims=True)
-        given = np.clip(given, 1e-9, None)
+        given = np.clip(given, LEAST, None)
         probs[inside] = given / given.sum(axis=1, keepdims=True)
     return probs
 
 
 def _quick(
-    known: Any, labels: NDArray[np.int64], asked: Any, classes: int, *, strength: float, weights: Floats | None = None
+    known: Any,
+    labels: NDArray[np.int64],
+    asked: Any,
+    classes: int,
+    *,
+    strength: float,
+    weights: Floats | None = None,
+    alpha: float = 3e-5,
+    least: int = 0,
 ) -> Floats:
-    """One averaged stochastic logistic regression for each class: for many counts, a tenth of the time."""
+    """One averaged stochastic logistic regression for each class, and the softmax of their scores: for many counts, a
+    tenth of the time. `alpha` stands for the strength; few labels are gone through until they were met `least` times.
+    """
     from scipy.special import softmax
     from sklearn.linear_model import SGDClassifier
 
-    alpha = 9e-5 / strength
-    rounds = max(4, LEARNED // len(labels))  # few labels are gone through more often
+    rounds = max(4, least // len(labels))
     model = SGDClassifier(loss="log_loss", alpha=alpha, max_iter=rounds, tol=None, random_state=0, average=True)
     fit = model.fit(known, labels, sample_weight=weights)
     scores = fit.decision_function(asked)
+    scores = scores if scores.ndim > 1 else np.stack([0 * scores, scores], axis=1)
     probs = np.zeros((asked.shape[0], classes))
-    probs[:, fit.classes_.astype(int)] = softmax(
-        scores if scores.ndim > 1 else np.stack([0 * scores, scores], axis=1), axis=1
-    )
+    probs[:, fit.classes_.astype(int)] = softmax(scores, axis=1)
     return probs
+
+
+_of_words = partial(_quick, alpha=7.5e-6, least=400_000)  # chosen on cluener2020 with turned tags
 
 
 def around_words(data: Dataset) -> list[Any]:

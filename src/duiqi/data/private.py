@@ -189,10 +189,10 @@ class Private(Step):
             for name, value in said.items()
             for text in _texts_in(value)
         }
-        known: dict[str, str] = {}
-        for read in (True, False):
-            some = sorted(text for text, by_model in texts if by_model is read)
-            known |= zip(some, mask(some) if read else mask.without_names()(some), strict=True)
+        plain = sorted(text for text, by_model in texts if not by_model)
+        known = dict(zip(plain, mask.without_names()(plain), strict=True))
+        read = sorted(text for text, by_model in texts if by_model)
+        known |= zip(read, mask(read), strict=True)  # a text that a model reads somewhere is masked everywhere
         return [_veiled(each, known) for each in changes]
 
 

@@ -224,8 +224,10 @@ class Model:
     def used_number_type(self) -> str | None:
         return self.engines.get("used")
 
-    def learned(self, data: Dataset) -> NDArray[np.bool_]:
-        """Which rows it was trained on, as its lineage says, bool[n]."""
+    def learned(self, data: Dataset) -> NDArray[np.bool_] | None:
+        """Which rows it was trained on, as its lineage says, bool[n]; `None` for a head that came from elsewhere."""
+        if self.seed is None and not self.bundle.lineage:
+            return None
         return np.isin(data.input_keys, self.bundle.rows("trained").keys)
 
     def with_dtype(self, number_type: str) -> Model:

@@ -64,6 +64,8 @@ def augment(
                 changed = np.flatnonzero([text != original for text, original in pairs])
                 made.append(renamed(edited, f"{part.name}{copy}").take(changed))
                 of.append(changed)
+        if not made:
+            return train
         added = reduce(Dataset.joined, made)
         kept = agreeing(
             filter, case.predictor, train, added, np.concatenate(of), most_fall=most_fall, least_alike=least_alike

@@ -9,7 +9,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
-from duiqi.data.noise import noise_of
+from duiqi.data.noise import noise_of, sources
 
 
 @remedy(
@@ -26,14 +26,14 @@ def downweight_mislabelled(case: Case, findings: Sequence[Finding], *, epochs: i
     again from where plain training began, where that is known. Where Ren et al. learn weights from a clean set during
     training, these are set once before it. Gentler than dropping, and hard rows count less, too.
     """
-    noise = noise_of(case)
-    assert case.train is not None
-    right = dict(zip(map(str, case.train.row_ids), 1 - noise.by_row, strict=True))
+    noise, known = noise_of(case), case.train
+    assert known is not None
 
     def weigh(train: Dataset) -> Dataset:
-        weights = np.array([right.get(str(row), 1.0) for row in train.row_ids])
+        of = sources(train, known)
+        weights = np.where(of >= 0, 1 - noise.by_row[of], 1.0)
         if train.has("weight"):
             weights = weights * np.array(train.values("weight"), dtype=float)
-        return train.with_column("weight", (weights / max(weights.mean(), 1e-9)).tolist())
+        return train.paired(train.with_column("weight", (weights / max(weights.mean(), 1e-9)).tolist()))
 
     return Plan(data=weigh, training={"epochs": epochs}, restart=True)

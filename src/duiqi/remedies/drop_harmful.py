@@ -8,6 +8,7 @@ from duiqi.core.errors import DataError
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
+from duiqi.core.spans import types_of
 from duiqi.data.harmful import CATEGORIES, Category, rated
 from duiqi.data.harmful_rows import lines
 
@@ -43,4 +44,7 @@ def drop_harmful(
 
 
 def _labels(data: Dataset) -> set[str]:
-    return set(map(str, data.values("label"))) if data.has("label") else set()
+    """The labels that occur, of lists each one; of tags their types."""
+    given = data.values("label") if data.has("label") else []
+    each = (label for row in given for label in (row if isinstance(row, list) else [row]))
+    return set(types_of(list(map(str, each)))) if data.has("tokens") else set(map(str, each))

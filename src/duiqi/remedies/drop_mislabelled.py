@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
-from duiqi.data.noise import SURE, noise_of
+from duiqi.data.noise import SURE, noise_of, sources
 
 
 @remedy(
@@ -22,11 +24,11 @@ def drop_mislabelled(case: Case, findings: Sequence[Finding], *, sure: float = S
     tagged rows, any word's). Training begins again from where plain training began, where that is known. Safer than
     relabelling where the likely label is in doubt; costs rows, and most where they are rare.
     """
-    noise = noise_of(case)
-    assert case.train is not None
-    gone = set(map(str, case.train.row_ids[noise.by_row >= sure]))
+    noise, known = noise_of(case), case.train
+    assert known is not None
 
     def leave_out(train: Dataset) -> Dataset:
-        return train.take([at for at, row in enumerate(map(str, train.row_ids)) if row not in gone])
+        of = sources(train, known)
+        return train.take(np.flatnonzero((of < 0) | (noise.by_row[of] < sure)))
 
     return Plan(data=leave_out, training={"epochs": epochs}, restart=True)

@@ -10,7 +10,7 @@ from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
 from duiqi.core.spans import tags_of
-from duiqi.data.noise import SURE, noise_of
+from duiqi.data.noise import SURE, noise_of, sources
 
 
 @remedy(
@@ -25,23 +25,19 @@ def relabel(case: Case, findings: Sequence[Finding], *, sure: float = SURE, epoc
     several labels those that are given or missing, of tagged words their tags. Training begins again from where plain
     training began, where that is known. Harms where the rows are right and only unusual: they learn the common answer.
     """
-    noise, task = noise_of(case), case.task
+    noise, task, known = noise_of(case), case.task, case.train
+    assert known is not None
     wrong = noise.suspects(sure)
     starts = np.cumsum(noise.sizes) - noise.sizes
 
     def mend(train: Dataset) -> Dataset:
-        assert case.train is not None
-        where = {str(row): at for at, row in enumerate(case.train.row_ids)}
-        truth, given = task.read_truth(case.train), list(train.values("label"))
-        for at, row in enumerate(map(str, train.row_ids)):
-            if row not in where:
-                continue
-            source = where[row]
+        truth, given = task.read_truth(train), list(train.values("label"))
+        for row, source in enumerate(sources(train, known)):
             labels = slice(starts[source], starts[source] + noise.sizes[source])
-            if wrong[labels].any():
-                new = np.where(wrong[labels], noise.likely[labels], np.atleast_1d(truth[source]))
-                given[at] = _spelled(task.unit, task.labels, new)
-        return train.with_column("label", given)
+            now = np.atleast_1d(truth[row])
+            if source >= 0 and wrong[labels].any() and len(now) == noise.sizes[source]:
+                given[row] = _spelled(task.unit, task.labels, np.where(wrong[labels], noise.likely[labels], now))
+        return train.paired(train.with_column("label", given))
 
     return Plan(data=mend, training={"epochs": epochs}, restart=True)
 
