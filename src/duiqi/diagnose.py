@@ -32,12 +32,16 @@ def diagnose(
 
     The rows examined are those of `part`, else dev, else all, else test; training rows, where there are some, serve
     as floors and to tell what is rare. With `before`, every gate also carries the paired change from that model.
-    `only` names the probes to run. With `out`, the report is written there; `rows=False` leaves row texts out of it.
+    `only` names the probes to run; where these look at rows alone (label_noise, leakage …) the model needs no head.
+    With `out`, the report is written there; `rows=False` leaves row texts out of it.
     """
-    from duiqi.model.open import find
+    from duiqi.model.open import find, has_head
 
     table = lay(data, settings, model=model)
-    opened = table.open(find(str(model)))
+    bundle = find(str(model))
+    opened = (
+        table.open_body(bundle) if _of_rows(table, only) and not has_head(bundle, table.task) else table.open(bundle)
+    )
     chosen = table.part(part) if part else table.part("dev", "all", "test", "train")
     references = {name: lay(source, settings).part("all", "dev", "test") for name, source in (reference or {}).items()}
     earlier = table.open(find(str(before))) if before else None
@@ -50,6 +54,12 @@ def diagnose(
         report = replace(report, notes=(note, *report.notes))
     report = provenance(report, table, data=chosen, model=opened, before=earlier)
     return publish(report, out, lang=lang, rows=rows)
+
+
+def _of_rows(table: Table, only: Sequence[str]) -> bool:
+    """Whether all that is asked for is about rows as they are, so that no model has to answer them."""
+    needs = [need for name in only for need in table.catalogue.find("probe", name).needs]
+    return bool(only) and not any(need.startswith("model.") for need in needs)
 
 
 def diagnose_case(table: Table, case: Case, only: Sequence[str] = ()) -> Report:

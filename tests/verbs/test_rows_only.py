@@ -1,0 +1,48 @@
+"""What is wrong with rows is told without a model that was trained for them."""
+
+import json
+
+import pytest
+
+import duiqi
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import ModelError
+from duiqi.data.simulated import leaking_case, mislabelled_case
+
+ROWS = ("label_noise", "leakage", "private_data", "harmful_content")
+
+
+def parts(case):
+    def rows(data, name):
+        return Dataset.of({"text": list(data.texts), "label": list(data.values("label"))}, name=name)
+
+    return {"train": rows(case.train, "train"), "dev": rows(case.data, "dev")}
+
+
+@pytest.fixture
+def rng():
+    import numpy as np
+
+    return np.random.default_rng(0)
+
+
+def test_a_body_without_a_head_is_enough(body, rng, tmp_path):
+    report = duiqi.diagnose(body, parts(mislabelled_case(rng, wrong=0.2)), only=ROWS, out=tmp_path / "out")
+    assert "label_noise" in {finding.kind for finding in report.findings}
+    assert not report.skipped
+    said = json.loads((tmp_path / "out" / "report.json").read_text())
+    (suspects,) = [each for each in said["exhibits"] if each["data"]["title"] == "suspects"]
+    assert suspects["data"]["rows"]
+    assert "relabel" in said["findings"][0]["remedies"]
+
+
+def test_leaks_are_found_so_too(body, rng):
+    report = duiqi.diagnose(body, parts(leaking_case(rng, share=0.1)), only=["leakage"])
+    assert [finding.kind for finding in report.findings] == ["leakage"]
+
+
+def test_what_asks_the_model_still_needs_a_head(body, rng):
+    rows = parts(mislabelled_case(rng, wrong=0.2))
+    for only in ([], ["label_noise", "performance"]):
+        with pytest.raises(ModelError, match=r"expected a model with a head for classify"):
+            duiqi.diagnose(body, rows, only=only)
