@@ -44,7 +44,7 @@ def label_noise(case: Case) -> Iterator[Measure | Exhibit]:
     yield rows.measure("wrong_label_rate", guess=wrong)
     listed = list(_suspects(rows, noise))
     if listed:
-        columns = ["row", "text", "label", "likely", "probability"]
+        columns = ["row", "original", "label", "likely", "probability"]
         said = {"title": "suspects", "columns": columns, "rows": listed, "total": int(noise.suspects().sum())}
         yield Exhibit("table", {**said, "rows_of_data": True})
 
