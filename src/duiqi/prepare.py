@@ -129,7 +129,7 @@ def prepare(
             "steps": {name: _shown_options(step, (step_options or {}).get(name, {})) for name, step in taken},
             "groups": list(asked.groups), "columns": dict(asked.columns), "labels": dict(asked.labels),
         }  # fmt: skip
-        if "private" in dict(taken):
+        if any(step == "private" for _, step, _, _ in ledger.changes):
             notes = [*notes, {"code": "private_told"}, *([{"code": "private_originals"}] if originals else [])]
         report = _report(collected, ledger, aside, notes, options)
         _finish(report, collected, aside, lang=lang, rows=rows, originals=originals)

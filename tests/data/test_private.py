@@ -138,7 +138,7 @@ def test_names_by_a_model():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [({"action": "hide"}, "an action among"), ({"kinds": ["fone"]}, "a kind among")]
+    ("options", "said"), [({"action": "hide"}, "'mask', 'hash' or 'drop'"), ({"kinds": ["fone"]}, "a kind among")]
 )
 def test_options_that_there_are_not(options, said):
     with pytest.raises(OptionError, match=said):
@@ -192,3 +192,20 @@ def test_a_model_that_knows_no_names_is_refused(tmp_path):
 
     with pytest.raises(ModelError):
         _finder_of_names(str(tmp_path))
+
+
+@pytest.mark.parametrize("action", ["mask", "hash", "drop"])
+def test_a_column_of_phone_numbers_is_emptied(action):
+    data = Dataset.of({"text": ["fine", "fine, too"], "label": ["a", "b"], "phone": [13812345678, 7]})
+    made = Private(action=action)(data)
+    if action == "drop":
+        assert list(made.kept) == [1]
+    else:
+        assert made.data.table.column("phone").to_pylist() == [None, 7]
+    assert "13812345678" not in str(made)
+    assert [change.reason for change in made.changes] == ["private:phone"]
+
+
+def test_classes_are_no_texts_to_mask():
+    data = Dataset.of({"text": ["one", "two"], "label": ["sales@example.com", "help@example.com"]})
+    assert Private()(data).data.values("label") == ["sales@example.com", "help@example.com"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.case import Case
-from duiqi.core.errors import DuiqiError
+from duiqi.core.errors import DuiqiError, OptionError, PartError
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate, Held, Ruling, judge
 from duiqi.core.measure import Measure
@@ -110,6 +110,10 @@ def _run(case: Case, order: Order) -> tuple[list[Measure | Exhibit], dict[str, A
         return list(order.probe.function(case, **options)), None
     except (KeyboardInterrupt, MemoryError):
         raise
+    except (OptionError, PartError) as error:
+        if options:  # names and options inside a probe's options are the user's to mend, too
+            raise
+        return [], {"probe": order.probe.name, "needs": [], "why": "raised", "detail": str(error), "hint": error.hint}
     except Exception as error:  # whatever a part raises: the run goes on and the report says so
         hint = error.hint if isinstance(error, DuiqiError) else "see detail"
         detail = f"{type(error).__name__}: {error}"

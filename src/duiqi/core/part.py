@@ -209,7 +209,10 @@ class Catalogue:
             if (part.role, part.name) == (role, name):
                 return part
         if name not in self.names(role):
-            raise PartError(f"expected the name of a {role}, given '{name}'", hint=nearest(name, self.names(role)))
+            raise PartError(
+                f"expected the name of {'an' if role == 'edit' else 'a'} {role}, given '{name}'",
+                hint=nearest(name, self.names(role)),
+            )
         module = self._places[role][name]
         try:
             part = getattr(importlib.import_module(module), name)

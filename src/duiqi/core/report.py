@@ -80,8 +80,9 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """pass where all gates pass, fail where one fails, else unclear."""
-        return overall([ruling.verdict for ruling in self.rulings])
+        """pass where all gates pass, fail where one fails, else unclear; so also where all was skipped."""
+        nothing = ["unclear"] if self.skipped and not self.rulings else []
+        return overall([*(ruling.verdict for ruling in self.rulings), *nothing])
 
     @property
     def exit_code(self) -> int:

@@ -110,7 +110,9 @@ class Private(Step):
     `action`: mask puts [PHONE] in the place of a number; hash puts [PHONE:3f2a91bc], equal for equal values, so that
     rows of one person still belong together; drop leaves the row out. `kinds` are those looked for (mail, phone, id,
     card, credit_code, plate, ip, secret, name). Tags, spans and answers move along; a row of which one would be
-    destroyed is left out. Other columns of texts are masked, too; row ids, parts and numbers stay as they are.
+    destroyed is left out. Other columns of texts are masked, too, and in columns of whole numbers what is an identifier
+    as it stands (a phone number) becomes empty. Row ids, classes, parts and other numbers stay as they are: see to it
+    that ids are no mail addresses.
 
     A hash is keyed by `salt`. Without one, or with one that others know, hashes of short numbers can be guessed by
     trying all of them: there are only some billion phone numbers. Keep the salt away from the rows; it is not written
@@ -164,6 +166,13 @@ class Private(Step):
             if kinds:
                 columns[name] = masked
                 for row, each in kinds.items():
+                    met.setdefault(row, set()).update(each)
+        for name, numbers in _numbers(data).items():
+            found = mask.without_names().found(["" if number is None else str(number) for number in numbers])
+            held = {row: {one.kind for one in each} for row, each in enumerate(found) if each}
+            if held:
+                columns[name] = [None if row in held else number for row, number in enumerate(numbers)]
+                for row, each in held.items():
                     met.setdefault(row, set()).update(each)
         reasons = {row: "+".join(f"private:{kind}" for kind in ALL_KINDS if kind in met[row]) for row in sorted(met)}
         if self.action == "drop" or not reasons:
@@ -222,12 +231,22 @@ def _others(data: Dataset) -> dict[str, list[Any]]:
         return bool(types.is_string(kind) or types.is_large_string(kind))
 
     apart = {getattr(data.schema, role) for role in (*TEXTS, *KEPT)} | {ORIGIN}
+    apart |= {data.schema.label} - {TARGET}  # classes: masked ones would be one class
     return {
         column.name: data.table.column(column.name).to_pylist()
         for column in data.table.schema
         if column.name not in apart
         and (of_strings(column.type) or (types.is_list(column.type) and of_strings(column.type.value_type)))
     }
+
+
+def _numbers(data: Dataset) -> dict[str, list[int | None]]:
+    """The columns of whole numbers that are no label, id or part, by name."""
+    import pyarrow.types as types
+
+    apart = {getattr(data.schema, role) for role in (*KEPT, "label", "time", "cluster", "weight")}
+    columns = [column for column in data.table.schema if types.is_integer(column.type) and column.name not in apart]
+    return {column.name: data.table.column(column.name).to_pylist() for column in columns}
 
 
 def _masked(values: Sequence[Any], mask: Mask, *, names: bool) -> tuple[list[Any], dict[int, set[str]]]:
@@ -285,6 +304,8 @@ def _texts_in(value: Any) -> Iterator[str]:
     """The texts in a value of a change; words in a list are one."""
     if isinstance(value, str):
         yield value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
     elif _are_words(value):
         yield " ".join(value)
     elif isinstance(value, Mapping):
@@ -297,6 +318,8 @@ def _with_texts(value: Any, known: Mapping[str, str]) -> Any:
     """The value with other texts in the place of its own."""
     if isinstance(value, str):
         return known[value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if known[str(value)] == str(value) else known[str(value)]
     if _are_words(value):
         text = " ".join(value)
         return value if known[text] == text else known[text].split(" ")

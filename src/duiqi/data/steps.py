@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,24 +267,47 @@ STEPS: Mapping[str, Callable[..., Step]] = {
 
 def steps_of(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Step]]:
     """The steps of these names with their options, in the order that they were named in."""
-    made = []
+    made: list[tuple[str, Step]] = []
     for name in names:
         if name not in STEPS:
             raise OptionError(f"expected a step among {', '.join(STEPS)}, given '{name}'", hint=nearest(name, STEPS))
-        given, known = options.get(name, {}), list(signature(STEPS[name]).parameters)
-        strange = next((option for option in given if option not in known), None)
-        if strange is not None:
-            raise OptionError(
-                f"expected options of the step {name}, which has {', '.join(known) or 'none'}, given '{strange}'",
-                hint=nearest(strange, known),
-            )
-        made.append((name, STEPS[name](**given)))
-    unused = next((name for name in options if name not in dict(made)), None)
+        made.append((name, STEPS[name](**_checked(name, options.get(name, {})))))
+    taken = [name for name, _ in made]
+    unused = next((name for name in options if name not in taken), None)
     if unused is not None:
         raise OptionError(
-            f"expected options of steps that are taken, given some of '{unused}'", hint=f"Take it: --step {unused}."
+            f"expected options of steps that are taken, given some of '{unused}'",
+            hint=f"Take it: --step {unused}." if unused in STEPS else nearest(unused, STEPS),
+        )
+    if "private" in taken and "clean" in taken[taken.index("private") :]:
+        raise OptionError(
+            "expected the step clean before private, given it behind: what cleaning brings to light would stay",
+            hint="--step clean --step private",
         )
     return made
+
+
+def _checked(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a step in the types that it declares."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    types, known = get_type_hints(STEPS[name]), list(signature(STEPS[name]).parameters)
+    checked = {}
+    for option, value in given.items():
+        if option not in known:
+            raise OptionError(
+                f"expected options of the step {name}, which has {', '.join(known) or 'none'}, given '{option}'",
+                hint=nearest(option, known),
+            )
+        try:
+            adapter = TypeAdapter(types.get(option, Any), config=ConfigDict(arbitrary_types_allowed=True))
+            checked[option] = adapter.validate_python(value)
+        except ValidationError as error:
+            raise OptionError(
+                f"expected {name}.{option} of another kind, given {value!r} ({error.errors()[0]['msg']})",
+                hint='Lists are written ["a", "b"], texts in quotes, numbers without.',
+            ) from error
+    return checked
 
 
 def _tokenizer(path: str) -> Any:
