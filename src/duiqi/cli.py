@@ -62,7 +62,8 @@ Column = Annotated[list[str] | None, typer.Option("--column", metavar="OLD=NEW",
 LabelName = Annotated[list[str] | None, typer.Option("--label-name", metavar="OLD=NEW", help="Rename a label; may be "
                                                      "given again.")]  # fmt: skip
 STEP_HELP = (
-    "clean, simplify, language, length, boilerplate, duplicates, private, harmful or none; may be given again. "
+    "clean, simplify, language, length, boilerplate, duplicates, private, harmful, balance (training "
+    "rows, after the parts are made) or none; may be given again. "
     "[default: clean]"
 )
 Steps = Annotated[list[str] | None, typer.Option("--step", help=STEP_HELP)]

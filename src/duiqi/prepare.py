@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +73,9 @@ def prepare(
 
     `steps` are taken in their order: clean (wrong encodings, HTML, shapeless characters, widths, long runs of signs,
     blanks), simplify (traditional to simplified characters), language, length, boilerplate, duplicates, private
-    (phone numbers and other identifiers of people masked, hashed or dropped) and harmful (rows with harmful content),
-    with `step_options` by the step's name (see `duiqi.data.steps`).
+    (phone numbers and other identifiers of people masked, hashed or dropped), harmful (rows with harmful content) and
+    balance (training rows in even or named shares of labels or groups, always taken last, when it is settled which
+    rows are for training), with `step_options` by the step's name (see `duiqi.data.steps`).
 
     Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
     that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
@@ -82,6 +83,7 @@ def prepare(
     options give equal bytes. Raises `DataError` where sources do not go together and `OptionError` for what cannot be
     done.
     """
+    from duiqi.data.balance_rows import Balance
     from duiqi.data.collect import Asked, check_renames, collect, find_sources
     from duiqi.data.ledger import Ledger
     from duiqi.data.private import Private
@@ -99,6 +101,10 @@ def prepare(
     for _, step in taken:
         if isinstance(step, Private) and step.names:
             step.finder = _finder_of_names(step.names)
+        if isinstance(step, Balance):
+            step.seed = seed
+    early = [(name, step) for name, step in taken if not step.after_parts]
+    late = [(name, step) for name, step in taken if step.after_parts]
     shares = _shares(dev, test)
     _check_task(task)
     named = {
@@ -111,18 +117,14 @@ def prepare(
     found = find_sources(given)
     _check_out(out, [source.path for source in found if source.path])
     collected = collect(found, asked, lambda done, total: told("looking", done, total, {}))
-    for at, (name, step) in enumerate(taken):
-        if step.looks:
-            for piece in collected.pieces(lambda done, total, name=name: told(name, done, total, {})):  # type: ignore[misc]
-                seen = through(piece, taken[:at])
-                step.look(seen.data, seen.parts)
+    _look(early, lambda name: collected.pieces(lambda done, total: told(name, done, total, {})))
     with swapped_in(out) as aside:
         with closing(Ledger.open(aside)) as ledger:
             read = collected.pieces(lambda done, total: told("writing", done, total, {}))
-            pieces = _entered((veiled(through(piece, taken), taken) for piece in read), ledger)
+            pieces = _entered((veiled(through(piece, early), taken) for piece in read), ledger)
             write = _write_together if collected.rows <= TOGETHER else _write_apart
-            added = tuple(column for _, step in taken for column in step.adds)
-            notes = write(Output(aside, form, shares, seed, added), collected, pieces, ledger)
+            output = Output(aside, form, shares, seed, early, late, told)
+            notes = [*write(output, collected, pieces, ledger), *(note for _, step in taken for note in step.notes)]
             _check_renamed(collected, ledger)
         options = {
             "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
@@ -137,7 +139,22 @@ def prepare(
 
 
 def _shown_options(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name not in step.hidden}
+    """The options that may be written down; numbers that are none, as JSON has no others."""
+    from duiqi.data.write import written
+
+    return dict(json.loads(written({name: value for name, value in given.items() if name not in step.hidden})))
+
+
+def _look(steps: Sequence[tuple[str, Step]], pieces: Callable[[str], Iterable[Piece]]) -> None:
+    """Show all rows to each of some steps that looks, as those before it leave them; `pieces` gives them by its
+    name."""
+    from duiqi.data.step import through
+
+    for at, (name, step) in enumerate(steps):
+        if step.looks:
+            for piece in pieces(name):
+                seen = through(piece, steps[:at])
+                step.look(seen.data, seen.parts)
 
 
 def _finder_of_names(path: str) -> Finder:
@@ -260,19 +277,29 @@ def _check_renamed(collected: Collected, ledger: Ledger) -> None:
 
 @dataclass(frozen=True)
 class Output:
-    """Where rows are written, in which form, and how they are divided."""
+    """Where rows are written, in which form, how they are divided, and the steps before and after that."""
 
     folder: Path
     form: str
     shares: Mapping[str, float]
     seed: int
-    added: Sequence[str] = ()  # columns of text that steps add
+    early: Sequence[tuple[str, Step]]
+    late: Sequence[tuple[str, Step]]
+    told: Progress
 
     def writer(self, part: str, columns: Mapping[str, Any]) -> Writer:
         """What takes the rows of a part."""
         from duiqi.data.write import writer
 
         return writer(self.form, self.folder / f"{part}.{self.form}", columns)
+
+    def finished(self, piece: Piece) -> Piece:
+        """Rows of which it is settled what part they are for, after the steps that wait for that, with what these
+        did."""
+        from duiqi.data.step import through
+        from duiqi.data.step import told as veiled
+
+        return veiled(through(replace(piece, changes=()), self.late), [*self.early, *self.late])
 
 
 def _entered(pieces: Iterable[Piece], ledger: Ledger) -> Iterator[Piece]:
@@ -301,13 +328,33 @@ def _write_together(
     if named and (given == "").any():  # rows of no part beside others are there to be learned
         found = {**found, "train": whole.take((given == "") | (given == "train"), name="train")}
     parts = complete(found, seed=output.seed, shares=output.shares)
-    columns = dict(zip(table.schema.names, table.schema.types, strict=True))
-    for part, data in parts.items():
+    for part, data in _finished(output, parts, held, ledger):
+        columns = dict(zip(data.table.schema.names, data.table.schema.types, strict=True))
         with closing(output.writer(part, columns)) as file:
             file.add(data)
             ledger.leave(part, data)
     return [note for data in parts.values() for note in data.notes
             if note["code"] == "split_made" and note["part"] != "train"]  # fmt: skip
+
+
+def _finished(
+    output: Output, parts: Mapping[str, Dataset], held: Sequence[Piece], ledger: Ledger
+) -> Iterator[tuple[str, Dataset]]:
+    """The parts after the steps that wait for them, whose changes are told to the ledger."""
+    from duiqi.data.collect import Piece
+    from duiqi.data.step import places
+
+    if not output.late:
+        yield from parts.items()
+        return
+    source = {place: piece.source for piece in held for place in places(piece.data, range(len(piece.data)))}
+    pieces = [Piece(part, data, [part] * len(data)) for part, data in parts.items()]
+    _look(output.late, lambda name: pieces)
+    for piece in pieces:
+        made = output.finished(piece)
+        for change in made.changes:
+            ledger.change(source[change.of or change.origin], change)
+        yield piece.source, made.data
 
 
 def _write_apart(
@@ -317,21 +364,34 @@ def _write_apart(
     import pyarrow as pa
 
     from duiqi.data.split import by_key, shares_of
+    from duiqi.data.step import through
 
     parted = collected.parts
     wanted = shares_of(collected.rows, {"dev", "test"} - parted, output.shares)
     columns = collected.types() if output.form == "parquet" else dict.fromkeys(collected.columns)
-    columns |= dict.fromkeys(output.added, pa.string())
+    for _, step in [*output.early, *output.late]:
+        columns |= {name: pa.type_for_alias(kind) for name, kind in step.adds.items()}
+
+    def settled(piece: Piece) -> Piece:
+        drawn = by_key(piece.data, wanted, seed=output.seed)
+        return replace(piece, parts=[
+            str(other) if (given or "train") == "train" else given
+            for given, other in zip(piece.parts, drawn, strict=True)
+        ])  # fmt: skip
+
+    def again(name: str) -> Iterator[Piece]:
+        read = collected.pieces(lambda done, total: output.told(name, done, total, {}))
+        return (settled(through(piece, output.early)) for piece in read)
+
+    _look(output.late, again)
     writers: dict[str, Writer] = {}
     try:
         for piece in pieces:
-            drawn = by_key(piece.data, wanted, seed=output.seed)
-            parts = [
-                str(other) if (given or "train") == "train" else given
-                for given, other in zip(piece.parts, drawn, strict=True)
-            ]
+            piece = output.finished(settled(piece))
+            for change in piece.changes:
+                ledger.change(piece.source, change)
             for part in PARTS:
-                rows = [row for row, each in enumerate(parts) if each == part]
+                rows = [row for row, each in enumerate(piece.parts) if each == part]
                 if rows:
                     if part not in writers:
                         writers[part] = output.writer(part, columns)
@@ -382,8 +442,8 @@ def _report(
     files = {part: folder / f"{part}.{options['form']}" for part in PARTS if ledger.rows[part]}
     parts = [{"name": part, "rows": ledger.rows[part], "file": path.name, "sha256": sha256(path)}
              for part, path in files.items()]  # fmt: skip
-    steps = [{"source": source, "step": step, "reason": reason, "dropped": gone, "rows": count}
-             for (source, step, reason, gone), count in sorted(ledger.changes.items())]  # fmt: skip
+    steps = [{"source": source, "step": step, "reason": reason, "dropped": gone, "done": _done(reason, gone),
+              "rows": count} for (source, step, reason, gone), count in sorted(ledger.changes.items())]  # fmt: skip
     return Report(
         "prepare",
         seed=options["seed"],
@@ -411,8 +471,7 @@ def _exhibits(
     ]
     columns = ["file", "rows", "kept", *(["part"] if named else [])]
     yield Exhibit("table", {"title": "sources", "columns": columns, "rows": rows})
-    done = [[each["source"], each["reason"], "left_out" if each["dropped"] else "changed", each["rows"]]
-            for each in steps]  # fmt: skip
+    done = [[each["source"], each["reason"], each["done"], each["rows"]] for each in steps]
     if done:
         yield Exhibit("table", {"title": "changes", "columns": ["file", "reason", "done", "rows"], "rows": done})
     renamed = [[each["name"], old, new] for each in sources for old, new in each["columns"].items() if old != new]
@@ -425,6 +484,12 @@ def _exhibits(
         shown = [[label, *(ledger.labels[part][label] for part in parts)] for label in most[:LABELS_SHOWN]]
         said = {"title": "labels_by_part", "columns": ["label", *(f"rows_of_{part}" for part in parts)], "rows": shown}
         yield Exhibit("table", {**said, "total": len(most)})
+
+
+def _done(reason: str, gone: bool) -> str:
+    from duiqi.data.balance_rows import REPEATED
+
+    return "left_out" if gone else "added" if reason == REPEATED else "changed"
 
 
 def _finish(report: Report, collected: Collected, folder: Path, *, lang: str, rows: bool, originals: bool) -> None:

@@ -208,3 +208,10 @@ def test_what_stays_is_no_copy_of_what_stays(drawn):
         if fate and fate[1] is not None:
             other = int(fate[1][2:])
             assert other in left or fates[other][0].startswith("near"), (row, fates)
+
+
+def test_rows_may_go_through_again_behind_a_look():
+    """Steps that look at what duplicates leave have them go through twice."""
+    step, data = Duplicates(near=1), rows(["one text", "another text", "one text"])
+    step.look(data, [None] * 3)
+    assert [list(step(data).kept) for _ in range(2)] == [[0, 1], [0, 1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,8 +60,8 @@ class Harmful(Step):
             self.classifier = classifier_of(self.labelled, self.harmless)
 
     @property
-    def adds(self) -> tuple[str, ...]:
-        return (self.column,) if self.action == "mark" else ()
+    def adds(self) -> Mapping[str, str]:
+        return {self.column: "string"} if self.action == "mark" else {}
 
     def __call__(self, data: Dataset, parts: Parts = ()) -> Outcome:
         found = self._found(lines(data, written=data.schema.label == TARGET))

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.slice import is_cjk
-from duiqi.data.collect import TARGET, Piece
+from duiqi.data.collect import TARGET, Change, Piece
 from duiqi.data.write import written
 
 FILE = "changes.jsonl"
@@ -42,11 +42,15 @@ class Ledger:
         dropped = sum(change.after is None for change in piece.changes)
         self.read[piece.source] += len(piece.data) + dropped
         for change in piece.changes:
-            self.changes[piece.source, change.step, change.reason, change.after is None] += 1
-            self.file.write(written(change.to_json()) + "\n")
+            self.change(piece.source, change)
         self.chinese += sum(map(is_cjk, piece.data.texts))
         for note in piece.data.notes:
             self._note(note)
+
+    def change(self, source: str, change: Change) -> None:
+        """What was done to a row of a source."""
+        self.changes[source, change.step, change.reason, change.after is None] += 1
+        self.file.write(written(change.to_json()) + "\n")
 
     def leave(self, part: str, data: Dataset) -> None:
         """Rows as they go out, into a part."""

@@ -27,9 +27,11 @@ class Outcome:
 
 
 class Step:
-    """What is done to rows, piece by piece. A step that `looks` sees all rows once before it is asked."""
+    """What is done to rows, piece by piece. A step that `looks` sees all rows once before it is asked, and in the same
+    order then."""
 
     looks: ClassVar[bool] = False
+    after_parts: ClassVar[bool] = False  # taken last, when it is settled which part every row is for
     hidden: ClassVar[Sequence[str]] = ()  # options that are not written down
 
     def told(self, changes: Sequence[Change]) -> Sequence[Change]:
@@ -37,8 +39,13 @@ class Step:
         return changes
 
     @property
-    def adds(self) -> tuple[str, ...]:
-        """Columns of text that rows have behind this step and not before it."""
+    def adds(self) -> Mapping[str, str]:
+        """Columns that rows have behind this step and not before it, with their Arrow types."""
+        return {}
+
+    @property
+    def notes(self) -> Sequence[Mapping[str, Any]]:
+        """What is to be said of what it did, when it is done."""
         return ()
 
     def look(self, data: Dataset, parts: Parts) -> None:

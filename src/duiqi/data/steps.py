@@ -18,6 +18,7 @@ from duiqi.core.edit import Change as Replacement
 from duiqi.core.errors import OptionError, nearest
 from duiqi.core.seed import hash64
 from duiqi.core.slice import words
+from duiqi.data.balance_rows import Balance
 from duiqi.data.clean import CLEANERS, Cleaner
 from duiqi.data.dedupe import near_duplicates, signatures
 from duiqi.data.harmful_rows import Harmful
@@ -196,7 +197,7 @@ class Duplicates(Step):
             self._fates = self._decided()
         kept_for, why = self._fates
         rows = range(self._at, self._at + len(data))
-        self._at += len(data)
+        self._at = rows.stop % len(self._places)  # steps behind this one that look at the rows have it go through twice
         gone = {row: _FATES[why[at]] for row, at in enumerate(rows) if why[at]}
         of = {row: self._places[kept_for[at]] for row, at in enumerate(rows) if why[at] and kept_for[at] >= 0}
         return dropped(data, "duplicates", gone, of)
@@ -254,6 +255,7 @@ def _settle_likeness(
 
 
 STEPS: Mapping[str, Callable[..., Step]] = {
+    "balance": Balance,
     "boilerplate": Boilerplate,
     "clean": Clean,
     "duplicates": Duplicates,

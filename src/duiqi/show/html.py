@@ -334,8 +334,9 @@ def _column(name: str, words: Sentences) -> str:
 
 
 def _detail(code: str, more: str, outline: Outline) -> str:
-    """What stands behind a reason: a category of harm or a kind of identifier in words, anything else as it is."""
-    named = code in ("harmful", "private") and outline.words.knows("cell", more)
+    """What stands behind a reason: a category of harm, a kind of identifier, what a row was balanced by, in words;
+    anything else as it is."""
+    named = code in ("balance", "harmful", "private") and outline.words.knows("cell", more)
     return outline.words.name("cell", more) if named else more
 
 

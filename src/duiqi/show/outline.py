@@ -628,14 +628,15 @@ class Outline:
         return (self._diagnose_sentence(),)
 
     def _prepare_sentences(self) -> tuple[str, ...]:
-        """How many rows became which parts, and how many were left out or changed."""
+        """How many rows became which parts, and how many were left out, changed or added."""
         say, sources, steps = self.words.say, self.listed("sources"), self.listed("steps")
         named = [(self.words.name("column", f"rows_of_{each['name']}"), each["rows"]) for each in self.listed("parts")]
         parts = [say("headline.prepare.part", name=name, rows=f"{rows:,}") for name, rows in named]
         counts = {"rows": sum(each["rows"] for each in sources), "sources": len(sources)}
         first = say("headline.prepare.parts", **counts, parts=say("list.comma").join(parts))
-        done = {key: sum(each["rows"] for each in steps if bool(each["dropped"]) == (key == "left_out"))
-                for key in ("left_out", "changed")}  # fmt: skip
+        done = dict.fromkeys(("left_out", "changed", "added"), 0)
+        for each in steps:
+            done[each.get("done") or ("left_out" if each["dropped"] else "changed")] += each["rows"]
         rest = [say(f"headline.prepare.{key}", n=count) for key, count in done.items() if count]
         return (first, *(rest or [say("headline.prepare.clean")]))
 
