@@ -251,3 +251,10 @@ def test_a_model_whose_training_is_unknown_is_not_asked(mislabelled):
     assert case.reader is None
     started = replace(case, start=lambda: case.predictor)
     assert started.reader is case.predictor
+
+
+def test_very_many_classes_are_refused():
+    names = tuple(f"class {i}" for i in range(400))
+    data = rows_of([f"text {i}" for i in range(800)], [names[i % 400] for i in range(800)])
+    with pytest.raises(DataError, match=r"expected at most 300 labels .*, given 400"):
+        find_noise(CATALOGUE.task("classify", labels=names), data)

@@ -42,6 +42,7 @@ TOLD = 0.01  # a rate of slips from which on they are ranked by how likely each 
 FLOOR = 0.1  # of probabilities in odds: what cheap models say below it means little (best on tags that were turned)
 FEATURES = 1 << 18  # places for what stands around a word
 QUICK = 300_000  # rows times classes from which on counts of texts are fitted by the quick solver
+MOST_CLASSES, MOST_READ = 300, 20_000
 LEAST = 1e-9  # of a probability
 STRENGTH = 3.0  # inverse regularisation: the best average precision on sst2 and banking77 with flipped labels
 Floats = NDArray[np.float64]
@@ -110,8 +111,15 @@ def find_noise(task: Task, train: Dataset, reader: Predictor | None = None) -> N
     """What is likely wrong among the labels of some rows. `reader` is a model that has not learned them.
 
     Where classes are given to rows they are ranked anew, held against models in whose fitting likely slips counted
-    less. How many slips there are is told by the first models: the second ones have made up their minds.
+    less. How many slips there are is told by the first models: the second ones have made up their minds. The reader is
+    asked for up to 20,000 rows; of more, counts tell enough. `DataError` for more than 300 classes.
     """
+    if len(task.labels) > MOST_CLASSES:
+        raise DataError(
+            f"expected at most {MOST_CLASSES} labels to be held against each other, given {len(task.labels)}",
+            hint="Look at a part of them, or at broader classes.",
+        )
+    reader = reader if len(train) <= MOST_READ else None
     vectors = around_words(train) if task.unit == "word" else of_texts(train, reader)
     labels, probs, sizes = out_of_sample(task, train, vectors)
     noise = fitted(probs, labels, sizes)

@@ -16,6 +16,7 @@ from duiqi.data.noise import Noise, noise_of
 from duiqi.data.simulated import mislabelled_case
 
 MOST_SUSPECTS = 20
+LIKELY = 0.5
 
 
 @probe(
@@ -36,8 +37,9 @@ def label_noise(case: Case) -> Iterator[Measure | Exhibit]:
     meant to be.
 
     Misleads where slips follow a pattern that can be learned from the text: a rule applied wrongly to all rows of a
-    kind looks right. Rows whose texts say nothing of the label are never suspected, and labels of fewer than ten rows
-    are not judged. Treated by relabelling, dropping or weighting down.
+    kind looks right, and where a class is always taken for the same neighbour the share is told too low; so it is of
+    tags. Rows whose texts say nothing of the label are never suspected, and labels of fewer than ten rows are not
+    judged. Treated by relabelling, dropping or weighting down.
     """
     noise, rows = noise_of(case), case.of_train()
     wrong = Predictions(rows.data.row_ids, {"wrong": noise.statistics})
@@ -45,16 +47,16 @@ def label_noise(case: Case) -> Iterator[Measure | Exhibit]:
     listed = list(_suspects(rows, noise))
     if listed:
         columns = ["row", "original", "label", "likely", "probability"]
-        said = {"title": "suspects", "columns": columns, "rows": listed, "total": int(noise.suspects().sum())}
+        said = {"title": "suspects", "columns": columns, "rows": listed, "total": int(noise.suspects(LIKELY).sum())}
         yield Exhibit("table", {**said, "rows_of_data": True})
 
 
 def _suspects(case: Case, noise: Noise) -> Iterator[list[Any]]:
-    """The most suspicious labels that are wrong with confidence, with what they say and likely should."""
+    """The most suspicious labels that are rather wrong than right, with what they say and likely should."""
     task, rows = case.task, np.repeat(np.arange(len(noise.sizes)), noise.sizes)
     names = tags_of(task.labels) if task.unit == "word" else task.labels
     starts = np.cumsum(noise.sizes) - noise.sizes
-    found = np.flatnonzero(noise.suspects())
+    found = np.flatnonzero(noise.suspects(LIKELY))
     for at in found[np.argsort(-noise.doubt[found], kind="stable")][:MOST_SUSPECTS]:
         row, place = int(rows[at]), int(at - starts[rows[at]])
         text, truth = case.data.shown[row], case.truth[row]
