@@ -72,7 +72,8 @@ def _filled(rng: np.random.Generator, texts: Sequence[str], private: Sequence[bo
 
 @cache
 def _phrases() -> Mapping[str, Any]:
-    return tomllib.loads(files("duiqi.data").joinpath("phrases", "identifiers.toml").read_text(encoding="utf-8"))
+    path = files("duiqi.data").joinpath("lexicons", "identifier_sentences.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _one(rng: np.random.Generator, choices: Any) -> Any:

@@ -23,6 +23,7 @@ Finder = Callable[[Sequence[str]], Sequence[Sequence[Identifier]]]
 
 ALL_KINDS = (*KINDS, NAME)
 TEXTS = ("text", "text_pair", "tokens")  # roles whose changes spans, answers and tags move along with
+NUMBERS = ("phone", "id")  # kinds looked for in columns of numbers: one long number in ten has a card's check digit
 KEPT = ("id", "split")  # roles that stay as they are
 HASHED = 8  # hexadecimal digits: of 10,000 values two have the same by a chance of one in a hundred
 
@@ -110,8 +111,8 @@ class Private(Step):
     `action`: mask puts [PHONE] in the place of a number; hash puts [PHONE:3f2a91bc], equal for equal values, so that
     rows of one person still belong together; drop leaves the row out. `kinds` are those looked for (mail, phone, id,
     card, credit_code, plate, ip, secret, name). Tags, spans and answers move along; a row of which one would be
-    destroyed is left out. Other columns of texts are masked, too, and in columns of whole numbers what is an identifier
-    as it stands (a phone number) becomes empty. Row ids, classes, parts and other numbers stay as they are: see to it
+    destroyed is left out. Other columns of texts are masked, too, and in columns of whole numbers those that are phone
+    numbers or IDs become empty. Row ids, classes, parts and other numbers stay as they are: see to it
     that ids are no mail addresses.
 
     A hash is keyed by `salt`. Without one, or with one that others know, hashes of short numbers can be guessed by
@@ -169,11 +170,12 @@ class Private(Step):
                     met.setdefault(row, set()).update(each)
         for name, numbers in _numbers(data).items():
             found = mask.without_names().found(["" if number is None else str(number) for number in numbers])
-            held = {row: {one.kind for one in each} for row, each in enumerate(found) if each}
+            told = [{one.kind for one in each} & {*NUMBERS} for each in found]
+            held = {row: each for row, each in enumerate(told) if each}
             if held:
                 columns[name] = [None if row in held else number for row, number in enumerate(numbers)]
-                for row, each in held.items():
-                    met.setdefault(row, set()).update(each)
+                for place, some in held.items():
+                    met.setdefault(place, set()).update(some)
         reasons = {row: "+".join(f"private:{kind}" for kind in ALL_KINDS if kind in met[row]) for row in sorted(met)}
         if self.action == "drop" or not reasons:
             gone = dropped(data, "private", reasons)
@@ -244,7 +246,7 @@ def _numbers(data: Dataset) -> dict[str, list[int | None]]:
     """The columns of whole numbers that are no label, id or part, by name."""
     import pyarrow.types as types
 
-    apart = {getattr(data.schema, role) for role in (*KEPT, "label", "time", "cluster", "weight")}
+    apart = {getattr(data.schema, role) for role in (*KEPT, "label", "time", "cluster", "weight", "key")}
     columns = [column for column in data.table.schema if types.is_integer(column.type) and column.name not in apart]
     return {column.name: data.table.column(column.name).to_pylist() for column in columns}
 
@@ -267,6 +269,8 @@ def _rewritten(
     data: Dataset, rows: Sequence[int], known: Mapping[str, Sequence[Placed]], columns: Mapping[str, Sequence[Any]]
 ) -> Dataset:
     """The rows with the changes that are known of their texts, and with other columns in the place of some."""
+    import pyarrow as pa
+
     roles = [role for role in CHANGED_ROLES if data.has(role)]
     now = {role: list(data.values(role)) for role in roles}
     given = {role: [now[role][row] for row in rows] for role in roles}
@@ -277,8 +281,9 @@ def _rewritten(
         if getattr(data.schema, role) not in columns:
             data = data.with_column(role, now[role])
     for name, cells in columns.items():
-        table = data.table
-        data = replace(data, table=table.set_column(table.column_names.index(name), name, [list(cells)]))
+        at = data.table.column_names.index(name)
+        column = pa.array(cells, data.table.schema[at].type)
+        data = replace(data, table=data.table.set_column(at, name, column))
     return data
 
 
