@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError, ModelError, OptionError, OutputError, nearest
+from duiqi.core.errors import DataError, OptionError, OutputError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_writable, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
@@ -21,7 +21,6 @@ from duiqi.core.report import Report, without_rows
 if TYPE_CHECKING:
     from duiqi.data.collect import Collected, Piece
     from duiqi.data.ledger import Ledger
-    from duiqi.data.private import Finder
     from duiqi.data.step import Step
     from duiqi.data.write import Writer
 
@@ -83,14 +82,12 @@ def prepare(
     options give equal bytes. Raises `DataError` where sources do not go together and `OptionError` for what cannot be
     done.
     """
-    from duiqi.data.balance_rows import Balance
     from duiqi.data.collect import Asked, check_renames, collect, find_sources
     from duiqi.data.ledger import Ledger
-    from duiqi.data.private import Private
-    from duiqi.data.step import through
-    from duiqi.data.step import told as veiled
+    from duiqi.data.step import redacted, through
     from duiqi.data.steps import steps_of
     from duiqi.data.write import check_form
+    from duiqi.run.persons import persons_of
 
     out, told = Path(out), progress or _silent
     given = [sources] if isinstance(sources, str | Path) else list(sources)
@@ -99,10 +96,7 @@ def prepare(
     check_form(form)
     taken = steps_of(steps, step_options or {})
     for _, step in taken:
-        if isinstance(step, Private) and step.names:
-            step.finder = _finder_of_names(step.names)
-        if isinstance(step, Balance):
-            step.seed = seed
+        step.ready(seed, persons_of)
     early = [(name, step) for name, step in taken if not step.after_parts]
     late = [(name, step) for name, step in taken if step.after_parts]
     shares = _shares(dev, test)
@@ -121,7 +115,7 @@ def prepare(
     with swapped_in(out) as aside:
         with closing(Ledger.open(aside)) as ledger:
             read = collected.pieces(lambda done, total: told("writing", done, total, {}))
-            pieces = _entered((veiled(through(piece, early), taken) for piece in read), ledger)
+            pieces = _entered((redacted(through(piece, early), taken) for piece in read), ledger)
             write = _write_together if collected.rows <= TOGETHER else _write_apart
             output = Output(aside, form, shares, seed, early, late, told)
             notes = [*write(output, collected, pieces, ledger), *(note for _, step in taken for note in step.notes)]
@@ -155,40 +149,6 @@ def _look(steps: Sequence[tuple[str, Step]], pieces: Callable[[str], Iterable[Pi
             for piece in pieces(name):
                 seen = through(piece, steps[:at])
                 step.look(seen.data, seen.parts)
-
-
-def _finder_of_names(path: str) -> Finder:
-    """What finds persons in texts by the tagging model in a folder; `ModelError` where it knows none."""
-    from duiqi.core.spans import find_spans
-    from duiqi.data.entities import pieces
-    from duiqi.data.identifiers import NAME, Identifier, name_types
-    from duiqi.model.open import find, open_model, task_of
-
-    bundle = find(path)
-    task = task_of(bundle)
-    types = name_types(task.labels) if task is not None and task.name == "tag" else ()
-    if task is None or not types:
-        given = f"labels {', '.join(task.labels[:20])} of the task {task.name}" if task else "no task"
-        raise ModelError(
-            f"expected a tagging model whose labels include persons, given {path} with {given}",
-            hint="Train one on rows with tags such as B-PER, or leave the option names of the step private away.",
-        )
-    model, wanted = open_model(bundle, task), [task.labels.index(name) for name in types]
-
-    def finder(texts: Sequence[str]) -> list[list[Identifier]]:
-        made: list[list[Identifier]] = [[] for _ in texts]
-        cut = {row: found for row, text in enumerate(texts) if (found := pieces(text))}
-        if not cut:
-            return made
-        words = [[texts[row][start:end] for start, end in found] for row, found in cut.items()]
-        rows, places = list(cut), list(cut.values())
-        spans = find_spans(model.predict(Dataset.of({"tokens": words}), ["tags"])["tags"])
-        for at, start, end, kind in zip(spans.row, spans.start, spans.end, spans.type, strict=True):
-            if kind in wanted:
-                made[rows[at]].append(Identifier(places[at][start][0], places[at][end - 1][1], NAME))
-        return made
-
-    return finder
 
 
 def restore(prepared: str | Path, *, out: str | Path) -> list[Path]:
@@ -296,10 +256,9 @@ class Output:
     def finished(self, piece: Piece) -> Piece:
         """Rows of which it is settled what part they are for, after the steps that wait for that, with what these
         did."""
-        from duiqi.data.step import through
-        from duiqi.data.step import told as veiled
+        from duiqi.data.step import redacted, through
 
-        return veiled(through(replace(piece, changes=()), self.late), [*self.early, *self.late])
+        return redacted(through(replace(piece, changes=()), self.late), [*self.early, *self.late])
 
 
 def _entered(pieces: Iterable[Piece], ledger: Ledger) -> Iterator[Piece]:

@@ -138,7 +138,7 @@ def test_names_by_a_model():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [({"action": "hide"}, "'mask', 'hash' or 'drop'"), ({"kinds": ["fone"]}, "a kind among")]
+    ("options", "said"), [({"action": "hide"}, "one of mask, hash, drop"), ({"kinds": ["fone"]}, "a kind among")]
 )
 def test_options_that_there_are_not(options, said):
     with pytest.raises(OptionError, match=said):
@@ -188,10 +188,10 @@ def test_without_originals_there_is_nothing_to_note(tmp_path):
 
 
 def test_a_model_that_knows_no_names_is_refused(tmp_path):
-    from duiqi.prepare import _finder_of_names
+    from duiqi.run.persons import persons_of
 
     with pytest.raises(ModelError):
-        _finder_of_names(str(tmp_path))
+        persons_of(str(tmp_path))
 
 
 @pytest.mark.parametrize("action", ["mask", "hash", "drop"])

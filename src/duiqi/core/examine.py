@@ -110,11 +110,9 @@ def _run(case: Case, order: Order) -> tuple[list[Measure | Exhibit], dict[str, A
         return list(order.probe.function(case, **options)), None
     except (KeyboardInterrupt, MemoryError):
         raise
-    except (OptionError, PartError) as error:
-        if options:  # names and options inside a probe's options are the user's to mend, too
-            raise
-        return [], {"probe": order.probe.name, "needs": [], "why": "raised", "detail": str(error), "hint": error.hint}
     except Exception as error:  # whatever a part raises: the run goes on and the report says so
+        if options and isinstance(error, OptionError | PartError):
+            raise  # names and options inside a probe's options are the user's to mend, too
         hint = error.hint if isinstance(error, DuiqiError) else "see detail"
         detail = f"{type(error).__name__}: {error}"
         return [], {"probe": order.probe.name, "needs": [], "why": "raised", "detail": detail, "hint": hint}

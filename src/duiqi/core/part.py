@@ -72,8 +72,6 @@ class Part:
 
     def check(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options with their values in the declared types; `OptionError` where one is unknown or does not fit."""
-        from pydantic import ConfigDict, TypeAdapter, ValidationError
-
         types = typing.get_type_hints(self.function)
         checked = {}
         for name, value in options.items():
@@ -82,14 +80,7 @@ class Part:
                     f"expected an option of the {self.role} '{self.name}', given '{name}'",
                     hint=nearest(name, self.options) if self.options else f"'{self.name}' has no options.",
                 )
-            try:
-                adapter = TypeAdapter(types.get(name, Any), config=ConfigDict(arbitrary_types_allowed=True))
-                checked[name] = adapter.validate_python(value)
-            except ValidationError as error:
-                raise OptionError(
-                    f"expected {self.name}.{name} to be {_spell(types.get(name))}, given {value!r}",
-                    hint=f"{error.errors()[0]['msg']}. Its default is {self.options[name].default!r}.",
-                ) from error
+            checked[name] = as_declared(f"{self.name}.{name}", value, types.get(name, Any), self.options[name].default)
         return checked
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
@@ -121,8 +112,23 @@ class Part:
         return function
 
 
-def _spell(annotation: Any) -> str:
-    return getattr(annotation, "__name__", None) or str(annotation)
+def as_declared(option: str, value: Any, declared: Any, default: Any) -> Any:
+    """The value of an option in the type that it is declared with; `OptionError` where it does not fit."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(declared, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+    except ValidationError as error:
+        raise OptionError(
+            f"expected {option} to be {_spell(declared)}, given {value!r}",
+            hint=f"{error.errors()[0]['msg']}. Its default is {default!r}.",
+        ) from error
+
+
+def _spell(declared: Any) -> str:
+    if typing.get_origin(declared) is typing.Literal:
+        return f"one of {', '.join(map(str, typing.get_args(declared)))}"
+    return getattr(declared, "__name__", None) or str(declared)
 
 
 def _decorator(role: str, **declared: Any) -> Callable[[Callable[..., Any]], Part]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -122,6 +122,9 @@ class Balance(Step):
         self._wanted: dict[str, float] = {}
         self._often: NDArray[np.float64] | None = None
         self._at = 0
+
+    def ready(self, seed: int, persons_of: Callable[[str], Any]) -> None:
+        self.seed = seed
 
     @property
     def adds(self) -> Mapping[str, str]:

@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Literal, get_args
 from duiqi.core.dataset import Dataset
 from duiqi.core.edit import Change as Replacement
 from duiqi.core.edit import apply
-from duiqi.core.errors import OptionError, nearest
+from duiqi.core.errors import OptionError
 from duiqi.data import identifiers
 from duiqi.data.collect import ORIGIN, TARGET, Change
 from duiqi.data.identifiers import KINDS, NAME, Identifier, plain_value
-from duiqi.data.step import CHANGED_ROLES, Outcome, Parts, Step, dropped, places, rewritten
+from duiqi.data.step import CHANGED_ROLES, Outcome, Parts, Step, check_among, dropped, places, rewritten
 
 Action = Literal["mask", "hash", "drop"]
 Finder = Callable[[Sequence[str]], Sequence[Sequence[Identifier]]]
@@ -134,15 +134,12 @@ class Private(Step):
     hidden: ClassVar[tuple[str, ...]] = ("salt",)
 
     def __post_init__(self) -> None:
-        if self.action not in get_args(Action):
-            known = ", ".join(get_args(Action))
-            raise OptionError(f"expected an action among {known}, given '{self.action}'", hint="mask suits most data.")
-        strange = next((kind for kind in self.kinds if kind not in ALL_KINDS), None)
-        if strange is not None:
-            raise OptionError(
-                f"expected a kind among {', '.join(ALL_KINDS)}, given '{strange}'", hint=nearest(strange, ALL_KINDS)
-            )
+        check_among("an action", [self.action], get_args(Action))
+        check_among("a kind", self.kinds, ALL_KINDS)
         self._read_by_model = {*TEXTS, TARGET}
+
+    def ready(self, seed: int, persons_of: Callable[[str], Finder]) -> None:
+        self.finder = persons_of(self.names) if self.names else None
 
     @property
     def mask(self) -> Mask:
@@ -179,7 +176,7 @@ class Private(Step):
         reasons = {row: "+".join(f"private:{kind}" for kind in ALL_KINDS if kind in met[row]) for row in sorted(met)}
         if self.action == "drop" or not reasons:
             gone = dropped(data, "private", reasons)
-            return replace(gone, changes=self.told(gone.changes))
+            return replace(gone, changes=self._veiled(gone.changes))
         rows = list(reasons)
         known = {text: each for role in made for text, each in zip(sides[role], made[role], strict=True) if each}
         data = _rewritten(data, rows, known, columns)
@@ -188,10 +185,14 @@ class Private(Step):
             for row, place, said in zip(rows, places(data, rows), _cells(data, rows, columns), strict=True)
         ]
         less = dropped(data, "private", dict.fromkeys(_unmoved(data, rows, known, mask), "private_in_mark"))
-        return replace(less, changes=self.told([*changes, *less.changes]))
+        return replace(less, changes=self._veiled([*changes, *less.changes]))
 
-    def told(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """The changes of any step with all that they say masked."""
+    def redacted(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """The changes of other steps with all that they say masked; its own are."""
+        others = iter(self._veiled([each for each in changes if each.step != "private"]))
+        return [each if each.step == "private" else next(others) for each in changes]
+
+    def _veiled(self, changes: Sequence[Change]) -> list[Change]:
         mask = self.mask
         texts = {
             (text, name in self._read_by_model)

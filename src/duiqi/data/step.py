@@ -34,8 +34,11 @@ class Step:
     after_parts: ClassVar[bool] = False  # taken last, when it is settled which part every row is for
     hidden: ClassVar[Sequence[str]] = ()  # options that are not written down
 
-    def told(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """What may be written down of changes, its own and those of other steps."""
+    def ready(self, seed: int, persons_of: Callable[[str], Any]) -> None:
+        """Take from the run what it needs: the seed, and what opens a model that finds persons in texts."""
+
+    def redacted(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """What may be written down of the changes of other steps."""
         return changes
 
     @property
@@ -162,8 +165,8 @@ def through(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
     return replace(piece, data=data, parts=parts, changes=changes)
 
 
-def told(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
+def redacted(piece: Piece, steps: Iterable[tuple[str, Step]]) -> Piece:
     """The piece with what may be written down of what was done to its rows."""
     for _, step in steps:
-        piece = replace(piece, changes=step.told(piece.changes))
+        piece = replace(piece, changes=step.redacted(piece.changes))
     return piece

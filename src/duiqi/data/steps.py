@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.edit import Change as Replacement
 from duiqi.core.errors import OptionError, nearest
+from duiqi.core.part import as_declared
 from duiqi.core.seed import hash64
 from duiqi.core.slice import words
 from duiqi.data.balance_rows import Balance
@@ -291,25 +292,17 @@ def steps_of(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> 
 
 def _checked(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a step in the types that it declares."""
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-    types, known = get_type_hints(STEPS[name]), list(signature(STEPS[name]).parameters)
-    checked = {}
-    for option, value in given.items():
-        if option not in known:
-            raise OptionError(
-                f"expected options of the step {name}, which has {', '.join(known) or 'none'}, given '{option}'",
-                hint=nearest(option, known),
-            )
-        try:
-            adapter = TypeAdapter(types.get(option, Any), config=ConfigDict(arbitrary_types_allowed=True))
-            checked[option] = adapter.validate_python(value)
-        except ValidationError as error:
-            raise OptionError(
-                f"expected {name}.{option} of another kind, given {value!r} ({error.errors()[0]['msg']})",
-                hint='Lists are written ["a", "b"], texts in quotes, numbers without.',
-            ) from error
-    return checked
+    types, known = get_type_hints(STEPS[name]), signature(STEPS[name]).parameters
+    strange = next((option for option in given if option not in known), None)
+    if strange is not None:
+        raise OptionError(
+            f"expected options of the step {name}, which has {', '.join(known) or 'none'}, given '{strange}'",
+            hint=nearest(strange, known),
+        )
+    return {
+        option: as_declared(f"{name}.{option}", value, types[option], known[option].default)
+        for option, value in given.items()
+    }
 
 
 def _tokenizer(path: str) -> Any:

@@ -1,15 +1,11 @@
-from typing import Literal
-
 import numpy as np
 
 from duiqi.core.part import metric
-from duiqi.data.harmful import CATEGORIES
+from duiqi.data.harmful import CATEGORIES, Category
 
 
 @metric(better="lower", needs=("model.harmful",), low=0.0, high=1.0, level="row", about="rows")
-def harmful_rate(
-    truth, guess, *, of: Literal["violence", "pornography", "hate", "discrimination", "advertising"] = "hate"
-):
+def harmful_rate(truth, guess, *, of: Category = "hate"):
     """Share of rows with words of harmful content of one category: 0 to 1, lower is better.
 
     `of` is the category. Reads the column `harmful`, which the probe harmful_content makes of the texts; neither truth

@@ -43,7 +43,7 @@ def label_noise(case: Case) -> Iterator[Measure | Exhibit]:
     """
     noise, rows = noise_of(case), case.of_train()
     wrong = Predictions(rows.data.row_ids, {"wrong": noise.statistics})
-    yield rows.measure("wrong_label_rate", guess=wrong)
+    yield rows.measure("wrong_label_rate", guess=wrong, truth=())
     listed = list(_suspects(rows, noise))
     if listed:
         columns = ["row", "original", "label", "likely", "probability"]

@@ -43,7 +43,8 @@ def leakage(case: Case, *, near: float = 0.8) -> Iterator[Measure | Exhibit]:
     name = f"copies:{train.fingerprint}:{case.data.fingerprint}:{near}"
     found = case.remember(name, lambda: copies(case.data, train, threshold=near))
     leaked = found.of >= 0
-    measure = case.measure("leaked_rate", guess=Predictions(case.data.row_ids, {"leaked": leaked.astype(float)}))
+    flags = Predictions(case.data.row_ids, {"leaked": leaked.astype(float)})
+    measure = case.measure("leaked_rate", guess=flags, truth=())
     exact = float(found.exact.mean()) if len(leaked) else 0.0
     most = exact + (measure.value - exact) / SEEN if leaked.any() else 0.0
     yield replace(measure, stated=Interval(exact if found.exact.any() else measure.value / 2, min(1.0, most)))

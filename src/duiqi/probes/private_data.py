@@ -12,14 +12,14 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions, Recorded
+from duiqi.core.predictions import Predictions
+from duiqi.core.texts import excerpt
 from duiqi.data.identifiers import KINDS, Identifier, Kind
 from duiqi.data.made_up import private_case
 from duiqi.data.private import Mask
 
 RIGHT, SEEN = 0.99, 0.99  # of what is found how much is right, of what is there how much is found: bench/private.py
 MOST_EXAMPLES = 3  # of each kind
-BEFORE, EXCERPT = 60, 160  # characters of a long text that are shown: before the first placeholder, and in all
 Held = Sequence[Sequence[Identifier]]
 
 
@@ -77,11 +77,9 @@ def _held(case: Case, data: Dataset, kinds: Sequence[str]) -> Held:
 
 def _measured(case: Case, data: Dataset, part: str, private: np.ndarray) -> Measure:
     """The share of rows, as a measure that adds and pairs like all others; with the interval of the finder."""
-    task = replace(case.task, read_truth=lambda rows: private, output="private", beside=(), metric_options={})
-    answers = Predictions(data.row_ids, {"private": private})
-    stand = replace(case, predictor=Recorded(task, answers), data=data, train=None)
+    flags = Predictions(data.row_ids, {"private": private})
     options: dict[str, Any] = {} if part == "data" else {"part": part}
-    measure = stand.measure("private_rate", guess=answers, **options)
+    measure = replace(case, data=data).measure("private_rate", guess=flags, truth=(), **options)
     return replace(measure, stated=Interval(measure.value * RIGHT, min(1.0, measure.value / SEEN)))
 
 
@@ -92,15 +90,7 @@ def _examples(parts: dict[str, Any], held: dict[str, Held], kind: str) -> Iterat
             if _has(each, kind)]  # fmt: skip
     for _, part, row in sorted(some)[:MOST_EXAMPLES]:
         text, name = mask([parts[part].shown[row], str(parts[part].row_ids[row])])
-        yield [kind, name, _excerpt(text, f"[{kind.upper()}]")]
-
-
-def _excerpt(text: str, around: str) -> str:
-    if len(text) <= EXCERPT:
-        return text
-    begin = max(0, text.find(around) - BEFORE)
-    end = begin + EXCERPT
-    return f"{'… ' if begin else ''}{text[begin:end]}{' …' if end < len(text) else ''}"
+        yield [kind, name, excerpt(text, f"[{kind.upper()}]")]
 
 
 @private_data.planted
