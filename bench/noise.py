@@ -28,7 +28,8 @@ from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.spans import tags_of
 from duiqi.core.task import Task
-from duiqi.data.noise import around_words, fitted, of_texts, out_of_sample, ranked_anew
+from duiqi.data.crossfit import around_words, of_texts, out_of_sample
+from duiqi.data.noise import fitted, ranked_anew
 from duiqi.data.read import read
 from duiqi.run.table import guessed_task
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 _CLOSED = re.compile(r"[^aeiou]*[aeiou][bdfgklmnprtvz]$|qui[tpz]$")  # one short syllable: stop, plan
+_BEFORE_SENTENCES = frozenset(".!?…:;\"“”‘'([•。！？：；—–-\n")
 _HISSING = ("s", "x", "z", "ch", "sh")
 
 
@@ -84,6 +85,13 @@ def cased(new: str, old: str) -> str:
     if len(old) > 1 and old.isupper():
         return new.upper()
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
+
+
+def begins_sentence(text: str, at: int) -> bool:
+    """Whether a sentence, or what stands in brackets or quotes, begins here: capitals then say nothing."""
+    while at and text[at - 1] in " \t":
+        at -= 1
+    return not at or text[at - 1] in _BEFORE_SENTENCES
 
 
 def _with_s(word: str) -> str:

@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from duiqi.core.slice import CJK, is_cjk
+from duiqi.data.english import plural, verb
 from duiqi.data.group_names import terms
 
 Category = Literal["violence", "pornography", "hate", "discrimination", "advertising"]
@@ -148,12 +149,12 @@ def _lists() -> _Lists:
 def _forms(entry: str) -> Iterator[str]:
     """The word and its plural; of a verb (marked ~) its other forms as well."""
     word = entry.rstrip("~")
-    yield word
-    yield word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
+    made = [word, plural(word)]
     if entry.endswith("~"):
-        stem = word.removesuffix("e")
-        doubled = stem + stem[-1] if re.search("[^aeiou][aeiou][pg]$", word) else stem
-        yield from (f"{base}{ending}" for base in {stem, doubled} for ending in ("ed", "ing", "er", "ers"))
+        forms = verb(word)
+        agent = forms.gerund.removesuffix("ing") + "er"
+        made += [forms.past, forms.gerund, agent, agent + "s"]
+    yield from dict.fromkeys(made)
 
 
 # ---- Chinese: parts of the text

@@ -14,6 +14,7 @@ from functools import cache
 
 from duiqi.core.edit import Change
 from duiqi.core.slice import CJK, is_cjk
+from duiqi.data.english import article, begins_sentence, cased
 from duiqi.data.identity_words import ATTRIBUTES, Family, Row, Word, lexicon
 from duiqi.data.possessives import LAST, NEXT, owns
 
@@ -21,9 +22,7 @@ _START = re.compile(rf"[{CJK}]|(?<![^\W_{CJK}])[^\W_{CJK}]+")
 _LETTER = re.compile(rf"[^\W_{CJK}]")
 _NAME_FOLLOWS = re.compile(r"\.?\s+[A-Z]")
 _CAPITAL_FOLLOWS = re.compile(r"[ -][A-Z][\w'’]*[a-z]")
-_BEGINS = frozenset(".!?…:;\"“”‘'([•。！？：；—–-")
 _ARTICLE = re.compile(r"(?<![\w'’])(a|an|A|An|AN)(\s+)$")
-_VOWEL = re.compile(r"(?!eu|uni(?!n)|use|usu|u[bcfhjkqrst][aeiou]|one\b)[aeiou]|hono|hour|heir", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -99,15 +98,15 @@ def changes(text: str, found: Sequence[Found], places: Mapping[Family, int]) -> 
         if new == each.row.words[each.group]:
             continue
         old = text[each.start : each.end]
-        new = _as_written(old, new, each.row.words[each.group], _begins(text, each.start))
+        new = _as_written(old, new, each.row.words[each.group], begins_sentence(text, each.start))
         if new == old:
             continue
-        article = _ARTICLE.search(text[max(0, each.start - 8) : each.start])
-        if article is not None:
-            start = each.start - len(article[0])
-            right = _article(article[1], new)
-            if right != article[1]:
-                made.append(Change(start, start + len(article[1]), right))
+        said = _ARTICLE.search(text[max(0, each.start - 8) : each.start])
+        if said is not None:
+            start = each.start - len(said[0])
+            right = cased(article(new), said[1])
+            if right != said[1]:
+                made.append(Change(start, start + len(said[1]), right))
         made.append(Change(each.start, each.end, new))
     return made
 
@@ -135,13 +134,6 @@ def _as_written(old: str, new: str, proper: str, begins: bool) -> str:
     return new[0].upper() + new[1:] if old[0].isupper() and (begins or proper.islower()) else new
 
 
-def _article(old: str, word: str) -> str:
-    right = "an" if _VOWEL.match(word) else "a"
-    if old.isupper() and len(old) > 1:
-        return right.upper()
-    return right.capitalize() if old[0].isupper() else right
-
-
 @cache
 def _given_names() -> re.Pattern[str]:
     given = lexicon().given
@@ -161,12 +153,6 @@ def _given_name(text: str, at: int) -> Found | None:
 
 def _index(first: str) -> tuple[tuple[str, tuple[Word, ...]], ...]:
     return lexicon().index.get(first, ())
-
-
-def _begins(text: str, at: int) -> bool:
-    """Whether a sentence begins here, so that capitals say nothing."""
-    before = text[:at].rstrip(" \t")
-    return not before or before[-1] in _BEGINS or before[-1] == "\n"
 
 
 def _goes_on(text: str, end: int) -> bool:
@@ -209,7 +195,7 @@ def _case_fits(word: Word, text: str, start: int, end: int) -> bool:
     if word.spelling.islower():
         if old == word.spelling:
             return True
-        return row.free or row.any_case or (not row.small and not longer and _begins(text, start))
+        return row.free or row.any_case or (not row.small and not longer and begins_sentence(text, start))
     if old != word.spelling:
         return row.any_case and old == word.spelling.lower()
     before = LAST.search(text[max(0, start - 30) : start])

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from duiqi.data.english import plural
+
 ATTRIBUTES = (
     *("gender", "age", "nationality", "region", "religion", "ethnicity", "occupation", "disability", "orientation"),
     "names",
@@ -148,15 +150,11 @@ def _cell(cell: str, nouns: bool) -> list[tuple[str, ...]]:
 
 def _numbers(noun: str) -> tuple[str, str]:
     """Singular and plural; a plural that is not regular stands behind a stroke."""
-    singular, stroke, plural = noun.partition("/")
+    singular, stroke, several = noun.partition("/")
     mark = ">" if singular.startswith(">") else ""
-    if stroke:
-        return singular, mark + plural
-    if not singular:
-        return "", ""
-    if singular.endswith("y") and singular[-2] not in "aeiou":
-        return singular, singular[:-1] + "ies"
-    return singular, singular + ("es" if singular.endswith(("s", "x", "ch", "sh")) else "s")
+    if not stroke and singular:
+        several = plural(singular.removeprefix(">"))
+    return singular, mark + several if several else ""
 
 
 def _lists(said: Mapping[str, Any]) -> tuple[list[str], list[str]]:

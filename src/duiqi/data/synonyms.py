@@ -27,7 +27,7 @@ from typing import Any
 
 from duiqi.core.errors import DataError
 from duiqi.core.slice import CJK, is_cjk
-from duiqi.data.english import cased, plural, verb, words_of
+from duiqi.data.english import begins_sentence, cased, plural, verb, words_of
 from duiqi.data.words import spans
 
 _KINDS = {"verb": "verb", "noun": "noun", "adjective": "word", "adverb": "word", "word": "word"}
@@ -38,7 +38,6 @@ _HAN = re.compile(f"[{CJK}]+")
 # A word in small letters, or one that a sentence begins with, that is no part of a longer sign; a capital elsewhere is
 # a name more often than not.
 _LATIN = re.compile(rf"(?<![\w'’@#/&.\\-])[^\W\d_{CJK}]+(?![\w@/&\\-])(?!['’]\w)(?!\.\w)")
-_BEGINS = re.compile(r"(?:^|[.!?:;\"“‘(\n])\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Synonyms:
         if said not in self.words or text[found[at].start() : found[at + width - 1].end()].lower() != said:
             return False
         own, before = found[at], lower[at - 1] if at else ""
-        if own[0] != lower[at] and not own[0].isupper() and not _BEGINS.search(text, 0, own.start()):
+        if own[0] != lower[at] and not own[0].isupper() and not begins_sentence(text, own.start()):
             return False
         adjacent = bool(before) and text[found[at - 1].end() : own.start()] == " "
         kinds = self.kinds.get(said, frozenset())
