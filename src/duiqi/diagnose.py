@@ -39,9 +39,8 @@ def diagnose(
 
     table = lay(data, settings, model=model)
     bundle = find(str(model))
-    opened = (
-        table.open_body(bundle) if _of_rows(table, only) and not has_head(bundle, table.task) else table.open(bundle)
-    )
+    headless = _of_rows(table, only) and not has_head(bundle, table.task)
+    opened = table.open_body(bundle) if headless else table.open(bundle)
     chosen = table.part(part) if part else table.part("dev", "all", "test", "train")
     references = {name: lay(source, settings).part("all", "dev", "test") for name, source in (reference or {}).items()}
     earlier = table.open(find(str(before))) if before else None
@@ -52,7 +51,8 @@ def diagnose(
     if learned:
         note = {"code": "learned_rows", "learned": learned, "rows": len(chosen)}
         report = replace(report, notes=(note, *report.notes))
-    report = provenance(report, table, data=chosen, model=opened, before=earlier)
+    told = {"only_rows": list(only)} if headless else {}  # what to type next is another thing then
+    report = provenance(report, table, data=chosen, model=opened, before=earlier, **told)
     return publish(report, out, lang=lang, rows=rows)
 
 

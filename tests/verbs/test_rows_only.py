@@ -6,7 +6,7 @@ import pytest
 
 import duiqi
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import ModelError
+from duiqi.core.errors import ModelError, OptionError, PartError
 from duiqi.data.simulated import leaking_case, mislabelled_case
 
 ROWS = ("label_noise", "leakage", "private_data", "harmful_content")
@@ -34,6 +34,9 @@ def test_a_body_without_a_head_is_enough(body, rng, tmp_path):
     (suspects,) = [each for each in said["exhibits"] if each["data"]["title"] == "suspects"]
     assert suspects["data"]["rows"]
     assert "relabel" in said["findings"][0]["remedies"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "--with" in page
+    assert "duiqi repair" not in page  # which needs a head
 
 
 def test_leaks_are_found_so_too(body, rng):
@@ -46,3 +49,28 @@ def test_what_asks_the_model_still_needs_a_head(body, rng):
     for only in ([], ["label_noise", "performance"]):
         with pytest.raises(ModelError, match=r"expected a model with a head for classify"):
             duiqi.diagnose(body, rows, only=only)
+
+
+def test_what_was_not_looked_at_is_no_pass(body, rng):
+    rows = {"dev": parts(leaking_case(rng, share=0.1))["dev"]}
+    report = duiqi.diagnose(body, rows, only=["leakage"])
+    assert [each["probe"] for each in report.skipped] == ["leakage"]
+    assert report.verdict == "unclear"
+    assert report.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"edits": ["synonym"]}, PartError, "expected the name of an edit, given 'synonym'"),
+        ({"edits": ["synonyms"], "edit_options": {"synonyms": {"rat": 0.2}}}, OptionError, "given 'rat'"),
+        ({"edits": ["negation"]}, OptionError, "negation"),
+    ],
+)
+def test_options_inside_options_are_the_users_to_mend(rng, options, error, said):
+    from duiqi.core.examine import Order, examine
+    from duiqi.data.simulated import slipping_case
+
+    case = slipping_case(rng, slips=0.0)
+    with pytest.raises(error, match=said):
+        examine(case, [Order(case.catalogue.find("probe", "robustness"), options)])

@@ -11,7 +11,7 @@ from duiqi.core.examine import examine, orders
 from duiqi.core.plan import Plan
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.slice import Slice
-from duiqi.data.simulated import confident_probs, retold_case, simulated_case
+from duiqi.data.simulated import confident_probs, mislabelled_case, retold_case, simulated_case
 from duiqi.repair import Proposal, judge_trial, proposals
 
 PROBES = ("performance", "fairness", "blind_spots")
@@ -118,3 +118,19 @@ def test_what_is_proposed_treats_what_was_found(table):
         assert all(finding.kind in proposal.remedies[0].treats for finding in proposal.findings)
     restarts = [proposal.plan.restart for proposal in made]
     assert restarts == sorted(restarts, reverse=True)
+
+
+@pytest.mark.parametrize(("error", "decision"), [(0.02, "kept"), (0.12, "unclear")])
+def test_what_is_wrong_with_rows_is_judged_by_what_the_model_makes_of_them(error, decision):
+    """No training mends labels of training rows: a remedy for them is kept where the model is then proven better."""
+    case = mislabelled_case(np.random.default_rng(0), wrong=0.2)
+    probes = orders(case, only=("performance", "label_noise"))
+    before = examine(case, probes)
+    findings = tuple(each for each in before.findings if each.kind == "label_noise")
+    assert findings
+    everywhere = np.ones(len(case.data), dtype=bool)
+    after = examine(answers(case, np.full(len(case.data), error), seed=2, redo=everywhere), probes)
+    proposal = Proposal((case.catalogue.find("remedy", "relabel"),), findings, Plan(training={"epochs": 1}))
+    trial = judge_trial(case.task, proposal, before, after, ())
+    assert trial.decision == decision
+    assert [change.after.name for change in trial.targets] == ["accuracy"]

@@ -33,8 +33,8 @@ def label_noise(case: Case) -> Iterator[Measure | Exhibit]:
     label is held against probabilities from cheap models that were fitted on the other rows: on word counts, and on
     embeddings of the model where it has not learned these rows (of tags, on the words around). A label counts as wrong
     by how likely it is a slip, drawn from all labels alike, rather than a hard row; the share of slips is fitted to all
-    labels together (`duiqi.data.noise` has the formula). Listed are the most suspicious ones, with what they are likely
-    meant to be.
+    labels together (the formula stands in `duiqi.data.noise`). Listed are the most suspicious ones, with what they are
+    likely meant to be.
 
     Misleads where slips follow a pattern that can be learned from the text: a rule applied wrongly to all rows of a
     kind looks right, and where a class is always taken for the same neighbour the share is told too low; so it is of

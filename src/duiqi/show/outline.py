@@ -761,10 +761,12 @@ class Outline:
         return shlex.join([source, *(word for option in options for word in option)])
 
     def _repair_command(self, remedy: str) -> str:
-        return f"duiqi repair {self._model_word()} {self._data_word()} --with {shlex.quote(remedy)}"
+        verb = "align" if self.report.get("only_rows") else "repair"  # a model without a head is trained first
+        return f"duiqi {verb} {self._model_word()} {self._data_word()} --with {shlex.quote(remedy)}"
 
     def _look_again(self) -> str:
-        return f"duiqi diagnose {self._model_word()} {self._rows_word(f'new-rows{self._suffix}')}"
+        only = "".join(f" --only {shlex.quote(str(name))}" for name in self.report.get("only_rows") or ())
+        return f"duiqi diagnose {self._model_word()} {self._rows_word(f'new-rows{self._suffix}')}{only}"
 
     def _more_rows(self) -> Step:
         needed = [each.gate.get("rows_to_settle") for each in self.checks
