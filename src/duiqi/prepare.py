@@ -5,29 +5,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError, OutputError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_writable, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
 
 if TYPE_CHECKING:
-    from duiqi.data.collect import Collected, Piece
+    from duiqi.data.collect import Collected
     from duiqi.data.ledger import Ledger
     from duiqi.data.step import Step
-    from duiqi.data.write import Writer
 
 MANIFEST, PAGE = "prepare.json", "prepare.html"
-TOGETHER = 200_000  # rows up to which parts are made with a look at all of them
 LABELS_SHOWN = 20
-PARTS = ("train", "dev", "test")
 Names = str | Sequence[str]
 Progress = Callable[[str, int, int, Mapping[str, Any]], None]
 
@@ -84,6 +78,7 @@ def prepare(
     """
     from duiqi.data.collect import Asked, check_renames, collect, find_sources
     from duiqi.data.ledger import Ledger
+    from duiqi.data.parting import Output, look, write
     from duiqi.data.step import redacted, through
     from duiqi.data.steps import steps_of
     from duiqi.data.write import check_form
@@ -111,12 +106,11 @@ def prepare(
     found = find_sources(given)
     _check_out(out, [source.path for source in found if source.path])
     collected = collect(found, asked, lambda done, total: told("looking", done, total, {}))
-    _look(early, lambda name: collected.pieces(lambda done, total: told(name, done, total, {})))
+    look(early, lambda name: collected.pieces(lambda done, total: told(name, done, total, {})))
     with swapped_in(out) as aside:
         with closing(Ledger.open(aside)) as ledger:
             read = collected.pieces(lambda done, total: told("writing", done, total, {}))
-            pieces = _entered((redacted(through(piece, early), taken) for piece in read), ledger)
-            write = _write_together if collected.rows <= TOGETHER else _write_apart
+            pieces = (redacted(through(piece, early), taken) for piece in read)
             output = Output(aside, form, shares, seed, early, late, told)
             notes = [*write(output, collected, pieces, ledger), *(note for _, step in taken for note in step.notes)]
             _check_renamed(collected, ledger)
@@ -137,18 +131,6 @@ def _shown_options(step: Step, given: Mapping[str, Any]) -> dict[str, Any]:
     from duiqi.data.write import written
 
     return dict(json.loads(written({name: value for name, value in given.items() if name not in step.hidden})))
-
-
-def _look(steps: Sequence[tuple[str, Step]], pieces: Callable[[str], Iterable[Piece]]) -> None:
-    """Show all rows to each of some steps that looks, as those before it leave them; `pieces` gives them by its
-    name."""
-    from duiqi.data.step import through
-
-    for at, (name, step) in enumerate(steps):
-        if step.looks:
-            for piece in pieces(name):
-                seen = through(piece, steps[:at])
-                step.look(seen.data, seen.parts)
 
 
 def restore(prepared: str | Path, *, out: str | Path) -> list[Path]:
@@ -201,6 +183,7 @@ def _check_task(task: str | None) -> None:
 def _check_out(out: Path, sources: Sequence[Path]) -> None:
     """`OutputError` where the folder cannot be written, or holds a source or other files: it is replaced as a whole."""
     from duiqi.data import ledger, originals
+    from duiqi.data.parting import PARTS
     from duiqi.data.write import FORMS
 
     place = Path(os.path.realpath(out))
@@ -232,154 +215,6 @@ def _check_renamed(collected: Collected, ledger: Ledger) -> None:
         )
 
 
-# Rows
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where rows are written, in which form, how they are divided, and the steps before and after that."""
-
-    folder: Path
-    form: str
-    shares: Mapping[str, float]
-    seed: int
-    early: Sequence[tuple[str, Step]]
-    late: Sequence[tuple[str, Step]]
-    told: Progress
-
-    def writer(self, part: str, columns: Mapping[str, Any]) -> Writer:
-        """What takes the rows of a part."""
-        from duiqi.data.write import writer
-
-        return writer(self.form, self.folder / f"{part}.{self.form}", columns)
-
-    def finished(self, piece: Piece) -> Piece:
-        """Rows of which it is settled what part they are for, after the steps that wait for that, with what these
-        did."""
-        from duiqi.data.step import redacted, through
-
-        return redacted(through(replace(piece, changes=()), self.late), [*self.early, *self.late])
-
-
-def _entered(pieces: Iterable[Piece], ledger: Ledger) -> Iterator[Piece]:
-    for piece in pieces:
-        ledger.enter(piece)
-        if len(piece.data):
-            yield piece
-
-
-def _write_together(
-    output: Output, collected: Collected, pieces: Iterator[Piece], ledger: Ledger
-) -> list[Mapping[str, Any]]:
-    """Write the parts of rows that fit into memory; missing ones are made as `align` makes them."""
-    import numpy as np
-    import pyarrow as pa
-
-    from duiqi.data.split import complete
-
-    held = list(pieces)
-    _check_any(held, collected, ledger)
-    table = pa.concat_tables([piece.data.table for piece in held], promote_options="permissive")
-    whole = Dataset(table, collected.readers.schema, "rows")
-    given = np.array([part or "" for piece in held for part in piece.parts])
-    named = [part for part in PARTS if (given == part).any()]
-    found = {part: whole.take(given == part, name=part) for part in named} or {"all": whole}
-    if named and (given == "").any():  # rows of no part beside others are there to be learned
-        found = {**found, "train": whole.take((given == "") | (given == "train"), name="train")}
-    parts = complete(found, seed=output.seed, shares=output.shares)
-    for part, data in _finished(output, parts, held, ledger):
-        columns = dict(zip(data.table.schema.names, data.table.schema.types, strict=True))
-        with closing(output.writer(part, columns)) as file:
-            file.add(data)
-            ledger.leave(part, data)
-    return [note for data in parts.values() for note in data.notes
-            if note["code"] == "split_made" and note["part"] != "train"]  # fmt: skip
-
-
-def _finished(
-    output: Output, parts: Mapping[str, Dataset], held: Sequence[Piece], ledger: Ledger
-) -> Iterator[tuple[str, Dataset]]:
-    """The parts after the steps that wait for them, whose changes are told to the ledger."""
-    from duiqi.data.collect import Piece
-    from duiqi.data.step import places
-
-    if not output.late:
-        yield from parts.items()
-        return
-    source = {place: piece.source for piece in held for place in places(piece.data, range(len(piece.data)))}
-    pieces = [Piece(part, data, [part] * len(data)) for part, data in parts.items()]
-    _look(output.late, lambda name: pieces)
-    for piece in pieces:
-        made = output.finished(piece)
-        for change in made.changes:
-            ledger.change(source[change.of or change.origin], change)
-        yield piece.source, made.data
-
-
-def _write_apart(
-    output: Output, collected: Collected, pieces: Iterator[Piece], ledger: Ledger
-) -> list[Mapping[str, Any]]:
-    """Write rows as they come, each into the part that its source, or a hash of its input, says."""
-    import pyarrow as pa
-
-    from duiqi.data.split import by_key, shares_of
-    from duiqi.data.step import through
-
-    parted = collected.parts
-    wanted = shares_of(collected.rows, {"dev", "test"} - parted, output.shares)
-    columns = collected.types() if output.form == "parquet" else dict.fromkeys(collected.columns)
-    for _, step in [*output.early, *output.late]:
-        columns |= {name: pa.type_for_alias(kind) for name, kind in step.adds.items()}
-
-    def settled(piece: Piece) -> Piece:
-        drawn = by_key(piece.data, wanted, seed=output.seed)
-        return replace(piece, parts=[
-            str(other) if (given or "train") == "train" else given
-            for given, other in zip(piece.parts, drawn, strict=True)
-        ])  # fmt: skip
-
-    def again(name: str) -> Iterator[Piece]:
-        read = collected.pieces(lambda done, total: output.told(name, done, total, {}))
-        return (settled(through(piece, output.early)) for piece in read)
-
-    _look(output.late, again)
-    writers: dict[str, Writer] = {}
-    try:
-        for piece in pieces:
-            piece = output.finished(settled(piece))
-            for change in piece.changes:
-                ledger.change(piece.source, change)
-            for part in PARTS:
-                rows = [row for row, each in enumerate(piece.parts) if each == part]
-                if rows:
-                    if part not in writers:
-                        writers[part] = output.writer(part, columns)
-                    writers[part].add(data := piece.data.take(rows))
-                    ledger.leave(part, data)
-    finally:
-        for each in writers.values():
-            each.close()
-    _check_any(writers, collected, ledger)
-    return [
-        {"code": "split_made", "part": part, "rows": ledger.rows[part], "from": "train" if parted else "all"}
-        for part, share in wanted.items()
-        if share
-    ]
-
-
-def _check_any(found: Collection[Any], collected: Collected, ledger: Ledger) -> None:
-    if not found:
-        reasons: Counter[str] = Counter()
-        for (_, _, reason, gone), count in ledger.changes.items():
-            if gone:
-                reasons[reason.replace("_", " ")] += count
-        told = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
-        raise DataError(
-            f"expected rows that stay, given none among {collected.rows} ({told})",
-            hint="Name the columns (--text COLUMN --label COLUMN), or ask less of the rows (--step, duiqi.toml).",
-        )
-
-
 # What is said of it
 
 
@@ -387,6 +222,7 @@ def _report(
     collected: Collected, ledger: Ledger, folder: Path, notes: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
 ) -> Report:
     from duiqi.data.originals import sha256
+    from duiqi.data.parting import PARTS
     from duiqi.run.workshop import versions
 
     dropped = ledger.dropped
@@ -423,6 +259,8 @@ def _report(
 def _exhibits(
     sources: Sequence[Mapping[str, Any]], steps: Sequence[Mapping[str, Any]], ledger: Ledger
 ) -> Iterator[Exhibit]:
+    from duiqi.data.parting import PARTS
+
     named = any(each["part"] for each in sources)
     rows = [
         [each["name"], each["rows"], each["rows"] - each["dropped"], *([each["part"] or "–"] if named else [])]

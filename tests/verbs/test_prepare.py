@@ -113,7 +113,7 @@ def test_what_was_prepared_is_read_as_it_is(files, tmp_path):
 def test_many_rows_are_written_as_they_come(files, tmp_path, monkeypatch, form):
     """The same rows whether all are looked at together or not; equal texts stay together."""
     duiqi.prepare(files, out=tmp_path / "together", labels=NAMES, form=form)
-    monkeypatch.setattr(sys.modules["duiqi.prepare"], "TOGETHER", 0)
+    monkeypatch.setattr(sys.modules["duiqi.data.parting"], "TOGETHER", 0)
     duiqi.prepare([*files, write(tmp_path / "d.jsonl", [{"text": text(1), "label": "positive"}])],
                   out=tmp_path / "apart", labels=NAMES, form=form, dev=0.2, test=0.2)  # fmt: skip
     both = [read(tmp_path / name) for name in ("together", "apart")]

@@ -36,7 +36,7 @@ def lines(path):
 @pytest.fixture(params=["together", "apart"])
 def held(request, monkeypatch):
     if request.param == "apart":
-        monkeypatch.setattr(sys.modules["duiqi.prepare"], "TOGETHER", 0)
+        monkeypatch.setattr(sys.modules["duiqi.data.parting"], "TOGETHER", 0)
 
 
 STEPS = ["duplicates", "balance"]

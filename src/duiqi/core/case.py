@@ -93,8 +93,8 @@ class Case:
     """A predictor and data, and where there is one `train`, `before`, `references` and `policy`.
 
     `slices` were found earlier and are to be measured again. `start` opens what the model was before it learned the
-    training rows. `memory` is shared by all cases on the same rows: what
-    was computed for one model and does not depend on it (floors, candidate slices) is computed once.
+    training rows. `memory` is shared by all cases on the same rows: what was computed for one model and does not depend
+    on it (floors, candidate slices) is computed once.
     """
 
     predictor: Predictor
