@@ -140,8 +140,8 @@ def test_finds_wrong_tags():
 def test_several_labels_a_row_are_decisions_of_their_own():
     rng = np.random.default_rng(0)
     words = {"sport": "goal match", "money": "bank stock", "art": "opera canvas"}
-    right = rng.random((900, 3)) < 0.4
-    turned = rng.random((900, 3)) < 0.08
+    right = rng.random((2000, 3)) < 0.4
+    turned = rng.random((2000, 3)) < 0.08
     names = list(words)
     texts = [
         " ".join([f"row {rng.integers(1 << 30)}", *(words[n] for n, y in zip(names, row, strict=True) if y)])
@@ -258,3 +258,11 @@ def test_very_many_classes_are_refused():
     data = rows_of([f"text {i}" for i in range(800)], [names[i % 400] for i in range(800)])
     with pytest.raises(DataError, match=r"expected at most 300 labels .*, given 400"):
         find_noise(CATALOGUE.task("classify", labels=names), data)
+
+
+def test_word_counts_alone_say_nothing_of_few_rows():
+    case = mislabelled_case(np.random.default_rng(0), wrong=0.2, rows=1900)
+    with pytest.raises(DataError, match=r"at least 2,000 training rows, or a model .*, given 1,900 rows"):
+        noise_of(case)
+    with_model = replace(case, start=lambda: case.predictor)
+    assert noise_of(with_model).rate > 0.1

@@ -105,7 +105,7 @@ def _draw(
     return Dataset.of(columns, groups=tuple(groups))
 
 
-def mislabelled_case(rng: np.random.Generator, *, wrong: float, rows: int = 1000) -> Case:
+def mislabelled_case(rng: np.random.Generator, *, wrong: float, rows: int = 2000) -> Case:
     """A case in whose training rows a share `wrong` of the labels is turned round."""
     case = simulated_case(rng, rows=rows, error=0.1, train_rows=rows)
     assert case.train is not None

@@ -39,7 +39,8 @@ def label_noise(case: Case) -> Iterator[Measure | Exhibit]:
     Misleads where slips follow a pattern that can be learned from the text: a rule applied wrongly to all rows of a
     kind looks right, and where a class is always taken for the same neighbour the share is told too low; so it is of
     tags. Rows whose texts say nothing of the label are never suspected, and labels of fewer than ten rows are not
-    judged. Treated by relabelling, dropping or weighting down.
+    judged. Where no model is at hand that has not learned the rows, at least 2,000 of them are asked for. Treated by
+    relabelling, dropping or weighting down.
     """
     noise, rows = noise_of(case), case.of_train()
     wrong = Predictions(rows.data.row_ids, {"wrong": noise.statistics})
