@@ -48,11 +48,12 @@ def main() -> None:
     parser.add_argument("--test-rows", type=int, default=0, help="test rows (default: all)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--part", choices=("test", "dev"), default="test", help="dev: to choose settings by")
     given = parser.parse_args()
     bundles = [find(given.without), find(given.with_)]
     for name in given.sets:
         parts = read(given.data / name)
-        train, test = cut(parts["train"], given.rows), cut(parts["test"], given.test_rows)
+        train, test = cut(parts["train"], given.rows), cut(parts[given.part], given.test_rows)
         kind, _ = guessed_task(train)
         plain = CATALOGUE.task(kind)
         task = CATALOGUE.task(kind, **plain.learn(train))
