@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DuiqiError, OptionError, OutputError, ResumeError
+from duiqi.core.errors import DataError, DuiqiError, OptionError, OutputError, ResumeError
 from duiqi.core.examine import examine, finding
 from duiqi.core.measure import Change, Floats, Measure, critical
 from duiqi.core.part import Part
@@ -196,7 +196,8 @@ def _try(
     except (KeyboardInterrupt, MemoryError, OutputError, ResumeError):
         raise
     except Exception as error:  # not for this model, or not on these rows: the run goes on and the report says so
-        why = f"raised:{error if isinstance(error, DuiqiError) else f'{type(error).__name__}: {error}'}"
+        said = str(error) if isinstance(error, DuiqiError) else f"{type(error).__name__}: {error}"
+        why = f"{'unsuited' if isinstance(error, DataError) else 'raised'}:{said}"
     if why:
         return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
     model, train = table.open(bundle), state.train

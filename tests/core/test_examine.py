@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from duiqi.core.errors import OptionError
+from duiqi.core.errors import DataError, OptionError
 from duiqi.core.examine import Order, examine, orders
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
@@ -31,6 +31,13 @@ def breaking(case, *, times: int = 1):
     """Raises after its first measure."""
     yield case.measure("accuracy")
     raise ZeroDivisionError("scales")
+
+
+@probe(kind="cost")
+def asking_more(case):
+    """Asks for more rows than there are."""
+    raise DataError(f"expected a million rows, given {len(case.data)}", hint="Add rows.")
+    yield
 
 
 @pytest.fixture
@@ -68,6 +75,14 @@ def test_a_part_that_raises_is_a_skip_not_a_dead_run(case):
     report = examine(case, [Order(breaking), Order(plain)])
     assert report.skipped[0]["why"] == "raised"
     assert "ZeroDivisionError: scales" in report.skipped[0]["detail"]
+    assert [measure.probe for measure in report.measures] == ["plain"]
+
+
+def test_rows_that_a_probe_cannot_use_are_no_error_of_its(case):
+    report = examine(case, [Order(asking_more), Order(plain)])
+    (skip,) = report.skipped
+    assert (skip["why"], skip["hint"]) == ("unsuited", "Add rows.")
+    assert skip["detail"] == "expected a million rows, given 600"
     assert [measure.probe for measure in report.measures] == ["plain"]
 
 

@@ -262,7 +262,7 @@ def test_rows_for_the_classifier_must_say_what_is_harmless(tmp_path):
 @pytest.mark.parametrize("together", [True, False])
 def test_prepare_with_the_step(tmp_path, monkeypatch, form, together):
     if not together:
-        monkeypatch.setattr(sys.modules["duiqi.prepare"], "TOGETHER", 5)
+        monkeypatch.setattr(sys.modules["duiqi.data.parting"], "TOGETHER", 5)
     texts = [f"the room number {n} was good" if n % 10 else f"room {n}, you idiot" for n in range(100)]
     (tmp_path / "a.jsonl").write_text(
         "\n".join(json.dumps({"text": t, "label": "xy"[n % 2]}) for n, t in enumerate(texts))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.case import Case
-from duiqi.core.errors import DuiqiError, OptionError, PartError
+from duiqi.core.errors import DataError, DuiqiError, OptionError, PartError
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate, Held, Ruling, judge
 from duiqi.core.measure import Measure
@@ -113,9 +113,11 @@ def _run(case: Case, order: Order) -> tuple[list[Measure | Exhibit], dict[str, A
     except Exception as error:  # whatever a part raises: the run goes on and the report says so
         if options and isinstance(error, OptionError | PartError):
             raise  # names and options inside a probe's options are the user's to mend, too
+        said = {"probe": order.probe.name, "needs": []}
+        if isinstance(error, DataError):  # the part says itself that these rows do not do
+            return [], {**said, "why": "unsuited", "detail": str(error), "hint": error.hint}
         hint = error.hint if isinstance(error, DuiqiError) else "see detail"
-        detail = f"{type(error).__name__}: {error}"
-        return [], {"probe": order.probe.name, "needs": [], "why": "raised", "detail": detail, "hint": hint}
+        return [], {**said, "why": "raised", "detail": f"{type(error).__name__}: {error}", "hint": hint}
 
 
 def finding(case: Case, ruling: Ruling, kind: str) -> Finding:

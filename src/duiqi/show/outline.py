@@ -844,8 +844,8 @@ class Outline:
         code, _, said = why.partition(":")
         if code == "worse" and said:
             return self.words.say("why.worse_on", metric=self.words.metric(said))
-        if code == "raised" and said:
-            return self.words.say("why.raised_with", error=said)
+        if code in ("raised", "unsuited") and said:
+            return self.words.say(f"why.{code}_with", error=said)
         return self.words.name("why", why) if why else ""
 
     def finding_code(self, title: str) -> str:
@@ -938,8 +938,8 @@ class Outline:
 
     def _why(self, skip: Json, needs: Iterable[str]) -> str:
         why = str(skip.get("why") or "")
-        if why == "raised" and skip.get("detail"):
-            return self.words.say("skip.raised", detail=str(skip["detail"]))
+        if why in ("raised", "unsuited") and skip.get("detail"):
+            return self.words.say(f"skip.{why}", detail=str(skip["detail"]))
         return self.words.name("why", why, otherwise=why) or ", ".join(needs) or "–"
 
     @cached_property
