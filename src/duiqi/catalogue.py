@@ -1,19 +1,33 @@
-"""`parts`: what can be measured, edited, asked, probed and remedied, and a page for each."""
+"""`parts`: what can be measured, edited, asked, probed and remedied, what steps a preparation can take, and a page for
+each."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from duiqi.core.errors import PartError, nearest
 from duiqi.core.part import ROLES, Catalogue, Part
 
+STEP = "step"
+LISTED = (*ROLES, STEP)
+
+
+class StepPart(Part):
+    """A step of a preparation, listed beside the parts."""
+
+    @cached_property
+    def options(self) -> dict[str, inspect.Parameter]:
+        return dict(inspect.signature(self.function).parameters)
+
 
 def list_parts(what: str | None = None, files: Sequence[str | Path] = ()) -> list[dict[str, Any]]:
-    """Role, name, first line, kind, needs and options of all parts, of one role, or of the part of that name."""
-    catalogue = Catalogue.installed(files)
-    chosen = _chosen(catalogue, what)
+    """Role, name, first line, kind, needs and options of all parts and steps, of one role, or of the part of that
+    name."""
+    chosen = _chosen(what, files)
     return [
         {
             "role": part.role,
@@ -31,23 +45,34 @@ def list_parts(what: str | None = None, files: Sequence[str | Path] = ()) -> lis
 
 def page(what: str | None, files: Sequence[str | Path] = ()) -> str | None:
     """The page of the part of that name; `None` for a role or for all."""
-    catalogue = Catalogue.installed(files)
-    if what is None or what in ROLES or what.rstrip("s") in ROLES:
+    if what is None or _role(what):
         return None
-    return "\n\n".join(_page(part) for part in _chosen(catalogue, what))
+    return "\n\n".join(_page(part) for part in _chosen(what, files))
 
 
-def _chosen(catalogue: Catalogue, what: str | None) -> list[Part]:
+def _chosen(what: str | None, files: Sequence[str | Path]) -> list[Part]:
+    catalogue = Catalogue.installed(files)
+    known = {role: list(catalogue.all(role)) for role in ROLES} | {STEP: _steps()}
     if what is None:
-        return [part for role in ROLES for part in catalogue.all(role)]
-    for role in ROLES:
-        if what in (role, f"{role}s", "remedies" if role == "remedy" else role):
-            return list(catalogue.all(role))
-    found = [catalogue.find(role, what) for role in ROLES if what in catalogue.names(role)]
+        return [part for parts in known.values() for part in parts]
+    if role := _role(what):
+        return known[role]
+    found = [part for parts in known.values() for part in parts if part.name == what]
     if not found:
-        names = [name for role in ROLES for name in catalogue.names(role)]
-        raise PartError(f"expected a role or the name of a part, given '{what}'", hint=nearest(what, [*ROLES, *names]))
+        names = [part.name for parts in known.values() for part in parts]
+        raise PartError(f"expected a role or the name of a part, given '{what}'", hint=nearest(what, [*LISTED, *names]))
     return found
+
+
+def _role(what: str) -> str | None:
+    """The role that is meant, in the singular or the plural."""
+    return next((role for role in LISTED if what in (role, f"{role}s", role.replace("remedy", "remedies"))), None)
+
+
+def _steps() -> list[Part]:
+    from duiqi.data.steps import STEPS
+
+    return [StepPart(STEP, name, step) for name, step in STEPS.items()]
 
 
 def _page(part: Part) -> str:

@@ -89,10 +89,12 @@ def _renamed(ids: Sequence[str] | NDArray[np.str_], copy: NDArray[np.int64]) -> 
 
 @dataclass(eq=False)
 class Balance(Step):
-    """Training rows in even shares: of each label, or of what the columns `by` say (a group, a language; of several
-    each combination, named "a × b"), by repeating rows (`how` "over"), leaving rows out ("under") or weights that
-    training follows ("weight": the column sample_weight, or the one that holds weights; mean 1 over the training rows,
-    those that are there are multiplied).
+    """Training rows in even shares of labels or groups.
+
+    Evened out are labels, or what the columns `by` say (a group, a language; of several each combination, named
+    "a × b"), by repeating rows (`how` "over"), leaving rows out ("under") or weights that training follows ("weight":
+    the column sample_weight, or the one that holds weights; mean 1 over the training rows, those that are there are
+    multiplied).
 
     `shares` names target proportions, for example {"positive" = 0.3, "negative" = 0.7}; who is not named divides the
     rest. `temperature` says how far the others are evened out: inf makes them even, 1 leaves them, between them shares

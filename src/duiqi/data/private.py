@@ -105,8 +105,10 @@ def _apart(ones: Iterable[Identifier], taken: Sequence[tuple[int, int]]) -> list
 
 @dataclass(eq=False)
 class Private(Step):
-    """Rows without identifiers of people: mail addresses, phone numbers, mainland IDs, bank cards, credit codes of
-    companies, licence plates, IP addresses, secrets in links, and names where a model finds them.
+    """Rows without identifiers of people.
+
+    Looked for are mail addresses, phone numbers, mainland IDs, bank cards, credit codes of companies, licence plates,
+    IP addresses, secrets in links, and names where a model finds them.
 
     `action`: mask puts [PHONE] in the place of a number; hash puts [PHONE:3f2a91bc], equal for equal values, so that
     rows of one person still belong together; drop leaves the row out. `kinds` are those looked for (mail, phone, id,

@@ -34,8 +34,11 @@ SURE = 0.9
 
 @dataclass(eq=False)
 class Clean(Step):
-    """Texts without dirt: what was read in a wrong encoding, HTML, characters without a shape, letters and marks in
-    pieces, full-width letters, long runs of signs, blanks. Spans, tags and answers move along."""
+    """Texts without dirt, such as HTML and what was read in a wrong encoding.
+
+    `cleaners` are taken of: wrong encodings, HTML, characters without a shape, letters and marks in pieces, full-width
+    letters, long runs of signs, blanks. Spans, tags and answers move along.
+    """
 
     cleaners: Sequence[str] = tuple(CLEANERS)
 
@@ -59,8 +62,10 @@ class Simplify(Step):
 
 @dataclass(eq=False)
 class Language(Step):
-    """Rows in some languages only. A row goes where its text is in another one with a certainty of `sure`; short texts
-    and mixtures stay."""
+    """Rows in some languages only.
+
+    A row goes where its text is in another one with a certainty of `sure`; short texts and mixtures stay.
+    """
 
     keep: Sequence[str] = ("en", "zh")
     sure: float = SURE
@@ -77,8 +82,11 @@ class Language(Step):
 
 @dataclass(eq=False)
 class Length(Step):
-    """Rows of a length: at least `least` and at most `most` words (Chinese characters count one each), or tokens of
-    the tokenizer in the file `tokenizer`; 0 is no limit."""
+    """Rows of a length.
+
+    At least `least` and at most `most` words (Chinese characters count one each), or tokens of the tokenizer in the
+    file `tokenizer`; 0 is no limit.
+    """
 
     least: int = 1
     most: int = 0
@@ -104,8 +112,10 @@ class Length(Step):
 
 @dataclass(eq=False)
 class Boilerplate(Step):
-    """Lines that stand in many rows beside other lines (signatures, notices): those in at least `share` of the rows and
-    at least `rows` of them are taken out of rows that say something else."""
+    """Rows without lines that stand in many rows beside other lines (signatures, notices).
+
+    Lines in at least `share` of the rows and at least `rows` of them are taken out of rows that say something else.
+    """
 
     share: float = 0.01
     rows: int = 20
@@ -159,11 +169,13 @@ def _without_lines(text: str, common: set[int]) -> list[Replacement]:
 
 @dataclass(eq=False)
 class Duplicates(Step):
-    """Each input once. Of rows of equal input (case, width and punctuation do not count) the first stays, and of rows
-    with one label whose inputs are alike by at least `near` (estimated Jaccard similarity of four-character pieces; 1:
-    equal ones only) as well. A row of test stays rather than one of dev, and that rather than one of train, so that no
-    part gives another away. Rows of equal input with different labels contradict each other: those of the label that
-    more than half of them have stay, else none.
+    """Each input once.
+
+    Of rows of equal input (case, width and punctuation do not count) the first stays, and of rows with one label whose
+    inputs are alike by at least `near` (estimated Jaccard similarity of four-character pieces; 1: equal ones only) as
+    well. A row of test stays rather than one of dev, and that rather than one of train, so that no part gives another
+    away. Rows of equal input with different labels contradict each other: those of the label that more than half of
+    them have stay, else none.
 
     What is kept in memory of each row is its signature (256 bytes), its key, its label's hash and its place.
     """
