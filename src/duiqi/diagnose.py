@@ -40,6 +40,8 @@ def diagnose(
     table = lay(data, settings, model=model)
     bundle = find(str(model))
     headless = _of_rows(table, only) and not has_head(bundle, table.task)
+    if headless and "train" not in table.parts:  # rows alone, to be looked at before anything is trained on them
+        table = replace(table, parts={**table.parts, "train": table.part("all", "dev", "test")})
     opened = table.open_body(bundle) if headless else table.open(bundle)
     chosen = table.part(part) if part else table.part("dev", "all", "test", "train")
     references = {name: lay(source, settings).part("all", "dev", "test") for name, source in (reference or {}).items()}

@@ -253,3 +253,16 @@ def test_a_long_command_can_be_copied():
     assert all(line.endswith(" \\") for line in lines[:-1])
     assert shlex.split(terminal.typed(command).replace("\\\n", "")) == shlex.split(command)
     assert terminal.typed("duiqi diagnose a b") == "duiqi diagnose a b"
+
+
+@EACH
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_terminal_lists_the_first_rows_that_a_probe_names(lang, width):
+    listed = [[f"row{n}", "一段很长的文字 and a long text " * 9, "good", "bad", 0.9] for n in range(7)]
+    columns = ["row", "original", "label", "likely", "probability"]
+    data = {"title": "suspects", "columns": columns, "rows": listed, "rows_of_data": True}
+    exhibits = [{"probe": "label_noise", "form": "table", "data": data}]
+    said = typed({**REPORTS["diagnose_en"], "exhibits": exhibits}, lang, width)
+    assert [f"row{n}" in said for n in range(7)] == [True] * 5 + [False] * 2
+    assert max(map(cell_len, said.splitlines())) <= width
+    assert "row0" not in typed({**REPORTS["diagnose_en"], "exhibits": []}, lang, width)

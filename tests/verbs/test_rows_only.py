@@ -44,6 +44,14 @@ def test_leaks_are_found_so_too(body, rng):
     assert [finding.kind for finding in report.findings] == ["leakage"]
 
 
+def test_one_file_of_rows_is_enough(body, rng):
+    rows = {"all": parts(mislabelled_case(rng, wrong=0.2))["train"]}
+    report = duiqi.diagnose(body, rows, only=["label_noise", "private_data", "leakage"])
+    assert "label_noise" in {finding.kind for finding in report.findings}
+    assert len([each for each in report.measures if each.probe == "private_data"]) == 1
+    assert [(each["probe"], each["why"]) for each in report.skipped] == [("leakage", "unsuited")]
+
+
 def test_what_asks_the_model_still_needs_a_head(body, rng):
     rows = parts(mislabelled_case(rng, wrong=0.2))
     for only in ([], ["label_noise", "performance"]):

@@ -41,7 +41,7 @@ def private_data(case: Case, *, kinds: tuple[Kind, ...] = KINDS) -> Iterator[Mea
     Treated by training on masked rows (mask_private) and, before that, by `duiqi prepare --step private`.
     """
     parts = {"data": case.data}
-    if case.train is not None and (case.train.has("text") or case.train.has("tokens")):
+    if case.train is not None and case.train is not case.data and (case.train.has("text") or case.train.has("tokens")):
         parts["train"] = case.train
     held = {part: _held(case, data, kinds) for part, data in parts.items()}
     for part, data in parts.items():

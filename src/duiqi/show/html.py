@@ -210,11 +210,13 @@ def _ends(measure: Json) -> tuple[float, float, float]:
 # ---- exhibits
 
 
-def panels(outline: Outline) -> list[tuple[str, Panel]]:
-    """All exhibits as (title code, panel); those of one title share a panel."""
+def panels(outline: Outline, *, of_rows: bool = False) -> list[tuple[str, Panel]]:
+    """All exhibits as (title code, panel), or those that list rows; those of one title share a panel."""
     together: dict[str, list[Json]] = {}
     for exhibit in outline.listed("exhibits"):
         data = exhibit.get("data") if isinstance(exhibit.get("data"), Mapping) else {}
+        if of_rows and not (data or {}).get("rows_of_data"):
+            continue
         key = str((data or {}).get("title") or exhibit.get("form") or "exhibit")
         together.setdefault(key, []).append(exhibit)
     keys = sorted(together, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))

@@ -739,7 +739,8 @@ class Outline:
         return tuple(steps)
 
     def _model_word(self) -> str:
-        return shlex.quote(str(self.table("model").get("path") or self.model_name))
+        known = self.model_name in ("default", "default-zh")  # wherever these are kept
+        return shlex.quote(self.model_name if known else str(self.table("model").get("path") or self.model_name))
 
     @property
     def _suffix(self) -> str:
@@ -764,19 +765,19 @@ class Outline:
         verb = "align" if self.report.get("only_rows") else "repair"  # a model without a head is trained first
         return f"duiqi {verb} {self._model_word()} {self._data_word()} --with {shlex.quote(remedy)}"
 
-    def _look_again(self) -> str:
+    def _look_again(self, rows: str = "new-rows") -> str:
         only = "".join(f" --only {shlex.quote(str(name))}" for name in self.report.get("only_rows") or ())
-        return f"duiqi diagnose {self._model_word()} {self._rows_word(f'new-rows{self._suffix}')}{only}"
+        return f"duiqi diagnose {self._model_word()} {self._rows_word(f'{rows}{self._suffix}')}{only}"
 
     def _more_rows(self) -> Step:
         needed = [each.gate.get("rows_to_settle") for each in self.checks
                   if each.verdict == "unclear" and each.gate.get("slice") in (None, "all")]  # fmt: skip
         numbers = [int(each) for each in needed if each is not None and is_number(each)]
-        model = self._model_word()
+        rows = self._rows_word(f"more-rows{self._suffix}")
         before = shlex.quote(str(self.table("before").get("path") or self.table("before").get("name") or "BEFORE"))
         given = shlex.quote(str(self.report.get("given") or self.model_name))
-        sides = {"prove": f"prove {before} {model}", "align": f"align {given}"}
-        command = f"duiqi {sides.get(self.verb, f'diagnose {model}')} {self._rows_word(f'more-rows{self._suffix}')}"
+        sides = {"prove": f"prove {before} {self._model_word()}", "align": f"align {given}"}
+        command = f"duiqi {sides[self.verb]} {rows}" if self.verb in sides else self._look_again("more-rows")
         if numbers:
             return Step(self.words.say("next.more_rows", n=max(numbers)), command)
         return Step(self.words.say("next.more_rows_unknown"), command)

@@ -19,6 +19,8 @@ from duiqi.show.outline import Outline, Problem
 
 PROBLEMS_SHOWN = 8
 CHECKS_SHOWN = 12
+ROWS_SHOWN = 5
+CELL = 24  # characters of a text
 STYLES = {"pass": "green", "fail": "bold red", "unclear": "yellow", "better": "green", "worse": "red",
           "repaired": "green", "remaining": "red", "improved": "yellow",
           "kept": "green", "dropped": "dim", "skipped": "dim"}  # fmt: skip
@@ -34,6 +36,7 @@ def render(report: Mapping[str, Any], *, lang: str) -> RenderableType:
         _changes(outline),
         _remarks(outline),
         _planted(outline),
+        _rows(outline),
         _tables(outline),
         _next(outline),
     ]
@@ -168,6 +171,24 @@ def _planted(outline: Outline) -> Iterable[RenderableType]:
             state = Text(words.name("status", status), style=STYLES.get(status, "yellow"))
             table.add_row(name, outline.slice(rule), found_as, state)
         yield Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _rows(outline: Outline) -> Iterable[RenderableType]:
+    """The first rows of the data that probes list: labels likely wrong, rows that leaked."""
+    for _, panel in panels(outline, of_rows=True):
+        for shown in panel.tables:
+            yield from _heading(panel.title)
+            table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+            for column in shown.columns:
+                table.add_column(
+                    column.text, justify="right" if column.number else "left", no_wrap=True, overflow="ellipsis",
+                    max_width=CELL,
+                )  # fmt: skip
+            for row in shown.rows[:ROWS_SHOWN]:
+                table.add_row(*(Text(" ".join(cell.text.split())) for cell in row))
+            yield Padding(table, (0, 0, 0, 2), expand=False)
+            if len(shown.rows) > ROWS_SHOWN:
+                yield _indented(outline.words.say("finding.more", n=len(shown.rows) - ROWS_SHOWN), style="dim")
 
 
 def _tables(outline: Outline) -> Iterable[RenderableType]:
