@@ -166,7 +166,7 @@ def label_(
     pool: Annotated[Path, typer.Option("--pool", metavar="ROWS", help="Rows without labels, in the columns of DATA.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the chosen rows and the report.")],
     rows: Annotated[int, typer.Option("--rows", help="How many rows to label.")] = 100,
-    by: Annotated[str, typer.Option("--by", help="uncertainty, margin, core_set or worst_slice.")] = "uncertainty",
+    by: Annotated[str, typer.Option("--by", help="margin, uncertainty, core_set or worst_slice.")] = "margin",
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, label: Label = None,
     group: Group = None, id: Id = None, split: Split = None, seed: Seed = None, threads: Threads = None,
     device: Device = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,

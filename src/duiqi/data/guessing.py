@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +46,16 @@ def guessed(task: Task, known: Dataset, asked: Dataset, reader: Predictor) -> Pr
     if task.unit == "label":
         probs = np.tile(truth.mean(axis=0), (len(asked), 1))
         for label in np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)):
-            probs[:, label] = logistic(there, truth[:, label], here, 2)[:, 1]
+            probs[:, label] = fitted(there, truth[:, label], here, 2)[:, 1]
         return Predictions(asked.row_ids, {"labels": (probs >= 0.5).astype(np.int64), "probs": probs})
-    return Predictions(asked.row_ids, {"probs": logistic(there, truth, here, len(task.labels))})
+    return Predictions(asked.row_ids, {"probs": fitted(there, truth, here, len(task.labels))})
+
+
+def fitted(known: Floats, truth: NDArray[np.int64], asked: Floats, classes: int) -> Floats:
+    """Probabilities float[n, k] from a logistic regression; so few rows that some class has one are meant here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+        return logistic(known, truth, asked, classes)
 
 
 def vectors_of(reader: Predictor, data: Dataset) -> Floats:

@@ -8,6 +8,7 @@ https://labelstud.io/guide/predictions, https://labelstud.io/guide/export.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -152,14 +153,18 @@ def _by_control(results: Sequence[Any]) -> dict[str, list[Json]]:
 
 
 def find_flat_tasks(raw: Raw) -> str | None:
-    """A column by which an export as JSON-MIN is known."""
+    """A column by which an export as JSON-MIN, or as csv, is known."""
     return SIGNED[0] if {*SIGNED} <= {*raw.columns} else None
 
 
 def from_flat_tasks(raw: Raw, _: str) -> Raw:
-    """The file with a row for every task, of which an export as JSON-MIN has one for every annotation."""
+    """The file with a row for every task, of which an export as JSON-MIN has one for every annotation. In csv, which is
+    the same otherwise, what is no text is written as JSON."""
     if not {*SIGNED} <= {*raw.columns}:
         return raw
+    if raw.typeless:
+        columns = {name: list(map(_typed, values)) for name, values in raw.columns.items()}
+        raw = replace(raw, columns=columns, typeless=False)
     rows = [
         {name: values[row] for name, values in raw.columns.items() if name not in STAMPS and values[row] is not None}
         for row in range(len(raw.places))
@@ -176,6 +181,17 @@ def from_flat_tasks(raw: Raw, _: str) -> Raw:
         given = [{name: _flat(rows[row][name]) for name in controls if name in rows[row]} for row in signed]
         tasks.append(_Task(data, given, raw.places[same[0]]))
     return _settled(tasks, raw)
+
+
+def _typed(cell: str) -> Any:
+    """What a cell says: a result, a text, or nothing."""
+    if not cell.startswith(("[", "{")):
+        return cell or None
+    try:
+        said = json.loads(cell)
+    except ValueError:
+        return cell
+    return said if not said or _is_result(said) or cell.startswith('["') else cell
 
 
 def _flat_controls(rows: Sequence[Json], together: Any) -> Iterator[str]:

@@ -52,8 +52,8 @@ def _cell(value: Any) -> str:
 
 
 def find_sheet(raw: Raw) -> str | None:
-    """The column of labels, where a file without types has all columns of such a table."""
-    return LABEL if raw.typeless and {*GUESSED, LABEL} <= {*raw.columns} else None
+    """The column of labels, where a file has all columns of such a table."""
+    return LABEL if {*GUESSED, LABEL} <= {*raw.columns} else None
 
 
 def from_sheet(raw: Raw, label: str) -> Raw:
@@ -102,7 +102,7 @@ def _labels(cell: Any, divide: Callable[[str], list[str]], raw: Raw, row: int) -
 
 
 def _words(cell: Any, raw: Raw, row: int) -> list[str]:
-    found = _json(str(cell))
+    found = cell if isinstance(cell, list) else _json(str(cell))
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise DataError(
             f'expected a list as JSON writes it (["a", "b"]) in {raw.name}, given {cell!r} ({raw.where([row])})',
