@@ -375,7 +375,9 @@ def _report(
         notes=(*notes, {"code": "chosen_no_sample"}),
         facts={"chosen": chosen, "options": dict(options)},
     )
-    said = {"name": pool.name, "rows": len(pool), "left_out": dict(left_out), "chosen": len(chosen)}
+    by = "margin" if options["by"] == "worst_slice" and not choice.slices else options["by"]
+    said = {"name": pool.name, "rows": len(pool), "left_out": dict(left_out), "chosen": len(chosen), "by": by,
+            "parts": list(table.parts)}  # fmt: skip
     return provenance(report, table, data=next(iter(table.parts.values())), model=guesser.model, pool=said)
 
 

@@ -246,6 +246,7 @@ def test_without_a_weak_slice_the_margin_decides(body, classes, tmp_path):
     report = duiqi.label(body, data, pool=source, rows=10, by="worst_slice", out=tmp_path / "out")
     duiqi.label(body, data, pool=source, rows=10, by="margin", out=tmp_path / "other")
     assert {"code": "no_weak_slice"} in report.notes
+    assert report.facts["pool"]["by"] == "margin"
     assert next(note["times"] for note in report.notes if note["code"] == "looks") == 1
     assert [r["id"] for r in table_of(tmp_path / "out")] == [r["id"] for r in table_of(tmp_path / "other")]
 
@@ -306,6 +307,25 @@ def test_weak_slices_need_rows_that_were_not_learned(fitted, tmp_path):
     pool = lines(tmp_path / "pool.jsonl", [{"text": text} for text in texts_of(20, 2)])
     with pytest.raises(DataError, match=r"expected dev rows .* given only train"):
         duiqi.label(fitted, tmp_path / "set", pool=pool, by="worst_slice", out=tmp_path / "out")
+
+
+def test_what_it_says_to_do_next_keeps_chosen_rows_out_of_dev_and_test(body, classes, tmp_path):
+    from duiqi.show.outline import Outline
+
+    data, source, _ = classes
+    report = duiqi.label(body, data, pool=source, rows=20, out=tmp_path / "out")
+    commands = [each.command for each in Outline(report.to_json(), lang="en").steps if each.command]
+    assert commands[0] == f"duiqi prepare {data} --out divided"
+    assert commands[1] == "duiqi prepare divided DIR/to_label.csv --out more-rows"
+    duiqi.prepare(data, out=tmp_path / "divided")
+    sheet = fill_table(tmp_path / "out", lambda row: "positive", tmp_path / "to_label.csv")
+    duiqi.prepare([tmp_path / "divided", sheet], out=tmp_path / "more")
+    before, after = read(tmp_path / "divided"), read(tmp_path / "more")
+    assert len(after["train"]) == len(before["train"]) + 20
+    assert all({*after[part].texts} == {*before[part].texts} for part in ("dev", "test"))
+    report = duiqi.label(body, tmp_path / "divided", pool=source, rows=20, out=tmp_path / "out")
+    commands = [each.command for each in Outline(report.to_json(), lang="en").steps if each.command]
+    assert commands[0] == f"duiqi prepare {tmp_path / 'divided'} DIR/to_label.csv --out more-rows"
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -643,7 +643,7 @@ class Outline:
     def _label_sentences(self) -> tuple[str, ...]:
         """How many rows of the pool are to be labelled, why these, and how many were left out."""
         words, pool = self.words, self.table("pool")
-        by = words.name("strategy", self.table("options").get("by"))
+        by = words.name("strategy", pool.get("by"))
         first = words.say("headline.label.chosen", chosen=pool.get("chosen"), rows=pool.get("rows"), by=by)
         gone = sum((pool.get("left_out") or {}).values())
         return (first, *([words.say("headline.label.left_out", n=gone)] if gone else []))
@@ -748,11 +748,14 @@ class Outline:
 
     def _after_label(self) -> tuple[Step, ...]:
         say, model = self.words.say, shlex.quote(str(self.report.get("given") or self.model_name))
-        read = f"duiqi prepare {self._data_word()} DIR/to_label.csv --out more-rows"
+        divided = {"dev", "test"} <= {*self.table("pool").get("parts", ())}
+        source = self._data_word() if divided else "divided"
+        apart = Step(say("next.label_divide"), f"duiqi prepare {self._data_word()} --out divided")
         return (
             Step(say("next.label_sheet")),
             Step(say("next.label_studio")),
-            Step(say("next.labelled"), read),
+            *(() if divided else (apart,)),
+            Step(say("next.labelled"), f"duiqi prepare {source} DIR/to_label.csv --out more-rows"),
             Step(say("next.label_train"), f"duiqi align {model} more-rows"),
         )
 
