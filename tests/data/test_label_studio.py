@@ -197,4 +197,4 @@ def test_words_are_found_in_the_text_they_make(words):
     text = joined(words)
     assert [text[a:b] for a, b in places(text, words)] == words
     assert places(f"{text} more", words) is None
-    assert joined(["我", "们", "ok", "好"]) == "我们 ok 好"
+    assert joined(["我", "们", "ok", "go", "，", "《", "好", "》", "is", "."]) == "我们ok go，《好》is ."

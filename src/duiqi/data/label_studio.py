@@ -9,6 +9,7 @@ https://labelstud.io/guide/predictions, https://labelstud.io/guide/export.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -78,11 +79,15 @@ def task_of(data: Json, result: Sequence[Json], *, version: str, score: float) -
 
 
 def joined(words: Sequence[str]) -> str:
-    """Words as one text: blanks between them, none between two Chinese ones."""
+    """Words as one text: blanks between them, none beside wide characters (Chinese ones and their signs)."""
     text = ""
     for word in words:
-        text += word if not text or (is_cjk(text[-1]) and is_cjk(word[:1])) else f" {word}"
+        text += f" {word}" if text and not _wide(text[-1:]) and not _wide(word[:1]) else word
     return text
+
+
+def _wide(char: str) -> bool:
+    return is_cjk(char) or (char != "" and unicodedata.east_asian_width(char) in "WF")
 
 
 def places(text: str, words: Sequence[str]) -> list[tuple[int, int]] | None:
