@@ -19,6 +19,7 @@ _WHERE = {
     "align": "duiqi.align",
     "prepare": "duiqi.prepare",
     "diagnose": "duiqi.diagnose",
+    "label": "duiqi.label",
     "repair": "duiqi.repair",
     "prove": "duiqi.prove",
     "demo": "duiqi.demo",

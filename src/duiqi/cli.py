@@ -160,6 +160,26 @@ def prepare(
     with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said), BEGINS_AGAIN)
 
 
+@app.command("label")
+def label_(
+    model: Model, data: Data,
+    pool: Annotated[Path, typer.Option("--pool", metavar="ROWS", help="Rows without labels, in the columns of DATA.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the chosen rows and the report.")],
+    rows: Annotated[int, typer.Option("--rows", help="How many rows to label.")] = 100,
+    by: Annotated[str, typer.Option("--by", help="margin, uncertainty, core_set or worst_slice.")] = "margin",
+    task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, label: Label = None,
+    group: Group = None, id: Id = None, split: Split = None, seed: Seed = None, threads: Threads = None,
+    device: Device = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
+    no_rows: NoRows = False,
+) -> None:  # fmt: skip
+    """Say which rows of a pool people should label next, and write them out for a spreadsheet and for Label Studio.
+
+    What they filled in is read back by duiqi prepare.
+    """
+    said = dict(locals())
+    with_errors(lambda: _label(said), BEGINS_AGAIN)
+
+
 @app.command()
 def parts(
     what: Annotated[str | None, typer.Argument(metavar="[ROLE|NAME]", help="A role or the name of a part.")] = None,
@@ -349,6 +369,22 @@ def _prepare(said: Mapping[str, Any]) -> int:
     _show(report, lang, said["json_"], said["quiet"], None)
     if not silent:
         sys.stderr.write(f"\n{out / PAGE}\n")
+    return int(report.exit_code)
+
+
+def _label(said: Mapping[str, Any]) -> int:
+    """Settle the arguments of `label`, call it, show what it says."""
+    from duiqi.label import label as run
+
+    settled = settle(said, read_config(Path.cwd()), ("pool", "rows", "by"))
+    lang, out = _language(settled.pop("lang", None) or "en"), settled.pop("out")
+    model, data, pool = said["model"], said["data"], str(settled.pop("pool"))
+    with Screen(said["quiet"] or said["json_"], lang) as screen:
+        report = run(
+            model, data, pool=pool, out=out, lang=lang, report_rows=not said["no_rows"], progress=screen.progress,
+            **settled,
+        )  # fmt: skip
+    _show(report, lang, said["json_"], said["quiet"], out)
     return int(report.exit_code)
 
 

@@ -390,7 +390,8 @@ def _faults(raw: Raw, schema: Schema) -> dict[int, str]:
     found = {row: "no_text" for row, value in enumerate(words) if _is_blank(value)}
     if schema.label is not None:
         values = raw.columns[schema.label]
-        found = {row: "no_label" for row, value in enumerate(values) if missing(value) or str(value).isspace()} | found
+        bare = [row for row, value in enumerate(values) if missing(value) or str(value).isspace()]
+        found = {row: raw.unlabelled.get(row, "no_label") for row in bare} | found
     return dict(sorted(found.items()))
 
 

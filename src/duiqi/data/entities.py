@@ -38,7 +38,7 @@ def from_entities(raw: Raw, name: str) -> Raw:
     texts = ["" if text is None else str(text) for text in raw.columns.get("text", [None] * len(raw.places))]
     for row, (text, given) in enumerate(zip(texts, raw.columns[name], strict=True)):
         parts = [_part(each, text, raw, row) for each in given or []]
-        kept = _apart(parts)
+        kept = apart(parts)
         nested += len(kept) < len(parts)
         words = list(_tagged(text, kept))
         tokens.append([word for word, _ in words])
@@ -81,7 +81,7 @@ def _part(given: Any, text: str, raw: Raw, row: int) -> Part:
     return start, end, label
 
 
-def _apart(parts: Sequence[Part]) -> list[Part]:
+def apart(parts: Sequence[Part]) -> list[Part]:
     """Parts that do not overlap, in order: the longest first choice."""
     kept: list[Part] = []
     for start, end, label in sorted({*parts}, key=lambda part: (part[0] - part[1], part)):

@@ -16,7 +16,7 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,7 +32,8 @@ class Raw:
     """A file as read, or a piece of it: columns of equal length and, for messages, where each row stands.
 
     `unit` is "line" (numbered from 1, the header included) or "row" (numbered from 1). In a `typeless` format every
-    value is a string and the empty string stands for nothing.
+    value is a string and the empty string stands for nothing. `unlabelled` says why rows have no label, where more is
+    known of it than that.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Raw:
     unit: str = "row"
     typeless: bool = False
     notes: tuple[Mapping[str, Any], ...] = ()
+    unlabelled: Mapping[int, str] = field(default_factory=dict)
 
     def where(self, rows: list[int], *, most: int = 5) -> str:
         """The first of these rows in words: "lines 3, 8, 9 …"."""

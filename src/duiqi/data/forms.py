@@ -17,7 +17,9 @@ from duiqi.data.chats import (
 )
 from duiqi.data.entities import find_entities, from_entities
 from duiqi.data.formats import Raw
+from duiqi.data.label_studio import KEYS, find_flat_tasks, find_tasks, from_flat_tasks, from_tasks
 from duiqi.data.relations import find_marks, find_triples, from_marks, from_triples
+from duiqi.data.sheet import GUESSED, find_sheet, from_sheet
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Form:
 
 
 FORMS = (
+    Form("tasks", find_tasks, from_tasks, KEYS, guessed=False),
+    Form("flat_tasks", find_flat_tasks, from_flat_tasks, KEYS, guessed=False),
+    Form("sheet", find_sheet, from_sheet, (*GUESSED, "text"), guessed=False),
     Form("preferences", find_preferences, from_preferences, ("prompt", "chosen", "rejected")),
     Form("chats", find_chats, from_chats),
     Form("instructions", find_instructions, from_instructions, ("instruction", "input", "output")),

@@ -56,7 +56,7 @@ def read(
         "spans": spans,
         "weight": weight,
     }
-    raws = from_hub(str(source)) if str(source).startswith(HUB) else _from_disk(Path(source))
+    raws = from_hub(str(source)) if str(source).startswith(HUB) else from_disk(Path(source))
     columns = {column for raw in raws.values() for column in raw.columns}
     found: dict[str, str] = {}
     made = {part: shaped(raw, found, text=text, label=label) for part, raw in raws.items()}
@@ -110,7 +110,8 @@ def check_labels(train: Dataset, others: Iterable[Dataset], row_labels: RowLabel
 # Sources
 
 
-def _from_disk(path: Path) -> dict[str, Raw]:
+def from_disk(path: Path) -> dict[str, Raw]:
+    """The parts of a folder, or "all" of a file."""
     if path.is_dir():
         return _from_folder(path)
     if not path.exists():

@@ -184,8 +184,8 @@ class Outline:
 
     @property
     def examines(self) -> bool:
-        """Whether it is about a model; a preparation is about rows alone."""
-        return self.verb != "prepare"
+        """Whether it is about how good a model is; preparing rows and choosing rows to label is about rows."""
+        return self.verb not in ("prepare", "label")
 
     @property
     def title(self) -> str:
@@ -215,7 +215,7 @@ class Outline:
     @property
     def subject(self) -> str:
         """Which model on which data, and how many rows."""
-        if not self.examines:
+        if self.verb == "prepare":
             return self.words.say("page.prepared", n=len(self.listed("sources")))
         said = tight(self.words.say("page.on", model=self.model_name, data=self.data_name))
         rows, split = self.table("data").get("rows"), self.table("data").get("split")
@@ -621,7 +621,7 @@ class Outline:
     def headline(self) -> tuple[str, ...]:
         """The verdict in one to two plain sentences."""
         if not self.examines:
-            return self._prepare_sentences()
+            return self._label_sentences() if self.verb == "label" else self._prepare_sentences()
         if self.verb in ("prove", "align", "repair"):
             rest = self._align_sentence() if self.verb != "prove" else self._prove_sentence()
             return tuple(each for each in (self._change_sentence(), rest) if each)
@@ -639,6 +639,14 @@ class Outline:
             done[each.get("done") or ("left_out" if each["dropped"] else "changed")] += each["rows"]
         rest = [say(f"headline.prepare.{key}", n=count) for key, count in done.items() if count]
         return (first, *(rest or [say("headline.prepare.clean")]))
+
+    def _label_sentences(self) -> tuple[str, ...]:
+        """How many rows of the pool are to be labelled, why these, and how many were left out."""
+        words, pool = self.words, self.table("pool")
+        by = words.name("strategy", pool.get("by"))
+        first = words.say("headline.label.chosen", chosen=pool.get("chosen"), rows=pool.get("rows"), by=by)
+        gone = sum((pool.get("left_out") or {}).values())
+        return (first, *([words.say("headline.label.left_out", n=gone)] if gone else []))
 
     def _number_of_checks(self, verdict: str) -> int:
         return sum(each.verdict == verdict for each in self.checks)
@@ -721,7 +729,7 @@ class Outline:
     def steps(self) -> tuple[Step, ...]:
         """What to do next, with the commands to type."""
         if not self.examines:
-            return self._after_prepare()
+            return self._after_label() if self.verb == "label" else self._after_prepare()
         if self.verdict == "unclear":
             return (self._more_rows(),)
         if self.verb in ("align", "repair"):
@@ -737,6 +745,19 @@ class Outline:
         if self.table("options").get("originals"):
             steps.append(Step(say("next.restore"), "duiqi prepare --restore DIR --out FOLDER"))
         return tuple(steps)
+
+    def _after_label(self) -> tuple[Step, ...]:
+        say, model = self.words.say, shlex.quote(str(self.report.get("given") or self.model_name))
+        divided = {"dev", "test"} <= {*self.table("pool").get("parts", ())}
+        source = self._data_word() if divided else "divided"
+        apart = Step(say("next.label_divide"), f"duiqi prepare {self._data_word()} --out divided")
+        return (
+            Step(say("next.label_sheet")),
+            Step(say("next.label_studio")),
+            *(() if divided else (apart,)),
+            Step(say("next.labelled"), f"duiqi prepare {source} DIR/to_label.csv --out more-rows"),
+            Step(say("next.label_train"), f"duiqi align {model} more-rows"),
+        )
 
     def _model_word(self) -> str:
         known = self.model_name in ("default", "default-zh")  # wherever these are kept

@@ -1,0 +1,73 @@
+"""Labels guessed for rows that have none: by a model with a head, or by regressions on a few labelled rows."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.predictions import Predictions, Predictor
+from duiqi.core.spans import mended
+from duiqi.core.task import Task
+from duiqi.data.crossfit import FOR_WORDS, around_words
+from duiqi.data.floors import logistic
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Guesser:
+    """What guesses labels: `model` by its own head or, where rows are `known`, regressions that are fitted to them."""
+
+    model: Predictor
+    task: Task
+    known: Dataset | None = None
+
+    def answers(self, data: Dataset) -> Predictions:
+        """Answers and probabilities for every row, in the columns of the task's head."""
+        if self.known is None:
+            return self.model.predict(data, [each for each in self.task.outputs if each in self.model.offers])
+        return guessed(self.task, self.known, data, self.model)
+
+
+def guessed(task: Task, known: Dataset, asked: Dataset, reader: Predictor) -> Predictions:
+    """What regressions say of rows, fitted to the labels of others.
+
+    Classes and sets of labels: a logistic regression on embeddings of length 1 by `reader`, which has no head for the
+    task. Tags: one on the words around each word, as embeddings are of whole rows.
+    """
+    truth = task.read_truth(known)
+    if task.unit == "word":
+        return _tags(task, known, truth, asked)
+    there, here = vectors_of(reader, known), vectors_of(reader, asked)
+    if task.unit == "label":
+        probs = np.tile(truth.mean(axis=0), (len(asked), 1))
+        for label in np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)):
+            probs[:, label] = fitted(there, truth[:, label], here, 2)[:, 1]
+        return Predictions(asked.row_ids, {"labels": (probs >= 0.5).astype(np.int64), "probs": probs})
+    return Predictions(asked.row_ids, {"probs": fitted(there, truth, here, len(task.labels))})
+
+
+def fitted(known: Floats, truth: NDArray[np.int64], asked: Floats, classes: int) -> Floats:
+    """Probabilities float[n, k] from a logistic regression; so few rows that some class has one are meant here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+        return logistic(known, truth, asked, classes)
+
+
+def vectors_of(reader: Predictor, data: Dataset) -> Floats:
+    """Embeddings of all rows, of length 1: float[n, d]."""
+    given = np.asarray(reader.predict(data, ["embedding"])["embedding"], dtype=np.float64)
+    return given / np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-12)
+
+
+def _tags(task: Task, known: Dataset, truth: list[NDArray[np.int64]], asked: Dataset) -> Predictions:
+    there, here = around_words(known)[0], around_words(asked)[0]
+    flat = FOR_WORDS(there, np.concatenate(truth), here, 2 * len(task.labels) + 1)
+    ends = np.cumsum([len(words) for words in asked.values("tokens")])
+    probs = np.split(flat, ends[:-1])
+    tags = mended([each.argmax(axis=1) for each in probs])
+    return Predictions(asked.row_ids, {"tags": tags, "probs": probs})
