@@ -256,7 +256,7 @@ def test_a_long_command_can_be_copied():
 
 
 @EACH
-@pytest.mark.parametrize("width", [60, 80, 140])
+@pytest.mark.parametrize("width", [70, 80, 140])
 def test_the_terminal_lists_the_first_rows_that_a_probe_names(lang, width):
     listed = [[f"row{n}", "一段很长的文字 and a long text " * 9, "good", "bad", 0.9] for n in range(7)]
     columns = ["row", "original", "label", "likely", "probability"]

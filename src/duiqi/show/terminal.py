@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -20,7 +21,7 @@ from duiqi.show.outline import Outline, Problem
 PROBLEMS_SHOWN = 8
 CHECKS_SHOWN = 12
 ROWS_SHOWN = 5
-CELL = 24  # characters of a text
+CELL = 24  # cells wide; columns with more in them give way
 STYLES = {"pass": "green", "fail": "bold red", "unclear": "yellow", "better": "green", "worse": "red",
           "repaired": "green", "remaining": "red", "improved": "yellow",
           "kept": "green", "dropped": "dim", "skipped": "dim"}  # fmt: skip
@@ -179,13 +180,12 @@ def _rows(outline: Outline) -> Iterable[RenderableType]:
         for shown in panel.tables:
             yield from _heading(panel.title)
             table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-            for column in shown.columns:
-                table.add_column(
-                    column.text, justify="right" if column.number else "left", no_wrap=True, overflow="ellipsis",
-                    max_width=CELL,
-                )  # fmt: skip
-            for row in shown.rows[:ROWS_SHOWN]:
-                table.add_row(*(Text(" ".join(cell.text.split())) for cell in row))
+            rows = [[" ".join(cell.text.split()) for cell in row] for row in shown.rows[:ROWS_SHOWN]]
+            for at, column in enumerate(shown.columns):
+                gives_way = max(cell_len(row[at]) for row in rows) > CELL
+                table.add_column(column.text, justify="right" if column.number else "left", no_wrap=not gives_way)
+            for row in rows:
+                table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
             yield Padding(table, (0, 0, 0, 2), expand=False)
             if len(shown.rows) > ROWS_SHOWN:
                 yield _indented(outline.words.say("finding.more", n=len(shown.rows) - ROWS_SHOWN), style="dim")
