@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from duiqi.core.errors import OptionError, PartError, nearest
@@ -270,21 +271,7 @@ def _modules(entry: EntryPoint) -> Iterable[tuple[str, str]]:
 
 
 def _from_file(path: Path) -> list[Part]:
-    if not path.is_file():
-        raise PartError(f"expected a Python file with parts, given {path}, which is no file", hint="Check --parts.")
-    name = f"duiqi_parts_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PartError(f"expected a Python file with parts, given {path}", hint="Its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look modules up by name
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise PartError(
-            f"expected a Python file with parts, given {path}, which raises {type(error).__name__}: {error}",
-            hint="Import it on its own to see where.",
-        ) from error
+    module = module_of(path, "parts")
     parts = [value for value in vars(module).values() if isinstance(value, Part)]
     if not parts:
         raise PartError(
@@ -292,3 +279,23 @@ def _from_file(path: Path) -> list[Part]:
             hint="Decorate a function: from duiqi.core.part import probe.",
         )
     return parts
+
+
+def module_of(path: Path, what: str) -> ModuleType:
+    """The module that a Python file of a user makes, run under the name of `what` is in it ("parts", "rules")."""
+    if not path.is_file():
+        raise PartError(f"expected a Python file with {what}, given {path}, which is no file", hint=f"Check --{what}.")
+    name = f"duiqi_{what}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PartError(f"expected a Python file with {what}, given {path}", hint="Its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look modules up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PartError(
+            f"expected a Python file with {what}, given {path}, which raises {type(error).__name__}: {error}",
+            hint="Import it on its own to see where.",
+        ) from error
+    return module
