@@ -187,7 +187,11 @@ def probe(*, kind: str, needs: Iterable[str] = (), gates: Iterable[Any] = (), so
 
 def remedy(*, treats: Iterable[str], needs: Iterable[str] = (), source: str = "",
            **facts: Any) -> Callable[[Callable[..., Any]], Part]:  # fmt: skip
-    """Declare a remedy: `(case, findings, **options) -> Plan`."""
+    """Declare a remedy: `(case, findings, **options) -> Plan`.
+
+    `outside` names an option for what no case has (a file of further rows, say): without it the plan's data raises a
+    `DataError` with a hint, and the trial is skipped for this reason.
+    """
     return _decorator("remedy", treats=tuple(treats), needs=tuple(needs), source=source, facts=facts)
 
 
