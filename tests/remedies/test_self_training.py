@@ -48,10 +48,10 @@ class Reader:
 
 
 def rows(count, kind, start=0, labels=True):
-    texts = [
-        f"{kind} {hash64(f'{kind}{number}'):x} {hash64(f'{number}{kind}'):x} is {'very ' if number % 2 else ''}{'fine' if number % 4 < 2 else 'poor'} {number}"
-        for number in range(start, start + count)
-    ]
+    texts = []
+    for number in range(start, start + count):
+        said = f"{'very ' if number % 2 else ''}{'fine' if number % 4 < 2 else 'poor'} {number}"
+        texts.append(f"{kind} {hash64(f'{kind}{number}'):x} is {said}")
     columns = {"said": texts, "id": [f"{kind}{number}" for number in range(count)]}
     truth = {"truth": ["yes" if "fine" in text else "no" for text in texts]} if labels else {}
     return Dataset.of({**columns, **truth}, text="said", **({"label": "truth"} if labels else {}))
