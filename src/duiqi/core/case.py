@@ -93,8 +93,9 @@ class Case:
     """A predictor and data, and where there is one `train`, `before`, `references` and `policy`.
 
     `slices` were found earlier and are to be measured again. `start` opens what the model was before it learned the
-    training rows. `memory` is shared by all cases on the same rows: what was computed for one model and does not depend
-    on it (floors, candidate slices) is computed once.
+    training rows. `aside` tells which rows stand among those put aside for the proof, as they are or nearly. `memory`
+    is shared by all cases on the same rows: what was computed for one model and does not depend on it (floors,
+    candidate slices) is computed once.
     """
 
     predictor: Predictor
@@ -108,6 +109,7 @@ class Case:
     draws: int = 1000
     slices: tuple[Slice, ...] = ()
     start: Callable[[], Predictor] | None = None
+    aside: Callable[[Dataset], NDArray[np.bool_]] | None = None
     memory: dict[str, Any] = field(default_factory=dict)
 
     def has(self, need: str) -> bool:

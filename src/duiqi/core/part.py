@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from duiqi.core.errors import OptionError, PartError, nearest
@@ -186,7 +187,11 @@ def probe(*, kind: str, needs: Iterable[str] = (), gates: Iterable[Any] = (), so
 
 def remedy(*, treats: Iterable[str], needs: Iterable[str] = (), source: str = "",
            **facts: Any) -> Callable[[Callable[..., Any]], Part]:  # fmt: skip
-    """Declare a remedy: `(case, findings, **options) -> Plan`."""
+    """Declare a remedy: `(case, findings, **options) -> Plan`.
+
+    `outside` names an option for what no case has (a file of further rows, say): without it the plan's data raises a
+    `DataError` with a hint, and the trial is skipped for this reason.
+    """
     return _decorator("remedy", treats=tuple(treats), needs=tuple(needs), source=source, facts=facts)
 
 
@@ -270,21 +275,7 @@ def _modules(entry: EntryPoint) -> Iterable[tuple[str, str]]:
 
 
 def _from_file(path: Path) -> list[Part]:
-    if not path.is_file():
-        raise PartError(f"expected a Python file with parts, given {path}, which is no file", hint="Check --parts.")
-    name = f"duiqi_parts_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PartError(f"expected a Python file with parts, given {path}", hint="Its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look modules up by name
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise PartError(
-            f"expected a Python file with parts, given {path}, which raises {type(error).__name__}: {error}",
-            hint="Import it on its own to see where.",
-        ) from error
+    module = module_of(path, "parts")
     parts = [value for value in vars(module).values() if isinstance(value, Part)]
     if not parts:
         raise PartError(
@@ -292,3 +283,23 @@ def _from_file(path: Path) -> list[Part]:
             hint="Decorate a function: from duiqi.core.part import probe.",
         )
     return parts
+
+
+def module_of(path: Path, what: str) -> ModuleType:
+    """The module that a Python file of a user makes, run under the name of `what` is in it ("parts", "rules")."""
+    if not path.is_file():
+        raise PartError(f"expected a Python file with {what}, given {path}, which is no file", hint=f"Check --{what}.")
+    name = f"duiqi_{what}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PartError(f"expected a Python file with {what}, given {path}", hint="Its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look modules up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PartError(
+            f"expected a Python file with {what}, given {path}, which raises {type(error).__name__}: {error}",
+            hint="Import it on its own to see where.",
+        ) from error
+    return module

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from duiqi.core.bundle import Bundle, RowKeys, Step
 from duiqi.core.dataset import Dataset
 from duiqi.core.plan import Plan
@@ -80,7 +82,7 @@ class Bench:
             return bundle
         if (place / "duiqi.json").is_file():
             return find(str(place))
-        start = self._start(plan, bundle)
+        start, rows = self._start(plan, bundle), self._rows(plan)
         if plan.first is not None:
             start = self._trained(plan.first, start, f"{name}.first", self.shop.place(f"{name}.first"), findings)
 
@@ -90,10 +92,10 @@ class Bench:
         leans = self._leans(plan, start)
         made = fit(
             start,
-            self._rows(plan),
+            rows,
             task=plan.task or self.task,
             out=place.with_name(f"{place.name}.adapter") if leans else place,
-            step=self._step(plan, findings, {"trained": self._keys(self.train, "train")}),
+            step=self._step(plan, findings, {"trained": self._trained_on(plan, rows)}),
             seed=derive(self.table.seed, "fit", name) % 2**31,
             work=self.shop.folder / "fits" / name,
             progress=progress,
@@ -129,6 +131,18 @@ class Bench:
         short = tuple({key: said[key] for key in kept} | {"slice": _rule(said)} for said in treated)
         used = {**rows, "selected": self._keys(self.dev, "dev")}
         return Step(names, options, self.table.seed, short, used)
+
+    def _trained_on(self, plan: Plan, rows: Dataset) -> RowKeys:
+        """The training rows, and rows that the plan brought from elsewhere."""
+        from duiqi.data.dedupe import row_keys
+        from duiqi.data.noise import sources
+
+        keys = self._keys(self.train, "train")
+        more = rows.take(sources(rows, self.train) < 0 if plan.task is None else [])
+        if not len(more):
+            return keys
+        added = row_keys(more)
+        return RowKeys(np.concatenate([keys.keys, added.keys]), np.concatenate([keys.signatures, added.signatures]))
 
     def _keys(self, data: Dataset, name: str) -> RowKeys:
         from duiqi.data.dedupe import row_keys

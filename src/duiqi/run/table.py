@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from duiqi.core.answers import are_answers
 from duiqi.core.bundle import Bundle
 from duiqi.core.case import Case
@@ -138,7 +141,17 @@ class Table:
 
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""
+        more = {"aside": self.put_aside, **more} if "test" in self.parts else more
         return Case(predictor, data, train=self.parts.get("train"), catalogue=self.catalogue, seed=self.seed, **more)
+
+    def put_aside(self, data: Dataset) -> NDArray[np.bool_]:
+        """Which rows stand in test, as they are or nearly, bool[n]: all that remedies are told of it."""
+        from duiqi.data.dedupe import overlap, row_keys
+
+        if "test keys" not in self.memory:
+            self.memory["test keys"] = row_keys(self.parts["test"])
+        found = overlap(data, self.memory["test keys"])
+        return found.exact | found.near
 
     def orders(self, case: Case, only: Sequence[str] = ()) -> list[Order]:
         """The probes to run, with the user's options."""

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from duiqi.core.case import Case
+from duiqi.core.dataset import INPUT_ROLES, Dataset
+from duiqi.core.errors import DataError
+from duiqi.core.part import remedy
+from duiqi.core.plan import Plan
+from duiqi.core.report import Finding
+from duiqi.core.seed import derive, mix
+from duiqi.data.confident import Bound, confident, find_bound
+from duiqi.data.dedupe import copies
+from duiqi.data.read import read
+
+
+@remedy(
+    treats=("task_fit", "blind_spot"),
+    needs=("case.train", "data.text", "model.probs", "task.classes"),
+    source="Lee, 2013, Pseudo-label: the simple and efficient semi-supervised learning method, ICML workshop; the "
+    "bound: Angelopoulos et al., 2021, Learn then test, https://arxiv.org/abs/2110.01052",
+    outside="pool",
+)
+def self_training(
+    case: Case,
+    findings: Sequence[Finding],
+    *,
+    pool: str = "",
+    right: float = 0.95,
+    alpha: float = 0.05,
+    weight: float = 1.0,
+    most: float = 4.0,
+    near: float = 0.8,
+    epochs: int = 3,
+) -> Plan:
+    """Add rows of a `pool` without labels, with the label that the model itself is sure enough of.
+
+    `pool` is a file or folder of rows like those of training; labels in it are not read. How sure is enough is told by
+    the rows examined, which the model has not learned: above the threshold at least a share `right` of its answers is
+    right, and that fails in at most `alpha` of all samples of rows; by class where there are enough of them
+    (`duiqi.data.confident`). Rows that stand in the pool and among the training rows, those examined or those put
+    aside, as they are or nearly (`near`, Jaccard similarity), are left out. At most `most` times as many rows are added
+    as there are to train on, drawn from all that are sure enough; each counts as much as `weight` of a labelled one.
+    Training begins again from where plain training began, where that is known.
+
+    Helps where labels are few and the pool is like the rows to come. What the model is sure of it mostly knows: a slice
+    that it does not know gains only where rows of it are among the sure ones. Where the pool is of another kind the
+    bound does not hold, and the model learns its own mistakes. Not tried without a pool, nor where no threshold holds.
+    """
+
+    def add(train: Dataset) -> Dataset:
+        if not pool:
+            raise DataError(
+                "expected a file of rows without labels to learn from, given none",
+                hint='Name it in duiqi.toml: [options.self_training] pool = "unlabelled.csv"',
+            )
+        bound = case.remember(f"bound:{case.predictor.fingerprint}:{right}:{alpha}", lambda: _bound(case, right, alpha))
+        rows = _fresh(case, train, _like(train, Path(pool)), near)
+        guess = case.answers_to(rows).probs
+        sure, labels = confident(guess, bound)
+        if not len(sure):
+            raise DataError(
+                f"expected rows in {pool} that the model is sure enough of, given none among {len(rows)} that stand "
+                "nowhere else",
+                hint="Give more rows like those of training, or ask for less: right = 0.9.",
+            )
+        drawn = np.argsort(mix(rows.input_keys[sure] ^ np.uint64(derive(case.seed, "self_training"))), kind="stable")
+        drawn = np.sort(drawn[: max(1, int(most * len(train)))])
+        added = rows.take(sure[drawn]).with_column(
+            "label", [case.labels[each] for each in labels[drawn]], column=train.schema.label
+        )
+        if weight != 1 or train.has("weight"):
+            train = train if train.has("weight") else train.with_column("weight", [1.0] * len(train))
+            mean = float(np.mean(train.values("weight")))
+            added = added.with_column("weight", [weight * mean] * len(added), column=train.schema.weight)
+        return train.joined(added)
+
+    return Plan(data=add, training={"epochs": epochs}, restart=True)
+
+
+def _bound(case: Case, right: float, alpha: float) -> Bound:
+    """The thresholds by the rows examined that the model has not learned."""
+    learned = getattr(case.predictor, "learned", None)
+    known = learned(case.data) if learned else None
+    fresh = np.ones(len(case.data), dtype=bool) if known is None else ~known
+    bound = find_bound(case.guess.probs[fresh], case.truth[fresh], right=right, alpha=alpha)
+    if not bound.holds:
+        needed = bound.rows_to_settle
+        raise DataError(
+            f"expected a confidence above which at least {right:.0%} of the answers are right, given "
+            f"{int(fresh.sum())} rows with labels that show none",
+            hint=f"About {needed:,} such rows would, or ask for less: right = 0.9."
+            if needed
+            else "No number of rows is in sight that would: ask for less (right = 0.9), or repair the model first.",
+        )
+    return bound
+
+
+def _like(train: Dataset, pool: Path) -> Dataset:
+    """The rows of the pool in the columns of the training rows, without labels."""
+    named: dict[str, Any] = {role: getattr(train.schema, role) for role in INPUT_ROLES if train.has(role)}
+    found = reduce(Dataset.joined, read(pool, **named).values())
+    columns = {column: found.values(role) for role, column in named.items()}
+    ids = [f"pool:{row}" for row in found.row_ids]
+    return Dataset.of({**columns, "duiqi_id": ids}, **named, id="duiqi_id", name=found.name)
+
+
+def _fresh(case: Case, train: Dataset, pool: Dataset, near: float) -> Dataset:
+    """Rows of the pool that stand nowhere else, each input once."""
+    _, first = np.unique(pool.input_keys, return_index=True)
+    kept = pool.take(np.sort(first))
+    for other in (train, case.data):
+        kept = kept.take(copies(kept, other, threshold=near).of < 0)
+    return kept.take(~case.aside(kept)) if case.aside is not None else kept
