@@ -1,22 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from duiqi.core.case import Case
-from duiqi.core.dataset import INPUT_ROLES, Dataset
+from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
 from duiqi.core.seed import derive, mix
 from duiqi.data.confident import Bound, confident, find_bound
-from duiqi.data.dedupe import copies
-from duiqi.data.read import read
+from duiqi.data.pool import read_pool, without_copies
 
 
 @remedy(
@@ -35,7 +31,6 @@ def self_training(
     alpha: float = 0.05,
     weight: float = 1.0,
     most: float = 4.0,
-    near: float = 0.8,
     epochs: int = 3,
 ) -> Plan:
     """Add rows of a `pool` without labels, with the label that the model itself is sure enough of.
@@ -44,7 +39,7 @@ def self_training(
     the rows examined, which the model has not learned: above the threshold at least a share `right` of its answers is
     right, and that fails in at most `alpha` of all samples of rows; by class where there are enough of them
     (`duiqi.data.confident`). Rows that stand in the pool and among the training rows, those examined or those put
-    aside, as they are or nearly (`near`, Jaccard similarity), are left out. At most `most` times as many rows are added
+    aside, as they are or nearly, are left out. At most `most` times as many rows are added
     as there are to train on, drawn from all that are sure enough; each counts as much as `weight` of a labelled one.
     Training begins again from where plain training began, where that is known.
 
@@ -60,7 +55,7 @@ def self_training(
                 hint='Name it in duiqi.toml: [options.self_training] pool = "unlabelled.csv"',
             )
         bound = case.remember(f"bound:{case.predictor.fingerprint}:{right}:{alpha}", lambda: _bound(case, right, alpha))
-        rows = _fresh(case, train, _like(train, Path(pool)), near)
+        rows = _fresh(case, train, pool)
         guess = case.answers_to(rows).probs
         sure, labels = confident(guess, bound)
         if not len(sure):
@@ -101,19 +96,9 @@ def _bound(case: Case, right: float, alpha: float) -> Bound:
     return bound
 
 
-def _like(train: Dataset, pool: Path) -> Dataset:
-    """The rows of the pool in the columns of the training rows, without labels."""
-    named: dict[str, Any] = {role: getattr(train.schema, role) for role in INPUT_ROLES if train.has(role)}
-    found = reduce(Dataset.joined, read(pool, **named).values())
-    columns = {column: found.values(role) for role, column in named.items()}
-    ids = [f"pool:{row}" for row in found.row_ids]
-    return Dataset.of({**columns, "duiqi_id": ids}, **named, id="duiqi_id", name=found.name)
-
-
-def _fresh(case: Case, train: Dataset, pool: Dataset, near: float) -> Dataset:
+def _fresh(case: Case, train: Dataset, source: str) -> Dataset:
     """Rows of the pool that stand nowhere else, each input once."""
-    _, first = np.unique(pool.input_keys, return_index=True)
-    kept = pool.take(np.sort(first))
-    for other in (train, case.data):
-        kept = kept.take(copies(kept, other, threshold=near).of < 0)
-    return kept.take(~case.aside(kept)) if case.aside is not None else kept
+    pool = read_pool(source, train)
+    pool = pool.take(without_copies(pool, (train, case.data)).rows)
+    pool = pool.take(~case.aside(pool)) if case.aside is not None else pool
+    return pool.with_column("id", [f"pool:{row}" for row in pool.row_ids], column="duiqi_id")

@@ -176,7 +176,7 @@ def _planted(outline: Outline) -> Iterable[RenderableType]:
 
 def _rows(outline: Outline) -> Iterable[RenderableType]:
     """The first rows of the data that probes list: labels likely wrong, rows that leaked."""
-    for _, panel in panels(outline, of_rows=True):
+    for _, panel in panels(outline, of_rows=True) if outline.examines else ():
         for shown in panel.tables:
             yield from _heading(panel.title)
             table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
