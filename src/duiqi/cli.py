@@ -66,6 +66,7 @@ STEP_HELP = (
     "rows, after the parts are made) or none; may be given again. "
     "[default: clean]"
 )
+RULES_HELP = "Python file of functions (text) -> class or None that label rows without people."
 Steps = Annotated[list[str] | None, typer.Option("--step", help=STEP_HELP)]
 Dev = Annotated[float | None, typer.Option("--dev", help="Share of dev. [default: 0.15, at most 2,000 rows]")]
 Test = Annotated[float | None, typer.Option("--test", help="Share of test. [default: 0.15, at most 5,000 rows]")]
@@ -167,6 +168,9 @@ def label_(
     out: Annotated[Path, typer.Option("--out", help="Folder for the chosen rows and the report.")],
     rows: Annotated[int, typer.Option("--rows", help="How many rows to label.")] = 100,
     by: Annotated[str, typer.Option("--by", help="margin, uncertainty, core_set or worst_slice.")] = "margin",
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="FILE", help=RULES_HELP)] = None,
+    self_label: Annotated[bool, typer.Option("--self-label", help="So does the model where it is sure.")] = False,
+    right: Annotated[float, typer.Option("--right", help="Share of such labels that must be right.")] = 0.95,
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, label: Label = None,
     group: Group = None, id: Id = None, split: Split = None, seed: Seed = None, threads: Threads = None,
     device: Device = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
@@ -376,7 +380,7 @@ def _label(said: Mapping[str, Any]) -> int:
     """Settle the arguments of `label`, call it, show what it says."""
     from duiqi.label import label as run
 
-    settled = settle(said, read_config(Path.cwd()), ("pool", "rows", "by"))
+    settled = settle(said, read_config(Path.cwd()), ("pool", "rows", "by", "rules", "self_label", "right"))
     lang, out = _language(settled.pop("lang", None) or "en"), settled.pop("out")
     model, data, pool = said["model"], said["data"], str(settled.pop("pool"))
     with Screen(said["quiet"] or said["json_"], lang) as screen:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -12,24 +11,20 @@ from duiqi.core.errors import DataError, OptionError, OutputError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_writable, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
-from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from duiqi.core.bundle import Bundle
-    from duiqi.core.predictions import Predictions
-    from duiqi.core.slice import Slice
     from duiqi.core.task import Task
-    from duiqi.data.entities import Part
     from duiqi.data.guessing import Guesser
+    from duiqi.data.handed_out import HandedOut
+    from duiqi.run.choosing import Choice
+    from duiqi.run.machine_labels import MachineLabels
 
-SHEET, TASKS, CONFIG = "to_label.csv", "to_label.json", "label_studio.xml"
+SHEET, TASKS, CONFIG, LABELS = "to_label.csv", "to_label.json", "label_studio.xml", "labelled.jsonl"
 LABELLED = ("classify", "classify_pair", "multilabel", "tag")  # tasks whose rows people give labels to
 SHOWN = 20  # rows in the report
 GUESSES_SHOWN = 20
+MOST_CURVED = 5000  # labelled rows up to which it is said what more of them would bring
 
 
 def label(
@@ -40,11 +35,14 @@ def label(
     out: str | Path,
     rows: int = 100,
     by: str = "margin",
+    rules: str | Path | None = None,
+    self_label: bool = False,
+    right: float = 0.95,
     lang: str = "en",
     report_rows: bool = True,
     **settings: Unpack[Settings],
 ) -> Report:
-    """Say which rows of a pool people should label next, and write them out for labelling.
+    """Say which rows of a pool people should label next, and write them out for labelling; label others by rules.
 
     `data` gives the classes, what is labelled already, and dev; `pool` holds rows of the same columns, whose labels are
     passed over. Rows that are copies of labelled ones, or of one another, are left out. `by` is
@@ -63,9 +61,21 @@ def label(
     Label Studio with the model's guesses; label_studio.xml, the interface for them; report.json and report.html. What
     people filled in is read by `prepare`, from the table as from Label Studio's exports.
 
-    Rows that were chosen are no sample of the pool: train on them, and measure on others.
+    Rows need no people where a machine is sure enough: `rules` is a Python file of labelling functions, each taking a
+    text (or, called `row`, all columns) and giving a class or None (`duiqi.data.votes` weighs them against each other
+    without labels); with `self_label` the model's own answers count, too. Labelled rows that neither has learned say
+    from which confidence on at least a share `right` of them is right; what lies above it goes into labelled.jsonl
+    instead, and where both are sure and differ people are asked.
+
+    Where the guesses come from embeddings that have learned no labels the report says what more labels would bring, of
+    all classes and of each (`duiqi.data.more_labels`): accuracy and F1 of such regressions, not of a trained model.
+
+    Rows that were chosen are no sample of the pool, nor are those that were easy: train on them, measure on others.
     """
+    from duiqi.data.handed_out import HandedOut
     from duiqi.data.pool import read_pool, without_copies
+    from duiqi.run.choosing import STRATEGIES, Asked, guesser_of
+    from duiqi.run.machine_labels import machine_labels
 
     out = Path(out)
     _check_asked(rows, by)
@@ -83,245 +93,40 @@ def label(
         )
     rest = whole.take(left.rows)
     guesser = guesser_of(table, model)
-    table.progress("guessing", 0, len(rest), {})
-    choice = STRATEGIES[by](Asked(table, guesser, rest, guesser.answers(rest), rows))
-    picked = Picked.of(choice, rest, guesser.task)
-    report = _report(table, guesser, picked, choice, whole, left.out, {"rows": rows, "by": by})
+    made = None
+    if rules is not None or self_label:
+        table.progress("labelling", 0, len(rest), {})
+        made = machine_labels(table, guesser, rest, rules=rules, own=self_label, right=right)
+    open_rows = _open(rest, made)
+    table.progress("guessing", 0, len(open_rows), {})
+    choice = STRATEGIES[by](Asked(table, guesser, open_rows, guesser.answers(open_rows), rows))
+    picked = HandedOut.of(open_rows.take(choice.rows), choice.guess, guesser.task)
+    options = {"rows": rows, "by": by, "rules": str(rules or ""), "self_label": self_label, "right": right}
+    report = _report(table, guesser, picked, choice, whole, left.out, options, made)
     report = report.with_facts(given=str(model))
-    _write(out, guesser, picked, report, lang=lang, report_rows=report_rows)
+    _write(out, guesser, picked, report, None if made is None else (rest, made), lang=lang, report_rows=report_rows)
     return report
 
 
-# What guesses
-
-
-def guesser_of(table: Table, model: str | Path, known: Dataset | None = None) -> Guesser:
-    """The model as it stands where it has a head for the task; else regressions on what is labelled (`known`, or
-    train)."""
-    from duiqi.data.guessing import Guesser
-    from duiqi.data.read import require_labels
-    from duiqi.model.open import find, has_head
-
-    bundle = find(str(model))
-    if has_head(bundle, table.task):
-        opened = table.open(bundle)
-        return Guesser(opened, opened.task)
-    known = known if known is not None else table.part("train", "all")
-    task = table.task_for(known)
-    require_labels(known, task.row_labels, least=task.fewest)
-    return Guesser(_body(table, bundle, task), task, known)
-
-
-def _body(table: Table, bundle: Bundle, task: Task) -> Any:
-    """The model for its embeddings; its answers are kept for the next who asks."""
-    from duiqi.model.open import open_model
-    from duiqi.model.predict import Cache
-
-    if "answers" not in table.memory:
-        table.memory["answers"] = Cache()
-    return open_model(bundle, task, device=table.device, cache=table.memory["answers"])
-
-
-# What is chosen
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """What a strategy chooses from: the rows of the pool that are left, what is guessed for them, and how many of them
-    are wanted."""
-
-    table: Table
-    guesser: Guesser
-    pool: Dataset
-    guess: Predictions
-    most: int
-
-    def doubts(self, by: str) -> NDArray[np.float64]:
-        """How little sure the guesses are, float[n]."""
-        from duiqi.data.selecting import DOUBTS
-
-        return DOUBTS[by, self.guesser.task.unit](self.guess["probs"])
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """Places in the pool in the order in which to label them, why each was chosen, and by how much; what else is to be
-    said of it."""
-
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    why: Sequence[str]
-    guess: Predictions
-    confidence: NDArray[np.float64]
-    slices: tuple[Slice, ...] = ()
-    notes: tuple[Mapping[str, Any], ...] = ()
-
-
-def _choice(
-    asked: Asked, rows: NDArray[np.int64], scores: NDArray[np.float64], why: Sequence[str], **more: Any
-) -> Choice:
-    return Choice(rows, scores, why, asked.guess.take(rows), 1 - asked.doubts("uncertainty")[rows], **more)
-
-
-def _by_doubt(by: str) -> Callable[[Asked], Choice]:
-    """The rows that the model is least sure of, in one meaning of it."""
-
-    def choose(asked: Asked) -> Choice:
-        from duiqi.data.selecting import most_doubtful
-
-        doubts = asked.doubts(by)
-        rows = most_doubtful(doubts, asked.most)
-        return _choice(asked, rows, doubts[rows], [by] * len(rows))
-
-    return choose
-
-
-def _core_set(asked: Asked) -> Choice:
-    """The rows that lie farthest from what is labelled and from one another."""
-    from duiqi.data.guessing import vectors_of
-    from duiqi.data.selecting import k_centres
-
-    model = asked.guesser.model
-    if "embedding" not in model.offers:
-        raise OptionError(
-            f"expected a model that gives embeddings for core_set, given {model.name}, which gives none",
-            hint="Take --by margin.",
-        )
-    known = asked.table.part("train", "all")
-    rows, reach = k_centres(vectors_of(model, asked.pool), vectors_of(model, known), asked.most)
-    return _choice(asked, rows, reach, ["core_set"] * len(rows))
-
-
-def _worst_slice(asked: Asked) -> Choice:
-    """The rows of slices on which the model is proven weaker on dev, those of the least margin first."""
+def _open(rest: Dataset, made: MachineLabels | None) -> Dataset:
+    """The rows that no machine has labelled; all, for people to check, where it has labelled all."""
     import numpy as np
 
-    from duiqi.data.selecting import weakest_first
-
-    judged, guesser = _judged(asked.table, asked.guesser)
-    slices = weak_slices(asked.table, guesser, judged)
-    masks = [each.mask(asked.pool) for each in slices]
-    inside = np.stack(masks) if masks else np.zeros((0, len(asked.pool)), dtype=bool)
-    doubts = asked.doubts("margin")
-    rows, of = weakest_first(inside, doubts, asked.most)
-    why = [slices[each].rule if each >= 0 else "margin" for each in of]
-    looks = {"code": "looks", "split": judged.name, "times": look(judged, run=str(guesser.model.fingerprint))}
-    notes = (looks, *(() if slices else ({"code": "no_weak_slice"},)))
-    return _choice(asked, rows, doubts[rows], why, slices=slices, notes=notes)
-
-
-def weak_slices(table: Table, guesser: Guesser, judged: Dataset) -> tuple[Slice, ...]:
-    """The slices of some rows on which the model is proven weaker than elsewhere, the one that costs most first."""
-    from duiqi.core.examine import examine
-
-    case = table.case(_recorded(guesser, judged), judged)
-    report = examine(case, table.orders(case, ["blind_spots"]))
-    failed = [each for each in report.findings if each.ruling.verdict == "fail" and each.slice.where]
-    return tuple(each.slice for each in sorted(failed, key=lambda each: -each.severity))
-
-
-def _judged(table: Table, guesser: Guesser) -> tuple[Dataset, Guesser]:
-    """Rows with labels that the guesser has not learned: dev; of rows that are not divided all for a model with a head,
-    for regressions a part that is put aside."""
-    from duiqi.data.split import complete
-
-    if "dev" in table.parts:
-        return table.part("dev"), guesser
-    if guesser.known is None:
-        if "all" in table.parts:
-            return table.part("all"), guesser
-        raise DataError(
-            f"expected dev rows to find weak slices on, given only {', '.join(table.parts)}",
-            hint="Give a folder with a dev file beside train, or take --by margin.",
-        )
-    parts = complete(table.parts, seed=table.seed, shares={"test": 0.0})
-    return parts["dev"], replace(guesser, known=parts["train"])
-
-
-def _recorded(guesser: Guesser, data: Dataset) -> Any:
-    from duiqi.core.predictions import Recorded
-
-    return Recorded(guesser.task, guesser.answers(data), getattr(guesser.model, "name", "model"))
-
-
-STRATEGIES: Mapping[str, Callable[[Asked], Choice]] = {
-    "margin": _by_doubt("margin"),
-    "uncertainty": _by_doubt("uncertainty"),
-    "core_set": _core_set,
-    "worst_slice": _worst_slice,
-}
+    if made is None or len(made.rows) == len(rest):
+        return rest
+    return rest.take(np.setdiff1d(np.arange(len(rest)), made.rows))
 
 
 # What is written
 
 
-@dataclass(frozen=True, eq=False)
-class Picked:
-    """The chosen rows as people get them: input columns by plain names, and a guess for each, as a label is written."""
-
-    columns: Mapping[str, Sequence[Any]]
-    texts: Sequence[str]
-    shown: Sequence[str]
-    guesses: Sequence[Any]
-    spelled: Sequence[str]
-
-    @classmethod
-    def of(cls, choice: Choice, pool: Dataset, task: Task) -> Picked:
-        """The rows of a choice."""
-        from duiqi.data.label_studio import joined, places
-
-        data = pool.take(choice.rows)
-        words, texts = data.words, list(data.texts)
-        if data.has("tokens"):
-            own = data.table.column("text").to_pylist() if "text" in data.table.column_names else [None] * len(data)
-            texts = [text if text and places(text, row) else joined(row) for text, row in zip(own, words, strict=True)]
-        columns: dict[str, Sequence[Any]] = {"id": [str(each) for each in data.row_ids], "text": texts}
-        columns |= {role: data.values(role) for role in ("text_pair", "tokens") if data.has(role)}
-        columns |= {group: data.group(group).tolist() for group in data.schema.groups if group not in columns}
-        answers = choice.guess.answers
-        spelled = [task.spell(answer, row) for answer, row in zip(answers, words, strict=True)]
-        return cls(columns, texts, data.shown, [_as_label(task, answer) for answer in answers], spelled)
-
-
-def _as_label(task: Task, answer: Any) -> Any:
-    """An answer as rows have it as their label: a class, a list of labels, a list of tags."""
-    from duiqi.core.spans import tags_of
-
-    if task.unit == "word":
-        names = tags_of(task.labels)
-        return [names[each] for each in answer]
-    if task.unit == "label":
-        return [name for name, given in zip(task.labels, answer, strict=True) if given]
-    return task.labels[int(answer)]
-
-
-def _results(task: Task, picked: Picked) -> Iterator[list[dict[str, Any]]]:
-    """The guesses as Label Studio's results."""
-    from duiqi.data.label_studio import chosen, marked
-
-    for row, guess in enumerate(picked.guesses):
-        if task.unit == "word":
-            yield marked(picked.texts[row], _parts(picked.texts[row], picked.columns["tokens"][row], guess))
-        else:
-            yield chosen(guess if task.unit == "label" else [guess], several=task.unit == "label")
-
-
-def _parts(text: str, words: Sequence[str], tags: Sequence[str]) -> list[Part]:
-    """The spans of tags as marked parts of the text."""
-    from duiqi.data.label_studio import places
-
-    found: list[Part] = []
-    for (start, end), tag in zip(places(text, words) or [], tags, strict=True):
-        if tag.startswith("B-"):
-            found.append((start, end, tag[2:]))
-        elif tag.startswith("I-") and found:
-            found[-1] = (found[-1][0], end, found[-1][2])
-    return found
-
-
-def _write(out: Path, guesser: Guesser, picked: Picked, report: Report, *, lang: str, report_rows: bool) -> None:
+def _write(
+    out: Path, guesser: Guesser, picked: HandedOut, report: Report, made: tuple[Dataset, MachineLabels] | None,
+    *, lang: str, report_rows: bool,
+) -> None:  # fmt: skip
     import json
 
+    from duiqi.data.handed_out import results
     from duiqi.data.label_studio import IDS, config, task_of
     from duiqi.data.sheet import write_sheet
     from duiqi.show.html import render
@@ -333,7 +138,7 @@ def _write(out: Path, guesser: Guesser, picked: Picked, report: Report, *, lang:
     version = f"{guesser.model.name} {guesser.model.fingerprint}"
     tasks = [
         task_of({IDS[0]: row.pop("id"), **row}, result, version=version, score=each["confidence"])
-        for row, result, each in zip(rows, _results(task, picked), choice, strict=True)
+        for row, result, each in zip(rows, results(task, picked), choice, strict=True)
     ]
     with swapped_in(out) as aside:
         table = {**picked.columns, "guess": picked.guesses}
@@ -342,8 +147,24 @@ def _write(out: Path, guesser: Guesser, picked: Picked, report: Report, *, lang:
         (aside / TASKS).write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         pair = "text_pair" in picked.columns
         (aside / CONFIG).write_text(config(task.name, task.labels, pair=pair), encoding="utf-8")
+        if made is not None and len(made[1].rows):
+            _write_labels(aside / LABELS, guesser.task, *made)
         write_json(aside / "report.json", said)
         (aside / "report.html").write_text(render(said, lang=lang), encoding="utf-8")
+
+
+def _write_labels(path: Path, task: Task, pool: Dataset, made: MachineLabels) -> None:
+    """Rows with the labels that machines gave them, a JSON object a line."""
+    import json
+
+    data = pool.take(made.rows)
+    roles = {role: data.values(role) for role in ("text", "text_pair") if data.has(role)}
+    with path.open("w", encoding="utf-8") as file:
+        for at, row in enumerate(made.rows.tolist()):
+            said = {"id": str(data.row_ids[at]), **{role: values[at] for role, values in roles.items()}}
+            said |= {group: str(data.group(group)[at]) for group in data.schema.groups}
+            said |= {"label": task.labels[made.labels[row]], "confidence": round(float(made.confidence[row]), 4)}
+            file.write(json.dumps({**said, "labelled_by": made.by[row]}, ensure_ascii=False) + "\n")
 
 
 # What is said of it
@@ -352,11 +173,12 @@ def _write(out: Path, guesser: Guesser, picked: Picked, report: Report, *, lang:
 def _report(
     table: Table,
     guesser: Guesser,
-    picked: Picked,
+    picked: HandedOut,
     choice: Choice,
     pool: Dataset,
     left_out: Mapping[str, int],
     options: Mapping[str, Any],
+    made: MachineLabels | None,
 ) -> Report:
     chosen = [
         {"id": row, "confidence": round(float(sure), 4), "why": why, "score": round(float(score), 4)}
@@ -364,25 +186,26 @@ def _report(
             picked.columns["id"], choice.confidence, choice.why, choice.scores, strict=True
         )
     ]
-    notes = [*table.notes(*table.parts.values()), *pool.notes, *choice.notes]
+    notes = [*table.notes(*table.parts.values()), *pool.notes, *choice.notes, *(made.notes if made else ())]
     notes += [{"code": "guessed_by_regression", "rows": len(guesser.known)}] if guesser.known is not None else []
     if len(chosen) < options["rows"]:
         notes += [{"code": "fewer_rows", "asked": options["rows"], "rows": len(chosen)}]
+    exhibits = [*(made.exhibits if made else ()), *_exhibits(picked, choice, chosen, left_out)]
     report = Report(
         "label",
         seed=table.seed,
-        exhibits=tuple(_exhibits(picked, choice, chosen, left_out)),
+        exhibits=(*exhibits, *_more_labels(table, guesser, options["rows"])),
         notes=(*notes, {"code": "chosen_no_sample"}),
         facts={"chosen": chosen, "options": dict(options)},
     )
     by = "margin" if options["by"] == "worst_slice" and not choice.slices else options["by"]
     said = {"name": pool.name, "rows": len(pool), "left_out": dict(left_out), "chosen": len(chosen), "by": by,
-            "parts": list(table.parts)}  # fmt: skip
+            "by_machines": len(made.rows) if made else 0, "parts": list(table.parts)}  # fmt: skip
     return provenance(report, table, data=next(iter(table.parts.values())), model=guesser.model, pool=said)
 
 
 def _exhibits(
-    picked: Picked, choice: Choice, chosen: Sequence[Mapping[str, Any]], left_out: Mapping[str, int]
+    picked: HandedOut, choice: Choice, chosen: Sequence[Mapping[str, Any]], left_out: Mapping[str, int]
 ) -> Iterator[Exhibit]:
     from collections import Counter
 
@@ -406,12 +229,40 @@ def _exhibits(
     yield Exhibit("table", said)
 
 
+def _more_labels(table: Table, guesser: Guesser, more: int) -> Iterator[Exhibit]:
+    """What more labels would bring: as many as are asked for of all classes, twice as many of each."""
+    from duiqi.data.guessing import vectors_of
+    from duiqi.data.more_labels import FEWEST, FURTHEST, curves
+
+    task, known = guesser.task, guesser.known
+    if known is None or task.unit != "row" or not FEWEST <= len(known) <= MOST_CURVED:
+        return
+    table.progress("drawing the learning curve", 0, 1, {})
+    found = curves(
+        vectors_of(guesser.model, known), task.read_truth(known), task.labels, known.input_keys, seed=table.seed
+    )
+    overall, by_class = list[list[Any]](), list[list[Any]]()
+    for curve in found:
+        wanted = curve.rows if curve.label else min(more, int((FURTHEST - 1) * curve.rows))
+        worth = curve.worth(wanted, seed=table.seed)
+        gain = {"value": worth.gain, "low": worth.low, "high": worth.high} if worth.told else "not_told"
+        told = [curve.rows, round(worth.now, 4), worth.more, gain]
+        (by_class if curve.label else overall).append([curve.label, *told] if curve.label else told)
+    by_class.sort(key=lambda row: -row[-1]["value"] if isinstance(row[-1], Mapping) else 0.0)
+    columns = ["rows", "now", "more_rows", "gain"]
+    yield Exhibit("table", {"title": "more_labels", "columns": columns, "rows": overall})
+    if by_class:
+        yield Exhibit("table", {"title": "more_of_class", "columns": ["class", *columns], "rows": by_class})
+
+
 # What cannot be done
 
 
 def _check_asked(rows: int, by: str) -> None:
     if rows < 1:
         raise OptionError(f"expected at least one row to label, given --rows {rows}", hint="For example --rows 100.")
+    from duiqi.run.choosing import STRATEGIES
+
     if by not in STRATEGIES:
         raise OptionError(f"expected --by among {', '.join(STRATEGIES)}, given '{by}'", hint=nearest(by, STRATEGIES))
 

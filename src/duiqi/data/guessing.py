@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions, Predictor
+from duiqi.core.seed import mix
 from duiqi.core.spans import mended
 from duiqi.core.task import Task
-from duiqi.data.crossfit import FOR_WORDS, around_words
+from duiqi.data.crossfit import FOLDS, FOR_WORDS, around_words, crossed
 from duiqi.data.floors import logistic
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,13 @@ class Guesser:
         if self.known is None:
             return self.model.predict(data, [each for each in self.task.outputs if each in self.model.offers])
         return guessed(self.task, self.known, data, self.model)
+
+    def unlearned(self) -> Floats:
+        """Probabilities of the classes of the known rows, each by a regression on others: float[n, k]."""
+        assert self.known is not None
+        folds = (mix(self.known.input_keys) % np.uint64(FOLDS)).astype(np.int64)
+        vectors, truth = vectors_of(self.model, self.known), self.task.read_truth(self.known)
+        return crossed(vectors, truth, folds, len(self.task.labels), fit=fitted)
 
 
 def guessed(task: Task, known: Dataset, asked: Dataset, reader: Predictor) -> Predictions:
@@ -51,11 +59,13 @@ def guessed(task: Task, known: Dataset, asked: Dataset, reader: Predictor) -> Pr
     return Predictions(asked.row_ids, {"probs": fitted(there, truth, here, len(task.labels))})
 
 
-def fitted(known: Floats, truth: NDArray[np.int64], asked: Floats, classes: int) -> Floats:
+def fitted(
+    known: Floats, truth: NDArray[np.int64], asked: Floats, classes: int, *, weights: Floats | None = None
+) -> Floats:
     """Probabilities float[n, k] from a logistic regression; so few rows that some class has one are meant here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
-        return logistic(known, truth, asked, classes)
+        return logistic(known, truth, asked, classes, weights=weights)
 
 
 def vectors_of(reader: Predictor, data: Dataset) -> Floats:

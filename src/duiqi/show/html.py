@@ -33,6 +33,11 @@ ORDER = (
     "changes",
     "labels_by_part",
     "columns",
+    "to_label",
+    "rules",
+    "machine_labels",
+    "more_labels",
+    "more_of_class",
     "before_after",
     "floors",
     "reliability",
@@ -59,8 +64,11 @@ CODED_COLUMNS = (
     "verdict",
     "model",
     "done",
+    "said_by",
+    "gain",
 )
-SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance")
+SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
+                 "coverage", "conflicts", "now", "threshold")  # fmt: skip
 RULE_COLUMNS = ("slice", "where", "rule")
 
 

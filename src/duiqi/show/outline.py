@@ -646,7 +646,12 @@ class Outline:
         by = words.name("strategy", pool.get("by"))
         first = words.say("headline.label.chosen", chosen=pool.get("chosen"), rows=pool.get("rows"), by=by)
         gone = sum((pool.get("left_out") or {}).values())
-        return (first, *([words.say("headline.label.left_out", n=gone)] if gone else []))
+        made = pool.get("by_machines")
+        return (
+            first,
+            *([words.say("headline.label.by_machines", n=made)] if made else []),
+            *([words.say("headline.label.left_out", n=gone)] if gone else []),
+        )
 
     def _number_of_checks(self, verdict: str) -> int:
         return sum(each.verdict == verdict for each in self.checks)
@@ -750,12 +755,15 @@ class Outline:
         say, model = self.words.say, shlex.quote(str(self.report.get("given") or self.model_name))
         divided = {"dev", "test"} <= {*self.table("pool").get("parts", ())}
         source = self._data_word() if divided else "divided"
+        machines = bool(self.table("pool").get("by_machines"))
+        made = ["DIR/to_label.csv", *(["DIR/labelled.jsonl"] if machines else [])]
         apart = Step(say("next.label_divide"), f"duiqi prepare {self._data_word()} --out divided")
         return (
             Step(say("next.label_sheet")),
             Step(say("next.label_studio")),
             *(() if divided else (apart,)),
-            Step(say("next.labelled"), f"duiqi prepare {source} DIR/to_label.csv --out more-rows"),
+            *((Step(say("next.label_machines")),) if machines else ()),
+            Step(say("next.labelled"), f"duiqi prepare {source} {' '.join(made)} --out more-rows"),
             Step(say("next.label_train"), f"duiqi align {model} more-rows"),
         )
 

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from duiqi.show.html import panels
+from duiqi.show.html import Panel, panels
 from duiqi.show.outline import Outline, Problem
 
 PROBLEMS_SHOWN = 8
@@ -177,33 +177,37 @@ def _planted(outline: Outline) -> Iterable[RenderableType]:
 def _rows(outline: Outline) -> Iterable[RenderableType]:
     """The first rows of the data that probes list: labels likely wrong, rows that leaked."""
     for _, panel in panels(outline, of_rows=True) if outline.examines else ():
-        for shown in panel.tables:
-            yield from _heading(panel.title)
-            table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-            rows = [[" ".join(cell.text.split()) for cell in row] for row in shown.rows[:ROWS_SHOWN]]
-            for at, column in enumerate(shown.columns):
-                gives_way = max(cell_len(row[at]) for row in rows) > CELL
-                table.add_column(column.text, justify="right" if column.number else "left", no_wrap=not gives_way)
-            for row in rows:
-                table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
-            yield Padding(table, (0, 0, 0, 2), expand=False)
-            if len(shown.rows) > ROWS_SHOWN:
-                yield _indented(outline.words.say("finding.more", n=len(shown.rows) - ROWS_SHOWN), style="dim")
+        yield from _panel(panel, outline, of_rows=True)
 
 
 def _tables(outline: Outline) -> Iterable[RenderableType]:
     """The tables of a preparation: where rows are from and what was done to them."""
     if outline.examines:
         return
-    for _, panel in panels(outline):
+    of_rows = [key for key, _ in panels(outline, of_rows=True)]
+    for key, panel in panels(outline):
+        yield from _panel(panel, outline, of_rows=key in of_rows)
+
+
+def _panel(panel: Panel, outline: Outline, *, of_rows: bool) -> Iterable[RenderableType]:
+    """Its tables; of those that list rows of the data the first ones, each on one line."""
+    for shown in panel.tables:
         yield from _heading(panel.title)
-        for shown in panel.tables:
-            table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-            for column in shown.columns:
-                table.add_column(column.text, justify="right" if column.number else "left")
-            for row in shown.rows:
-                table.add_row(*(Text(cell.text) for cell in row))
-            yield Padding(table, (0, 0, 0, 2), expand=False)
+        rows = [[" ".join(f"{cell.text} {_in_brackets(cell.interval)}".split()) for cell in row] for row in shown.rows]
+        rows, left = (rows[:ROWS_SHOWN], len(rows[ROWS_SHOWN:])) if of_rows else (rows, 0)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        for at, column in enumerate(shown.columns):
+            gives_way = not of_rows or max(cell_len(row[at]) for row in rows) > CELL
+            table.add_column(column.text, justify="right" if column.number else "left", no_wrap=not gives_way)
+        for row in rows:
+            table.add_row(*(Text(cell, no_wrap=of_rows, overflow="ellipsis") for cell in row))
+        yield Padding(table, (0, 0, 0, 2), expand=False)
+        if left:
+            yield _indented(outline.words.say("finding.more", n=left), style="dim")
+
+
+def _in_brackets(interval: str) -> str:
+    return f"({interval})" if interval else ""
 
 
 def _next(outline: Outline) -> Iterable[RenderableType]:

@@ -1,0 +1,69 @@
+"""Rows as people get them to give labels to: plain columns, and what a model takes each of them for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from duiqi.core.dataset import Dataset
+from duiqi.core.predictions import Predictions
+from duiqi.core.spans import tags_of
+from duiqi.core.task import Task
+from duiqi.data.entities import Part
+from duiqi.data.label_studio import chosen, joined, marked, places
+
+
+@dataclass(frozen=True, eq=False)
+class HandedOut:
+    """Rows as people get them: input columns by plain names, and a guess for each, as a label is written."""
+
+    columns: Mapping[str, Sequence[Any]]
+    texts: Sequence[str]
+    shown: Sequence[str]
+    guesses: Sequence[Any]
+    spelled: Sequence[str]
+
+    @classmethod
+    def of(cls, data: Dataset, guess: Predictions, task: Task) -> HandedOut:
+        """Some rows with what is guessed for them."""
+        words, texts = data.words, list(data.texts)
+        if data.has("tokens"):
+            own = data.table.column("text").to_pylist() if "text" in data.table.column_names else [None] * len(data)
+            texts = [text if text and places(text, row) else joined(row) for text, row in zip(own, words, strict=True)]
+        columns: dict[str, Sequence[Any]] = {"id": [str(each) for each in data.row_ids], "text": texts}
+        columns |= {role: data.values(role) for role in ("text_pair", "tokens") if data.has(role)}
+        columns |= {group: data.group(group).tolist() for group in data.schema.groups if group not in columns}
+        answers = guess.answers
+        spelled = [task.spell(answer, row) for answer, row in zip(answers, words, strict=True)]
+        return cls(columns, texts, data.shown, [as_label(task, answer) for answer in answers], spelled)
+
+
+def as_label(task: Task, answer: Any) -> Any:
+    """An answer as rows have it as their label: a class, a list of labels, a list of tags."""
+    if task.unit == "word":
+        names = tags_of(task.labels)
+        return [names[each] for each in answer]
+    if task.unit == "label":
+        return [name for name, given in zip(task.labels, answer, strict=True) if given]
+    return task.labels[int(answer)]
+
+
+def results(task: Task, picked: HandedOut) -> Iterator[list[dict[str, Any]]]:
+    """The guesses as Label Studio's results."""
+    for row, guess in enumerate(picked.guesses):
+        if task.unit == "word":
+            yield marked(picked.texts[row], _parts(picked.texts[row], picked.columns["tokens"][row], guess))
+        else:
+            yield chosen(guess if task.unit == "label" else [guess], several=task.unit == "label")
+
+
+def _parts(text: str, words: Sequence[str], tags: Sequence[str]) -> list[Part]:
+    """The spans of tags as marked parts of the text."""
+    found: list[Part] = []
+    for (start, end), tag in zip(places(text, words) or [], tags, strict=True):
+        if tag.startswith("B-"):
+            found.append((start, end, tag[2:]))
+        elif tag.startswith("I-") and found:
+            found[-1] = (found[-1][0], end, found[-1][2])
+    return found
