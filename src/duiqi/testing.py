@@ -20,6 +20,7 @@ import numpy as np
 
 from duiqi.core.case import Case
 from duiqi.core.edit import apply
+from duiqi.core.errors import OptionError
 from duiqi.core.examine import Order, examine
 from duiqi.core.measure import Measure, Weights, accumulate
 from duiqi.core.part import Catalogue, Part
@@ -91,7 +92,25 @@ def _metric(part: Part, seeds: int) -> None:
     assert low <= measure.interval.low <= measure.value <= measure.interval.high <= high, f"{part.name}: out of range"
 
 
+def _asks(part: Part, *arguments: Any) -> bool:
+    """Whether the part asks for options that only its user can give; it then says so in one error and does no more."""
+    unknown = [name for name in part.asks if name not in part.options]
+    assert not unknown, f"{part.name}: asks for options that it has not: {', '.join(unknown)}"
+    if not part.asks:
+        return False
+    said = None
+    try:
+        part(*arguments)
+    except OptionError as error:
+        said = error.hint
+    assert said, f"{part.name}: asks for {', '.join(part.asks)}, and does not say so where they are missing"
+    return True
+
+
 def _edit(part: Part, seeds: int) -> None:
+    if _asks(part, list(TEXTS), [generator(0, row) for row in range(len(TEXTS))]):
+        return
+
     def proposed(seed: int) -> list[Any]:
         return part(list(TEXTS), [generator(seed, row) for row in range(len(TEXTS))])
 
@@ -126,6 +145,8 @@ def _probe(part: Part, seeds: int) -> None:
 
 def _remedy(part: Part, seeds: int) -> None:
     assert part.treats, f"{part.name}: say which kinds it treats (treats=…)"
+    if _asks(part, None, ()):
+        return
     for kind in part.treats:
         case = planted_case(kind, part)
         if case is None:

@@ -85,3 +85,27 @@ def _of_labels(task: Task, data: Dataset, guess: Predictions) -> NDArray[np.floa
     lengths = np.ones(len(data), dtype=np.int64) if task.unit == "row" else np.array([len(each) for each in truth])
     pieces = np.split(probs, np.cumsum(lengths)[:-1])
     return np.array([piece.min() if len(piece) else 1.0 for piece in pieces])
+
+
+def deserving(task: Task, train: Dataset, made: Dataset, *, most_doubtful: float) -> NDArray[np.bool_]:
+    """Which rows that have no source deserve their label, as far as word counts can tell: bool[n].
+
+    A linear model on word counts, in which all classes weigh alike, must find the label the likeliest, and likelier
+    than it finds those of the `most_doubtful` share of the real rows of the class, when it has not seen these. None
+    where no word stands in two rows, or all rows are of one class: nobody can then say.
+    """
+    from duiqi.data.crossfit import THOROUGH, out_of_sample
+    from duiqi.data.floors import counted
+
+    truth, wanted = task.read_truth(train), task.read_truth(made)
+    vectors = counted(train.texts, [*train.texts, *made.texts])
+    counts = np.bincount(truth, minlength=len(task.labels))
+    if vectors is None or not len(made) or (counts > 0).sum() < 2:
+        return np.zeros(len(made), dtype=bool)
+    weights = len(train) / ((counts > 0).sum() * np.maximum(counts, 1)[truth])
+    known, both = vectors
+    own = out_of_sample(task, train, [known], weights=weights)[1][np.arange(len(train)), truth]
+    least = np.array([np.quantile(own[truth == label], most_doubtful) if count else 1.0
+                      for label, count in enumerate(counts)])  # fmt: skip
+    probs = THOROUGH(known, truth, both[len(train) :], len(task.labels), weights=weights)
+    return np.asarray((probs.argmax(axis=1) == wanted) & (probs[np.arange(len(made)), wanted] >= least[wanted]))
