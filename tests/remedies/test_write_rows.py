@@ -104,7 +104,7 @@ def test_the_filter_tells_classes_apart(train):
     made = Dataset.of({"text": [*bad, *good], "label": ["negative"] * 80})
     kept = deserving(TASK, train, made, most_doubtful=0.2)
     assert kept[:40].mean() > 0.4  # of twelve real rows with four telling words
-    assert not kept[40:].any()
+    assert kept[40:].mean() < 0.05
     stricter = deserving(TASK, train, made, most_doubtful=0.9)
     assert stricter.sum() < kept.sum()
     assert not (stricter & ~kept).any()

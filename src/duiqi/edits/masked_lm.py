@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from duiqi.model.filling_in import Fit
 
 CHINESE = "default-zh"
-TRIED = 3  # words that are hidden, in as many turns, for each that is replaced: those for which something fits
+TRIED = 3  # words that are hidden, in as many turns (neighbours never in one), for each that is replaced
 Span = tuple[int, int]
 
 
@@ -118,7 +118,7 @@ class _Row:
 
 
 def _drawn(text: str, rng: np.random.Generator, rate: float, *, english: bool) -> _Row:
-    """The text with some of its words drawn to be hidden, no two that follow each other."""
+    """The text with some of its words drawn to be hidden."""
     places, is_word = _cut(text)
     words = [place for place, each in zip(places, is_word, strict=True) if each]
     may = dict(zip(words, free(text, words), strict=True))
@@ -128,10 +128,7 @@ def _drawn(text: str, rng: np.random.Generator, rate: float, *, english: bool) -
         if is_word[at] and may[place] and _replaceable(text, places, kinds, at, english=english)
     ]  # fmt: skip
     most = max(1, round(rate * len(words))) if rate > 0 else 0
-    asked: set[int] = set()
-    for number in rng.permutation(len(open_)):
-        if len(asked) < TRIED * most and not {open_[number] - 1, open_[number] + 1} & asked:
-            asked.add(open_[number])
+    asked = [open_[number] for number in rng.permutation(len(open_))[: TRIED * most]]
     return _Row(text, places, kinds, sorted(asked), most)
 
 
