@@ -1,7 +1,7 @@
 """Claim: augmentation keeps labels: of edited rows that pass the filter at least 97 % keep the label that an
 independent model gave to the original; of pairs of texts whose labels differ the filter drops at least 60 %.
 
-    python bench/augmentation.py [--data ../shared/data] [--vectors]
+    python bench/augmentation.py [--data ../shared/data] [--vectors] [--only EDIT …] [--sets SET …]
 
 Training rows are halved. One half is edited, by every edit of the catalogue that says it keeps labels, and the filter
 sees that half only; the judge is trained on the other half: TF-IDF and a linear model, with `--vectors` instead a
@@ -87,12 +87,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="whether edited rows keep their labels")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--vectors", action="store_true", help="judge by sentence vectors; English, fewer rows")
+    parser.add_argument("--only", nargs="+", default=[], help="these edits alone")
+    parser.add_argument("--sets", nargs="+", default=[], help="these sets alone, and no pairs")
     given = parser.parse_args()
     vectors = Vectors() if given.vectors else None
     catalogue = Catalogue.installed()
-    parts = [part for part in catalogue.all("edit") if "label" in part.preserves]
+    parts = [part for part in catalogue.all("edit") if "label" in part.preserves and not part.asks]
+    parts = [part for part in parts if not given.only or part.name in given.only]
     print("edits:", ", ".join(part.name for part in parts))
-    for name in SETS[:1] if vectors else SETS:
+    for name in given.sets or (SETS[:1] if vectors else SETS):
         rows = read(given.data / name / "train.jsonl.gz")
         mine, others = halves(rows, 0)
         task = catalogue.task("classify", labels=tuple(sorted(set(rows.values("label")))))
@@ -101,7 +104,7 @@ def main() -> None:
         predictor = predictor_of(mine, task, vectors)
         edited = {part.name: edit_dataset(source, part, seed=7) for part in parts}
         measure(name, source, mine, edited, judge, predictor)
-    if not vectors:
+    if not vectors and not given.sets:
         contrast(given.data, catalogue)
 
 

@@ -1,11 +1,13 @@
 """Claim: on 500 labelled rows a step that works on the rows gives a proven gain.
 
-    python bench/few_rows.py --with self_training --options '{"pool": …}' [--sets banking77 …] [--rows 500]
-        [--seeds 3] [--epochs 10] [--after 10] [--part dev]
+    python bench/few_rows.py --chosen margin [--sets banking77 …] [--rows 500] [--seeds 3] [--epochs 5]
+    python bench/few_rows.py --with augment --options '{"edits": ["random_swap"]}' [--after 5] [--part dev] …
+    python bench/few_rows.py --with self_training --options '{"pool": "", "right": 0.9}' --held 150 …
 
-Every seed draws other labelled rows, and both sides of it train on the same ones: plainly for `--epochs` passes, and
-with what the remedy makes of the rows for `--after` passes, from the same start. The other training rows of the set,
-their labels taken away, are the pool of remedies that want one (`{pool}` in the options).
+Every seed draws other labelled rows, and one side trains on them plainly, for `--epochs` passes. The other side trains,
+from the same start, on as many rows that were chosen (`--chosen`: the first 100 are the same, then 100 at a time as
+`duiqi label` does with a model that has no head), or with what a remedy makes of the rows for `--after` passes. The
+other training rows of the set, their labels taken away, are the pool of remedies that want one.
 
 What would make this unfair, and how it is met: a plain side that is trained too little (its passes are chosen on dev,
 `--part dev`, among several; a remedy that adds rows makes more steps of a pass, so the plain side is tried with more) ·
@@ -21,7 +23,6 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,14 @@ import numpy as np
 from duiqi.core.bundle import Bundle, Step
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
+from duiqi.core.predictions import Predictions
 from duiqi.core.task import Task
 from duiqi.data.floors import floors
 from duiqi.data.read import read
 from duiqi.model.fit import fit
 from duiqi.model.open import find, open_model
 from duiqi.run.table import guessed_task
+from labels import FIRST, Bench, embedded
 from pretrained import CATALOGUE, interval, known
 
 SETS = {"banking77": "default", "financial-phrasebank": "default", "waimai-10k": "default-zh"}
@@ -44,15 +47,17 @@ DEV = 1000  # rows of train, where a set has no dev part
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="what a step gains on few labelled rows")
-    parser.add_argument("--with", dest="remedy", help="none: the plain side alone")
+    parser.add_argument("--chosen", choices=("margin", "uncertainty", "core_set"), help="how rows are chosen")
+    parser.add_argument("--with", dest="remedy", help="the remedy that works on the rows")
+    parser.add_argument("--cache", type=Path, default=Path("bench-cache"))
     parser.add_argument("--options", type=json.loads, default={})
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--held", type=int, default=0, help="of the labelled rows, so many are dev for the remedy")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, nargs="*", default=[10], help="of the plain side; several are compared")
-    parser.add_argument("--after", type=int, default=10, help="epochs with the remedy")
+    parser.add_argument("--epochs", type=int, nargs="*", default=[5], help="of the plain side; several are compared")
+    parser.add_argument("--after", type=int, default=5, help="epochs with the remedy")
     parser.add_argument("--part", choices=("test", "dev"), default="test", help="dev: to choose settings by")
     given = parser.parse_args()
     for name in given.sets:
@@ -74,7 +79,11 @@ def compare(name: str, given: argparse.Namespace) -> None:
     for seed in range(given.seeds):
         order = np.random.default_rng(seed).permutation(len(parts["train"]))
         mine, pool = (parts["train"].take(np.sort(rows)) for rows in np.split(order, [given.rows]))
-        for side, guess in answers(bundle, task, mine, pool, parts["dev"], asked, seed, given).items():
+        found = answers(bundle, task, mine, pool, parts["dev"], asked, seed, given)
+        if given.chosen:
+            picked = parts["train"].take(chosen(name, task, parts["train"], order, given))
+            found[given.chosen] = trained(bundle, picked, task, asked, seed, given.epochs[-1])
+        for side, guess in found.items():
             sides.setdefault(side, []).append(metric(truth, guess))
     stacked = {side: np.stack(rows) for side, rows in sides.items()}
     values = {side: finish(rows.sum(axis=1)) for side, rows in stacked.items()}
@@ -82,16 +91,16 @@ def compare(name: str, given: argparse.Namespace) -> None:
         f"{side} {value.mean():.3f} ({', '.join(f'{v:.3f}' for v in value)})" for side, value in values.items()
     )
     print(f"{name}, {given.rows} rows, {task.primary} on {given.part}: {told}", flush=True)
-    if given.remedy:
+    for other in filter(None, (given.remedy, given.chosen)):
         plain = max((side for side in stacked if side.startswith("plain")), key=lambda side: values[side].mean())
-        low, high = interval(stacked[plain], stacked[given.remedy], finish)
-        change = (values[given.remedy] - values[plain]).mean()
-        print(f"  {given.remedy} against {plain}: {change:+.3f} ({low:+.3f} to {high:+.3f})", flush=True)
+        low, high = interval(stacked[plain], stacked[other], finish)
+        change = (values[other] - values[plain]).mean()
+        print(f"  {other} against {plain}: {change:+.3f} ({low:+.3f} to {high:+.3f})", flush=True)
 
 
 def answers(
     bundle: Bundle, task: Task, mine: Dataset, pool: Dataset, dev: Dataset, asked: Dataset, seed: int, given: Any
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """What every side of one seed says to the rows asked."""
     found: dict[str, Any] = dict(floors(task, mine, asked))
     with tempfile.TemporaryDirectory() as folder:
@@ -118,6 +127,24 @@ def answers(
             found[given.remedy] = open_model(done, task).predict(asked, task.outputs)
             print(f"  {time.monotonic() - begun:.0f} s", flush=True)
     return found
+
+
+def chosen(name: str, task: Task, train: Dataset, order: np.ndarray, given: argparse.Namespace) -> np.ndarray:
+    """Rows as a strategy chooses them, from the first of a seed on."""
+    vectors = embedded(SETS[name], task, train, given.cache / f"few-{name}-{len(train)}.npy")
+    bench = Bench(task, train, vectors, task.read_truth(train), vectors, np.zeros(0), np.zeros(0))
+    labelled, pool = order[:FIRST], order[FIRST:]
+    while len(labelled) < given.rows:
+        picked = bench.chosen(given.chosen, labelled, pool)
+        labelled, pool = np.concatenate([labelled, pool[picked]]), np.delete(pool, picked)
+    return np.sort(labelled[: given.rows])
+
+
+def trained(bundle: Bundle, rows: Dataset, task: Task, asked: Dataset, seed: int, epochs: int) -> Predictions:
+    with tempfile.TemporaryDirectory() as folder:
+        return open_model(train(bundle, rows, task, Path(folder) / "m", seed, epochs), task).predict(
+            asked, task.outputs
+        )
 
 
 def right(task: Task, rows: Dataset, pool: Dataset) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 
 from duiqi.core.case import Case
 from duiqi.core.edit import apply
-from duiqi.core.errors import DataError
+from duiqi.core.errors import OptionError
 from duiqi.core.examine import Order, examine
 from duiqi.core.measure import Measure, Weights, accumulate
 from duiqi.core.part import Catalogue, Part
@@ -92,7 +92,25 @@ def _metric(part: Part, seeds: int) -> None:
     assert low <= measure.interval.low <= measure.value <= measure.interval.high <= high, f"{part.name}: out of range"
 
 
+def _asks(part: Part, *arguments: Any) -> bool:
+    """Whether the part asks for options that only its user can give; it then says so in one error and does no more."""
+    unknown = [name for name in part.asks if name not in part.options]
+    assert not unknown, f"{part.name}: asks for options that it has not: {', '.join(unknown)}"
+    if not part.asks:
+        return False
+    said = None
+    try:
+        part(*arguments)
+    except OptionError as error:
+        said = error.hint
+    assert said, f"{part.name}: asks for {', '.join(part.asks)}, and does not say so where they are missing"
+    return True
+
+
 def _edit(part: Part, seeds: int) -> None:
+    if _asks(part, list(TEXTS), [generator(0, row) for row in range(len(TEXTS))]):
+        return
+
     def proposed(seed: int) -> list[Any]:
         return part(list(TEXTS), [generator(seed, row) for row in range(len(TEXTS))])
 
@@ -127,6 +145,8 @@ def _probe(part: Part, seeds: int) -> None:
 
 def _remedy(part: Part, seeds: int) -> None:
     assert part.treats, f"{part.name}: say which kinds it treats (treats=…)"
+    if _asks(part, None, ()):
+        return
     for kind in part.treats:
         case = planted_case(kind, part)
         if case is None:
@@ -136,28 +156,11 @@ def _remedy(part: Part, seeds: int) -> None:
         plan = part(sick, findings)
         assert isinstance(plan, Plan), f"{part.name}: expected a Plan, given {type(plan).__name__}"
         assert plan.trains or plan.finish, f"{part.name}: its plan for {kind} does nothing"
-        if part.facts.get("outside"):
-            _asks_for_it(part, plan, sick)
-        elif plan.data is not None and sick.train is not None:
+        if plan.data is not None and sick.train is not None:
             train = plan.data(sick.train)
             assert len(train) > 0, f"{part.name}: leaves no training rows"
             assert train.has("label"), f"{part.name}: its training rows have no labels"
             assert len(set(map(str, train.row_ids))) == len(train), f"{part.name}: its training rows share ids"
-
-
-def _asks_for_it(part: Part, plan: Plan, sick: Case) -> None:
-    """A remedy that needs what no case has says so, and how to supply it."""
-    option = part.facts["outside"]
-    assert option in part.options, f"{part.name}: '{option}' is none of its options"
-    assert plan.data is not None, f"{part.name}: its plan has no data to ask for '{option}' in"
-    assert sick.train is not None
-    hint = None
-    try:
-        plan.data(sick.train)
-    except DataError as error:
-        hint = error.hint
-    assert hint is not None, f"{part.name}: without '{option}' expected a DataError"
-    assert option in hint, f"{part.name}: its hint does not say how to give '{option}'"
 
 
 def planted_case(kind: str, remedy: Part) -> tuple[Part, Case] | None:

@@ -84,7 +84,23 @@ class Part:
             checked[name] = as_declared(f"{self.name}.{name}", value, types.get(name, Any), self.options[name].default)
         return checked
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Options that only the user can give, such as a model: without them the part does nothing."""
+        return tuple(self.facts.get("asks", ()))
+
+    def check_asked(self, options: Mapping[str, Any]) -> None:
+        """`OptionError` where an option that the part asks for is not given."""
+        missing = [name for name in self.asks if not options.get(name)]
+        if missing:
+            raise OptionError(
+                f"expected the option{'s' * (len(missing) > 1)} {' and '.join(missing)} of the {self.role} "
+                f"'{self.name}', given none",
+                hint=f"Only you can choose them: duiqi parts {self.name} says what they are.",
+            )
+
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        self.check_asked(options)
         return self.function(*arguments, **self.check(options))
 
     def planted(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -170,6 +186,7 @@ def edit(*, preserves: Iterable[str], source: str = "", **facts: Any) -> Callabl
     """Declare an edit: `(texts, rngs, **options) -> list[list[Change]]`, one list of changes a text.
 
     `preserves` says what stays: "label", "meaning", "tokens", "spans"; `()` for an edit that keeps none of them.
+    `asks` names options that only the user can give, such as a model.
     """
     return _decorator("edit", preserves=tuple(preserves), source=source, facts=facts)
 
@@ -187,11 +204,8 @@ def probe(*, kind: str, needs: Iterable[str] = (), gates: Iterable[Any] = (), so
 
 def remedy(*, treats: Iterable[str], needs: Iterable[str] = (), source: str = "",
            **facts: Any) -> Callable[[Callable[..., Any]], Part]:  # fmt: skip
-    """Declare a remedy: `(case, findings, **options) -> Plan`.
-
-    `outside` names an option for what no case has (a file of further rows, say): without it the plan's data raises a
-    `DataError` with a hint, and the trial is skipped for this reason.
-    """
+    """Declare a remedy: `(case, findings, **options) -> Plan`. `asks` names options that only the user can give, such
+    as a model: without them it is not tried."""
     return _decorator("remedy", treats=tuple(treats), needs=tuple(needs), source=source, facts=facts)
 
 

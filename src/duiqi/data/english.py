@@ -9,6 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from duiqi.core.edit import Change
+
+_ARTICLE = re.compile(r"\b(an?) \Z", re.IGNORECASE)
 _CLOSED = re.compile(r"[^aeiou]*[aeiou][bdfgklmnprtvz]$|qui[tpz]$")  # one short syllable: stop, plan
 _BEFORE_SENTENCES = frozenset(".!?…:;\"“”‘'([•。！？：；—–-\n")
 _HISSING = ("s", "x", "z", "ch", "sh")
@@ -85,6 +88,14 @@ def cased(new: str, old: str) -> str:
     if len(old) > 1 and old.isupper():
         return new.upper()
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
+
+
+def put_in(text: str, start: int, end: int, new: str) -> Change:
+    """A word in the place of another one, with "a" or "an" before it as it is then said."""
+    before = _ARTICLE.search(text, max(0, start - 4), start)
+    if before and article(new) != before[1].lower():
+        return Change(before.start(), end, f"{cased(article(new), before[1])} {new}")
+    return Change(start, end, new)
 
 
 def begins_sentence(text: str, at: int) -> bool:

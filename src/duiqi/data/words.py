@@ -103,6 +103,14 @@ def tokens(word: str) -> int:
     return len(word) if is_cjk(word[0]) else 1 + (len(word) - 1) // 5
 
 
+@cache
+def dictionary() -> dict[str, tuple[int, str]]:
+    """The words that jieba knows, each with how often it was met and the tag of its part of speech (n, v, a, …)."""
+    with _jieba().dt.get_dict_file() as file:
+        lines = (line.decode("utf-8").split() for line in file)
+        return {word: (int(count), tag) for word, count, tag in lines}
+
+
 def _end(row: list[str]) -> int:
     """Where to divide a full row: behind the last end of a sentence in its second half, else at its end."""
     for at in range(len(row), len(row) // 2, -1):

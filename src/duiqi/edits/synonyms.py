@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +9,8 @@ import numpy as np
 
 from duiqi.core.edit import Change, some
 from duiqi.core.part import edit
-from duiqi.data.english import article, cased
+from duiqi.data.english import put_in
 from duiqi.data.synonyms import Place, read, shipped
-
-_ARTICLE = re.compile(r"\b(an?) \Z", re.IGNORECASE)
 
 
 @edit(
@@ -51,8 +48,4 @@ def synonyms(
 
 
 def _replaced(text: str, place: Place, rng: np.random.Generator) -> Change:
-    new = place.others[rng.integers(len(place.others))]
-    before = _ARTICLE.search(text, max(0, place.start - 4), place.start)
-    if before and article(new) != before[1].lower():
-        return Change(before.start(), place.end, f"{cased(article(new), before[1])} {new}")
-    return Change(place.start, place.end, new)
+    return put_in(text, place.start, place.end, place.others[rng.integers(len(place.others))])

@@ -18,9 +18,9 @@ from duiqi.data.pool import read_pool, without_copies
 @remedy(
     treats=("task_fit", "blind_spot"),
     needs=("case.train", "data.text", "model.probs", "task.classes"),
+    asks=("pool",),
     source="Lee, 2013, Pseudo-label: the simple and efficient semi-supervised learning method, ICML workshop; the "
     "bound: Angelopoulos et al., 2021, Learn then test, https://arxiv.org/abs/2110.01052",
-    outside="pool",
 )
 def self_training(
     case: Case,
@@ -45,15 +45,10 @@ def self_training(
 
     Helps where labels are few and the pool is like the rows to come. What the model is sure of it mostly knows: a slice
     that it does not know gains only where rows of it are among the sure ones. Where the pool is of another kind the
-    bound does not hold, and the model learns its own mistakes. Not tried without a pool, nor where no threshold holds.
+    bound does not hold, and the model learns its own mistakes. Not tried where no threshold holds.
     """
 
     def add(train: Dataset) -> Dataset:
-        if not pool:
-            raise DataError(
-                "expected a file of rows without labels to learn from, given none",
-                hint='Name it in duiqi.toml: [options.self_training] pool = "unlabelled.csv"',
-            )
         bound = case.remember(f"bound:{case.predictor.fingerprint}:{right}:{alpha}", lambda: _bound(case, right, alpha))
         rows = _fresh(case, train, pool)
         guess = case.answers_to(rows).probs

@@ -29,11 +29,12 @@ def plainly(table: Table, **more: Any) -> Plan:
 
 
 def check_remedies(table: Table, with_: Sequence[str] = ()) -> None:
-    """`OptionError` at once for a remedy that is not known, or options of training that there are not."""
+    """`OptionError` at once for a remedy that is not known or lacks what it asks for, or options of training that there
+    are not."""
     from duiqi.model.optimise import check_settings
 
     for name in (name for each in with_ for name in each.split("+")):
-        table.catalogue.find("remedy", name)
+        table.catalogue.find("remedy", name).check_asked(table.options.get(name, {}))
     check_settings(plainly(table).training)
 
 
