@@ -14,7 +14,7 @@ from duiqi.core.errors import OptionError
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.slice import Slice
-from duiqi.data.agreeing import deserving
+from duiqi.data.agreeing import belonging, deserving
 from duiqi.model import open as opening
 from tiny import BAD, FILLER, GOOD, LABELS
 
@@ -129,3 +129,27 @@ def test_a_real_model_writes(train, dev, decoder):
     made = WRITE(case_of(train, dev), (), model=str(decoder), longest=8, rows=2).data(train)
     assert made.texts[:72] == train.texts
     assert set(made.values("label")[72:]) <= {"negative"}
+
+
+def test_what_looks_like_nothing_real_is_left_out(train):
+    real, strange = sentences(BAD, 40, 21), [f"quarterly dividends {n} exceeded forecasts poor" for n in range(40)]
+    made = Dataset.of({"text": [*real, *strange], "label": ["negative"] * 80})
+    kept = belonging(train, made, None, most_strange=0.1)
+    assert kept[:40].mean() >= 0.7
+    assert not kept[40:].any()
+    few = train.take(np.arange(63))  # of three rows of a class no bound is told: all rows are compared
+    assert belonging(few, made, None, most_strange=0.1)[40:].sum() == 0
+    assert belonging(few, made, None, most_strange=0.1)[:40].mean() >= 0.6
+
+
+def test_strangeness_is_measured_by_a_model_that_knows_the_texts_where_there_is_one(train):
+    from types import SimpleNamespace as Space
+
+    def predict(data, outputs):
+        here = ["dividends" in text for text in data.texts]
+        found = np.array([[0.0, 1.0, 0.1 * n] if at else [1.0, 0.0, 0.01 * (n % 2)] for n, at in enumerate(here)])
+        return {"embedding": found}
+
+    made = Dataset.of({"text": ["dividends film", *sentences(BAD, 3, 30)], "label": ["negative"] * 4})
+    reader = Space(offers=frozenset({"embedding"}), predict=predict)
+    assert belonging(train, made, reader, most_strange=0.1).tolist() == [False, True, True, True]

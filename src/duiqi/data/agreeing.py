@@ -121,6 +121,8 @@ def belonging(
     Compared are embeddings where a `reader` gives some, else counts of two and three characters in a row. A class of
     fewer than ten rows shows no such bound, and all rows are compared.
     """
+    if not len(made):
+        return np.zeros(0, dtype=bool)
     labels, wanted = np.array(train.values("label"), dtype=np.str_), np.array(made.values("label"), dtype=np.str_)
     known, asked = _vectors(train, reader), _vectors(made, reader)
     kept = np.zeros(len(made), dtype=bool)
