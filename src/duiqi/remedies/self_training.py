@@ -56,7 +56,7 @@ def self_training(
     def add(train: Dataset) -> Dataset:
         if not pool:
             raise DataError(
-                "expected a file of rows without labels to learn from, given none",
+                "expected a file of rows without labels as the option pool of self_training, given none",
                 hint='Name it in duiqi.toml: [options.self_training] pool = "unlabelled.csv"',
             )
         bound = case.remember(f"bound:{case.predictor.fingerprint}:{right}:{alpha}", lambda: _bound(case, right, alpha))
