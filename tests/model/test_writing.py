@@ -140,6 +140,8 @@ def test_drawn_texts_are_the_same_each_time(decoder):
     task = CATALOGUE.task("generate", longest=6, temperature=1.0, top_p=0.9)
     first, second = (open_model(find(decoder), task).predict(ROWS, ["text"])["text"] for _ in range(2))
     assert first == second
+    other = CATALOGUE.task("generate", longest=6, temperature=1.0, top_p=0.9, draw=1)
+    assert first != open_model(find(decoder), other).predict(ROWS, ["text"])["text"]
     assert first != open_model(find(decoder), CATALOGUE.task("generate", longest=6)).predict(ROWS, ["text"])["text"]
 
 

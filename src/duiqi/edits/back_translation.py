@@ -42,13 +42,14 @@ def back_translation(
     answer stands in it, it stays as it was.
 
     `beams` paths are searched; with a `temperature` above 0 words are drawn instead, from the likeliest that make up
-    `top_p`: more variety, more slips, and the same ones for the same rows each time. At most `longest` tokens are
+    `top_p`: more variety, more slips, the same ones for the same rows and seed. At most `longest` tokens are
     written for a sentence. It keeps the meaning as far as the models can translate: names, numbers and negations get
     lost in small ones, so filter what is made (`augment` does). Not among the edits tried by default: it needs models.
     """
     places = [(row, *span) for row, text in enumerate(texts) for span in _sentences(text)]
     said = [texts[row][start:end] for row, start, end in places]
-    options = {"beams": beams, "temperature": temperature, "top_p": top_p, "longest": longest}
+    draw = int(rngs[0].integers(2**31)) if rngs else 0
+    options = {"beams": beams, "temperature": temperature, "top_p": top_p, "longest": longest, "draw": draw}
     returned = _written(back, _written(there, said, options, device), options, device)
     changes: list[list[Change]] = [[] for _ in texts]
     for (row, start, _), old, new in zip(places, said, returned, strict=True):

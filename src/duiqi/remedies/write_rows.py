@@ -16,7 +16,7 @@ from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.predictions import Predictor
 from duiqi.core.report import Finding
-from duiqi.core.seed import generator
+from duiqi.core.seed import derive, generator
 from duiqi.core.slice import is_cjk
 from duiqi.data.agreeing import belonging, deserving
 from duiqi.data.dedupe import copies, near_duplicates, signatures
@@ -79,6 +79,7 @@ def write_rows(
             hint="For example: Texts of the kind {label}: {examples}",
         )
     options = {"temperature": temperature, "top_p": top_p, "longest": longest}
+    options["draw"] = derive(case.seed, "write_rows") % 2**31
     slices = [finding.slice for finding in findings if finding.kind == "blind_spot" and finding.slice.where]
 
     def add(train: Dataset) -> Dataset:

@@ -30,6 +30,7 @@ def generate(
     no_repeat: int = 0,
     temperature: float = 0.0,
     top_p: float = 1.0,
+    draw: int = 0,
     enough: float = 0.5,
 ) -> Task:
     """A text for every text: translation, summary, reply, what an instruction asks for.
@@ -42,9 +43,9 @@ def generate(
     `longest` is how many tokens are written at most; training sets it to the characters of its longest answer (8 to
     256). `beams` paths are searched (1: the likeliest token each time), longer ones preferred by a `length_penalty`
     above 1, no run of `no_repeat` tokens coming twice; with a `temperature` above 0 tokens are drawn from the likeliest
-    that make up `top_p`. The model is chosen by the metric `by`. A row counts as right where its text shares at least
-    `enough` of its words with a reference (F1): slices are searched by that. Floors are the commonest answer, the text
-    as it stands and its first three sentences.
+    that make up `top_p`, others for each `draw`. The model is chosen by the metric `by`. A row counts as right where
+    its text shares at least `enough` of its words with a reference (F1): slices are searched by that. Floors are the
+    commonest answer, the text as it stands and its first three sentences.
     """
     if by not in CHOSEN_BY:
         raise OptionError(f"expected a metric among {', '.join(CHOSEN_BY)}, given '{by}'", hint=nearest(by, CHOSEN_BY))
@@ -59,7 +60,7 @@ def generate(
         metrics=(*there, "enough_shared", "edit_rate", "distinct_2", "perplexity"),
         primary=by,
         read_truth=references_of,
-        options={**given, "by": by, "temperature": temperature, "top_p": top_p, "enough": enough},
+        options={**given, "by": by, "temperature": temperature, "top_p": top_p, "draw": draw, "enough": enough},
         spell=lambda answer, words: answer if isinstance(answer, str) else " ‖ ".join(answer[:2]),
         row_metric="enough_shared",
         metric_options={"enough_shared": {"least": enough}},

@@ -190,7 +190,7 @@ def decoding(net: Any, task: Task) -> nn.Module:
         plan.top_p, plan.top_k = float(options["top_p"]), 0
     if plan.eos_token_id is None:
         plan.eos_token_id = net.config.eos_token_id
-    net.generation_config = plan
+    net.generation_config, net.draw = plan, int(options["draw"])
     made: nn.Module = net
     return made
 
@@ -215,9 +215,9 @@ def ends_of(net: Any) -> set[int]:
 
 
 def _generated(net: Any, **given: Tensor) -> Tensor:
-    """What the network writes; where tokens are drawn, the same for the same batch each time."""
+    """What the network writes; where tokens are drawn, the same for the same batch and draw each time."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(0)
+        torch.manual_seed(net.draw)
         written: Tensor = net.generate(**given)
     return written
 
