@@ -30,7 +30,7 @@ def self_training(
     right: float = 0.95,
     alpha: float = 0.05,
     weight: float = 1.0,
-    most: float = 4.0,
+    most: float = 2.0,
     epochs: int = 3,
 ) -> Plan:
     """Add rows of a `pool` without labels, with the label that the model itself is sure enough of.
@@ -39,9 +39,9 @@ def self_training(
     the rows examined, which the model has not learned: above the threshold at least a share `right` of its answers is
     right, and that fails in at most `alpha` of all samples of rows; by class where there are enough of them
     (`duiqi.data.confident`). Rows that stand in the pool and among the training rows, those examined or those put
-    aside, as they are or nearly, are left out. At most `most` times as many rows are added
-    as there are to train on, drawn from all that are sure enough; each counts as much as `weight` of a labelled one.
-    Training begins again from where plain training began, where that is known.
+    aside, as they are or nearly, are left out. Of each class at most `most` times as many rows are added as there are
+    to train on, drawn from all that are sure enough, so that easy classes do not swamp the others; each counts as much
+    as `weight` of a labelled one. Training begins again from where plain training began, where that is known.
 
     Helps where labels are few and the pool is like the rows to come. What the model is sure of it mostly knows: a slice
     that it does not know gains only where rows of it are among the sure ones. Where the pool is of another kind the
@@ -59,8 +59,9 @@ def self_training(
                 "nowhere else",
                 hint="Give more rows like those of training, or ask for less: right = 0.9.",
             )
-        drawn = np.argsort(mix(rows.input_keys[sure] ^ np.uint64(derive(case.seed, "self_training"))), kind="stable")
-        drawn = np.sort(drawn[: max(1, int(most * len(train)))])
+        order = np.argsort(mix(rows.input_keys[sure] ^ np.uint64(derive(case.seed, "self_training"))), kind="stable")
+        there = np.bincount(case.task.read_truth(train), minlength=len(case.labels))
+        drawn = np.sort(np.concatenate([order[labels[order] == k][: int(most * n)] for k, n in enumerate(there)]))
         added = rows.take(sure[drawn]).with_column(
             "label", [case.labels[each] for each in labels[drawn]], column=train.schema.label
         )

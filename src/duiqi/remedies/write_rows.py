@@ -120,7 +120,7 @@ def _template(case: Case) -> str:
     """The prompt in the language that most training rows are in."""
     assert case.train is not None
     chinese = np.mean([is_cjk(text) for text in case.train.texts[:500]]) > 0.5
-    said = files("duiqi.data").joinpath("phrases", "write_rows.toml").read_text(encoding="utf-8")
+    said = files("duiqi.remedies").joinpath("data", "write_rows.toml").read_text(encoding="utf-8")
     return str(tomllib.loads(said)["zh" if chinese else "en"])
 
 
