@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,6 +135,16 @@ def test_weights_and_how_many(tmp_path):
     drawn = [set(added(case, path, most=1.0).texts) for _ in range(2)]
     assert drawn[0] == drawn[1]
     assert len(drawn[0]) == 40
+
+
+def test_easy_classes_do_not_swamp_the_others(tmp_path):
+    case, path = case_of(tmp_path, rows(300, "pool", labels=False).texts)
+    few = [at for at, label in enumerate(case.train.values("label")) if label == "yes" or at < 12]
+    case = replace(case, train=case.train.take(np.array(few)))
+    there = Counter(case.train.values("label"))
+    assert there["yes"] > 2 * there["no"]
+    made = Counter(SELF_TRAINING(case, (), pool=path, most=2.0).data(case.train).values("label"))
+    assert made == {label: 3 * count for label, count in there.items()}
 
 
 def test_rows_from_elsewhere_are_in_the_lineage(tmp_path):
