@@ -120,8 +120,10 @@ def answers(
                 options["pool"] = str(place / "pool.jsonl")
                 texts = pool.texts
                 (place / "pool.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-            case = Case(open_model(teacher, task), dev, train=mine, catalogue=CATALOGUE, seed=seed)
-            rows = CATALOGUE.find("remedy", given.remedy).function(case, (), **options).data(mine)
+            known = less if given.held else mine
+            case = Case(open_model(teacher, task), dev, train=known, catalogue=CATALOGUE, seed=seed)
+            rows = CATALOGUE.find("remedy", given.remedy).function(case, (), **options).data(known)
+            rows = mine.joined(rows.take(np.arange(len(known), len(rows)))) if given.held else rows
             print(f"  seed {seed}: {len(mine)} rows became {len(rows)} ({right(task, rows, pool)})", flush=True)
             done = train(bundle, rows, task, place / "after", seed, given.after)
             found[given.remedy] = open_model(done, task).predict(asked, task.outputs)

@@ -70,7 +70,7 @@ def case_of(tmp_path, pool, *, dev=None, unsure=True, **more):
 
 
 def added(case, path, **options):
-    plan = SELF_TRAINING(case, (), pool=path, **{"most": 100.0, **options})
+    plan = SELF_TRAINING(case, (), pool=path, **{"most": 100.0, "words": False, **options})
     assert plan.restart
     made = plan.data(case.train)
     assert made.take(np.arange(40)).values("label") == case.train.values("label")
@@ -130,11 +130,22 @@ def test_no_threshold_no_pool_no_sure_rows_are_told(tmp_path):
 def test_weights_and_how_many(tmp_path):
     case, path = case_of(tmp_path, rows(300, "pool", labels=False).texts)
     assert added(case, path).schema.weight is None
-    made = SELF_TRAINING(case, (), pool=path, weight=0.5, most=2.0).data(case.train)
+    made = SELF_TRAINING(case, (), pool=path, weight=0.5, most=2.0, words=False).data(case.train)
     assert made.values("weight") == [1.0] * 40 + [0.5] * 80
     drawn = [set(added(case, path, most=1.0).texts) for _ in range(2)]
     assert drawn[0] == drawn[1]
     assert len(drawn[0]) == 40
+
+
+def test_words_have_a_say(tmp_path):
+    """The reader is unsure of "fine" and "poor", and wrong about some; word counts know what these say."""
+    pool = [f"pool {hash64(str(n)):x} is {'fine' if n % 2 else 'poor'} {n}" for n in range(200)]
+    case, path = case_of(tmp_path, pool, wrong=set(pool[:20]))
+    got = added(case, path, words=True)
+    assert set(got.texts) == set(pool)
+    assert got.values("label") == ["yes" if "fine" in text else "no" for text in got.texts]
+    with pytest.raises(DataError, match="sure enough of, given none"):
+        added(case, path, words=False)
 
 
 def test_easy_classes_do_not_swamp_the_others(tmp_path):

@@ -83,17 +83,17 @@ def out_of_sample(
     if task.unit == "word":
         sizes = np.array([len(each) for each in truth], dtype=np.int64)
         labels, places = np.concatenate([np.zeros(0, np.int64), *truth]), np.repeat(folds, sizes)
-        return labels, _blend([crossed(each, labels, places, classes, fit=FOR_WORDS) for each in vectors]), sizes
+        return labels, blend([crossed(each, labels, places, classes, fit=FOR_WORDS) for each in vectors]), sizes
     if cost > QUICK and task.unit == "label":  # as many regressions as labels: counts alone
         vectors = [each for each in vectors if issparse(each)] or vectors[:1]
     fits = [quick if issparse(each) and cost > QUICK else THOROUGH for each in vectors]
     if task.unit == "label":
         sizes = np.full(len(train), truth.shape[1])
         kinds = list(zip(vectors, fits, strict=True))
-        given = [_blend([crossed(each, column, folds, 2, fit=fit) for each, fit in kinds]) for column in truth.T]
+        given = [blend([crossed(each, column, folds, 2, fit=fit) for each, fit in kinds]) for column in truth.T]
         return truth.ravel(), np.stack(given, axis=1).reshape(-1, 2), sizes
     pairs = zip(vectors, fits, strict=True)
-    return truth, _blend([crossed(each, truth, folds, classes, weights=weights, fit=fit) for each, fit in pairs]), None
+    return truth, blend([crossed(each, truth, folds, classes, weights=weights, fit=fit) for each, fit in pairs]), None
 
 
 def of_texts(train: Dataset, reader: Predictor | None = None) -> list[Any]:
@@ -107,7 +107,7 @@ def of_texts(train: Dataset, reader: Predictor | None = None) -> list[Any]:
     return vectors or [np.ones((len(train), 1))]
 
 
-def _blend(given: Sequence[Floats]) -> Floats:
+def blend(given: Sequence[Floats]) -> Floats:
     """The normalised geometric mean of several models' probabilities."""
     mean = np.exp(sum(np.log(np.clip(each, 1e-9, 1)) for each in given) / len(given))
     return np.asarray(mean / mean.sum(axis=1, keepdims=True))
