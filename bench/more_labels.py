@@ -1,5 +1,6 @@
-"""Claim: what 500 labelled rows say 500 and 1,500 more would bring is what these bring: the 95 % interval holds the
-gain that was measured in about 95 of 100 draws, or more.
+"""Claim: where 500 labelled rows say that 500 or 1,500 more would bring something, they bring something, and the 95 %
+interval holds how much in at least 80 of 100 draws (95 is what it says; where word counts are learned, too little is
+foretold).
 
 What would make this unfair, and how it is met: rows measured on that were learned (the gain is measured on a test set
 of its own) · words of later rows known beforehand (word counts are made of the rows that are there, each time) · one

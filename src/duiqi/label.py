@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError, OutputError, nearest
 from duiqi.core.exhibit import Exhibit
-from duiqi.core.folder import check_writable, swapped_in, write_json
+from duiqi.core.folder import check_replaceable, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from duiqi.run.machine_labels import MachineLabels
 
 SHEET, TASKS, CONFIG, LABELS = "to_label.csv", "to_label.json", "label_studio.xml", "labelled.jsonl"
+REPORT, PAGE = "report.json", "report.html"
 LABELLED = ("classify", "classify_pair", "multilabel", "tag")  # tasks whose rows people give labels to
 SHOWN = 20  # rows in the report
 GUESSES_SHOWN = 20
@@ -74,17 +76,18 @@ def label(
     """
     from duiqi.data.handed_out import HandedOut
     from duiqi.data.pool import read_pool, without_copies
-    from duiqi.run.choosing import STRATEGIES, Asked, guesser_of
+    from duiqi.run.choosing import STRATEGIES, Asked, by_people, guesser_of
     from duiqi.run.machine_labels import machine_labels
 
     out = Path(out)
     _check_asked(rows, by)
-    table = lay(data, settings, model=model)
+    whole_table = lay(data, settings, model=model)
+    table, by_machines = by_people(whole_table)
     _check_task(table.task)
     _check_out(out, [pool, *([data] if isinstance(data, str | Path) else [])])
     table.progress("reading the pool", 0, 1, {})
     whole = read_pool(pool, next(iter(table.parts.values())))
-    left = without_copies(whole, table.parts.values())
+    left = without_copies(whole, whole_table.parts.values())
     if not len(left.rows):
         raise DataError(
             f"expected rows in {whole.name} that are not labelled yet, given {len(whole)} rows that are all copies of "
@@ -103,6 +106,8 @@ def label(
     picked = HandedOut.of(open_rows.take(choice.rows), choice.guess, guesser.task)
     options = {"rows": rows, "by": by, "rules": str(rules or ""), "self_label": self_label, "right": right}
     report = _report(table, guesser, picked, choice, whole, left.out, options, made)
+    if by_machines:
+        report = replace(report, notes=(*report.notes, {"code": "by_machines_before", "rows": by_machines}))
     report = report.with_facts(given=str(model))
     _write(out, guesser, picked, report, None if made is None else (rest, made), lang=lang, report_rows=report_rows)
     return report
@@ -149,13 +154,15 @@ def _write(
         (aside / CONFIG).write_text(config(task.name, task.labels, pair=pair), encoding="utf-8")
         if made is not None and len(made[1].rows):
             _write_labels(aside / LABELS, guesser.task, *made)
-        write_json(aside / "report.json", said)
-        (aside / "report.html").write_text(render(said, lang=lang), encoding="utf-8")
+        write_json(aside / REPORT, said)
+        (aside / PAGE).write_text(render(said, lang=lang), encoding="utf-8")
 
 
 def _write_labels(path: Path, task: Task, pool: Dataset, made: MachineLabels) -> None:
     """Rows with the labels that machines gave them, a JSON object a line."""
     import json
+
+    from duiqi.run.choosing import LABELLED_BY
 
     data = pool.take(made.rows)
     roles = {role: data.values(role) for role in ("text", "text_pair") if data.has(role)}
@@ -164,7 +171,7 @@ def _write_labels(path: Path, task: Task, pool: Dataset, made: MachineLabels) ->
             said = {"id": str(data.row_ids[at]), **{role: values[at] for role, values in roles.items()}}
             said |= {group: str(data.group(group)[at]) for group in data.schema.groups}
             said |= {"label": task.labels[made.labels[row]], "confidence": round(float(made.confidence[row]), 4)}
-            file.write(json.dumps({**said, "labelled_by": made.by[row]}, ensure_ascii=False) + "\n")
+            file.write(json.dumps({**said, LABELLED_BY: made.by[row]}, ensure_ascii=False) + "\n")
 
 
 # What is said of it
@@ -276,16 +283,10 @@ def _check_task(task: str) -> None:
 
 
 def _check_out(out: Path, sources: Sequence[str | Path]) -> None:
-    """`OutputError` where the folder cannot be written, holds a source, or labels that people filled in."""
+    """`OutputError` where the folder cannot be written, or holds a source, other files or labels of people."""
     from duiqi.data.formats import read_file
 
-    place = out.resolve()
-    inside = next((each for each in sources if Path(each).resolve().is_relative_to(place)), None)
-    if inside is not None:
-        raise OutputError(
-            f"expected rows outside the folder for the output, given {inside} in {out}", hint="Choose another --out."
-        )
-    check_writable(out)
+    check_replaceable(out, {SHEET, TASKS, CONFIG, LABELS, REPORT, PAGE}, sources, made=REPORT)
     if (out / SHEET).is_file():
         filled = sum(bool(str(each).strip()) for each in read_file(out / SHEET, SHEET).columns.get("label", []))
         if filled:

@@ -4,15 +4,14 @@ done."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from duiqi.core.errors import DataError, OptionError, OutputError, nearest
+from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.exhibit import Exhibit
-from duiqi.core.folder import check_writable, swapped_in, write_json
+from duiqi.core.folder import check_replaceable, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
 
 if TYPE_CHECKING:
@@ -186,22 +185,8 @@ def _check_out(out: Path, sources: Sequence[Path]) -> None:
     from duiqi.data.parting import PARTS
     from duiqi.data.write import FORMS
 
-    place = Path(os.path.realpath(out))
-    inside = next((path for path in sources if path.resolve().is_relative_to(place)), None)
-    if inside is not None:
-        raise OutputError(
-            f"expected sources outside the folder for the output, given {inside} in {out}", hint="Choose another --out."
-        )
-    if place.is_dir():
-        ours = {MANIFEST, PAGE, ledger.FILE, originals.FOLDER, *(f"{part}.{form}" for part in PARTS for form in FORMS)}
-        others = sorted(path.name for path in place.iterdir() if path.name not in ours)
-        if others:
-            raise OutputError(
-                f"expected an empty folder or one that an earlier preparation made, given {out}, which holds "
-                f"{others[0]}",
-                hint="Choose another --out: the folder would be replaced as a whole.",
-            )
-    check_writable(out, MANIFEST)
+    ours = {MANIFEST, PAGE, ledger.FILE, originals.FOLDER, *(f"{part}.{form}" for part in PARTS for form in FORMS)}
+    check_replaceable(out, ours, sources, made=MANIFEST)
 
 
 def _check_renamed(collected: Collected, ledger: Ledger) -> None:

@@ -305,7 +305,7 @@ def test_weak_slices_need_rows_that_were_not_learned(fitted, tmp_path):
     bad = [{"text": f"{word} {at}", "label": "negative"} for at, word in enumerate(BAD * 4)]
     lines(tmp_path / "set" / "train.jsonl", [*good, *bad])
     pool = lines(tmp_path / "pool.jsonl", [{"text": text} for text in texts_of(20, 2)])
-    with pytest.raises(DataError, match=r"expected dev rows .* given only train"):
+    with pytest.raises(DataError, match=r"has not learned, given only train"):
         duiqi.label(fitted, tmp_path / "set", pool=pool, by="worst_slice", out=tmp_path / "out")
 
 

@@ -80,27 +80,65 @@ def test_the_model_labels_what_it_is_sure_of(fitted, laid, tmp_path):
     assert np.mean([truth[row["text"]] == row["label"] for row in made]) >= 0.9
 
 
+def test_rules_and_model_together(fitted, laid, tmp_path):
+    """The model knows these words; a rule that is wrong about half of the rows must not spoil what it says."""
+    data, pool, rules, truth = laid
+    duiqi.label(fitted, data, pool=pool, rules=rules, self_label=True, right=0.9, rows=5, out=tmp_path / "out")
+    made = labelled_rows(tmp_path / "out")
+    assert {row["labelled_by"] for row in made} <= {"model", "rules and model"}
+    assert len(made) > 60
+    assert np.mean([truth[row["text"]] == row["label"] for row in made]) >= 0.9
+
+
+def test_a_head_is_not_judged_by_rows_that_it_has_learned(fitted, laid, tmp_path):
+    own = reviews(600, seed=1)
+    pairs = zip(own.texts, own.values("label"), strict=True)
+    data = lines(tmp_path / "own.jsonl", [{"text": text, "label": label} for text, label in pairs])
+    with pytest.raises(DataError, match="has not learned"):
+        duiqi.label(fitted, data, pool=laid[1], self_label=True, out=tmp_path / "out")
+
+
+def test_labels_by_machines_prove_nothing_in_the_next_round(body, laid, tmp_path):
+    """A machine's labels of an earlier round, all wrong here, neither teach nor judge: the round is the same as without
+    them, but for the rows of the pool that have them."""
+    data, pool, rules, truth = laid
+    wrong = [
+        {"text": text, "label": "negative" if label == "positive" else "positive", "labelled_by": "rules"}
+        for text, label in list(truth.items())[:100]
+    ]
+    duiqi.prepare([data, lines(tmp_path / "made.jsonl", wrong)], out=tmp_path / "both", steps=(), dev=0, test=0)
+    report = duiqi.label(
+        body, tmp_path / "both", pool=pool, rules=rules, self_label=True, right=0.9, rows=500, out=tmp_path / "out"
+    )
+    (note,) = [note for note in report.notes if note["code"] == "by_machines_before"]
+    assert note["rows"] == 100
+    made = labelled_rows(tmp_path / "out")
+    assert np.mean([truth[row["text"]] == row["label"] for row in made]) >= 0.9
+    assert not {row["text"] for row in made} & {row["text"] for row in wrong}
+    (told,) = [each.data["rows"] for each in report.exhibits if each.data["title"] == "more_labels"]
+    assert told[0][0] == 300
+    with pytest.raises(DataError, match="that people labelled"):
+        duiqi.label(body, tmp_path / "made.jsonl", pool=pool, out=tmp_path / "none")
+
+
 def test_where_nobody_is_sure_people_get_all(body, laid, tmp_path):
     data, pool, rules, _ = laid
     rules.write_text('def coin(text):\n    return "positive" if len(text) % 2 else "negative"\n')
     report = duiqi.label(body, data, pool=pool, rules=rules, rows=500, out=tmp_path / "out", lang="zh")
     assert not (tmp_path / "out" / "labelled.jsonl").exists()
-    assert any(note["code"].startswith("unsure_rules") for note in report.notes)
+    assert any(note["code"].startswith("unsure") for note in report.notes)
     assert report.facts["pool"]["by_machines"] == 0
 
 
-def test_where_rules_and_model_differ_nobody_says_anything():
-    from duiqi.data.confident import Bound, Group
-    from duiqi.run.machine_labels import Voice, _agreed
+def test_what_two_say_is_their_mean():
+    from duiqi.run.machine_labels import _together
 
-    bound = Bound((Group((0, 1), 0.8, 10, 5, 5, 0.9),), 2, 0.9, 0.05)
-    first = Voice("rules", np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [np.nan, np.nan]]), bound)
-    second = Voice("model", np.array([[0.1, 0.9], [0.95, 0.05], [0.1, 0.9], [0.15, 0.85]]), bound)
-    made = _agreed([first, second], 4)
-    assert made.labels.tolist() == [-1, 0, 1, 1]
-    assert made.by[1:] == ["rules", "model", "model"]
-    assert made.confidence[1:].tolist() == [0.9, 0.9, 0.85]
-    assert made.rows.tolist() == [1, 2, 3]
+    nan = np.nan
+    first = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [nan, nan], [nan, nan]])
+    second = np.array([[0.1, 0.9], [0.9, 0.1], [nan, nan], [0.15, 0.85], [nan, nan]])
+    found = _together(first, second)
+    assert found[:4] == pytest.approx(np.array([[0.5, 0.5], [0.9, 0.1], [0.6, 0.4], [0.15, 0.85]]))
+    assert np.isnan(found[4]).all()
 
 
 def test_what_more_labels_would_bring_is_told(body, laid, tmp_path):

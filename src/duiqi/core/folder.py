@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,23 @@ def swapped_in(out: Path) -> Iterator[Path]:
         ) from error
     finally:
         _clear(aside)
+
+
+def check_replaceable(out: Path, ours: Collection[str], sources: Iterable[str | Path], *, made: str) -> None:
+    """`OutputError` where a folder that is replaced as a whole holds a source, or files of other names than `ours`."""
+    place = Path(os.path.realpath(out))
+    inside = next((each for each in sources if Path(each).resolve().is_relative_to(place)), None)
+    if inside is not None:
+        raise OutputError(
+            f"expected sources outside the folder for the output, given {inside} in {out}", hint="Choose another --out."
+        )
+    others = sorted(path.name for path in place.iterdir() if path.name not in ours) if place.is_dir() else []
+    if others:
+        raise OutputError(
+            f"expected an empty folder or one of an earlier run, given {out}, which holds {others[0]}",
+            hint="Choose another --out: the folder would be replaced as a whole.",
+        )
+    check_writable(out, made)
 
 
 def check_writable(out: Path, made: str = "report.json") -> None:

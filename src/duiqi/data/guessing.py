@@ -41,6 +41,13 @@ class Guesser:
         return crossed(vectors, truth, folds, len(self.task.labels), fit=fitted)
 
 
+def unlearned_by(model: Predictor, data: Dataset) -> NDArray[np.bool_]:
+    """Which rows a model has not learned, as far as that is known of it: bool[n]."""
+    learned = getattr(model, "learned", None)
+    known = learned(data) if learned else None
+    return np.ones(len(data), dtype=bool) if known is None else np.asarray(~known)
+
+
 def guessed(task: Task, known: Dataset, asked: Dataset, reader: Predictor) -> Predictions:
     """What regressions say of rows, fitted to the labels of others.
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions
-from duiqi.core.spans import tags_of
+from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.task import Task
 from duiqi.data.entities import Part
 from duiqi.data.label_studio import chosen, joined, marked, places
@@ -53,17 +55,19 @@ def results(task: Task, picked: HandedOut) -> Iterator[list[dict[str, Any]]]:
     """The guesses as Label Studio's results."""
     for row, guess in enumerate(picked.guesses):
         if task.unit == "word":
-            yield marked(picked.texts[row], _parts(picked.texts[row], picked.columns["tokens"][row], guess))
+            yield marked(
+                picked.texts[row], _parts(picked.texts[row], picked.columns["tokens"][row], guess, task.labels)
+            )
         else:
             yield chosen(guess if task.unit == "label" else [guess], several=task.unit == "label")
 
 
-def _parts(text: str, words: Sequence[str], tags: Sequence[str]) -> list[Part]:
+def _parts(text: str, words: Sequence[str], tags: Sequence[str], names: Sequence[str]) -> list[Part]:
     """The spans of tags as marked parts of the text."""
-    found: list[Part] = []
-    for (start, end), tag in zip(places(text, words) or [], tags, strict=True):
-        if tag.startswith("B-"):
-            found.append((start, end, tag[2:]))
-        elif tag.startswith("I-") and found:
-            found[-1] = (found[-1][0], end, found[-1][2])
-    return found
+    at, numbers = places(text, words) or [], {name: number for number, name in enumerate(tags_of(names))}
+    found = find_spans([np.array([numbers[tag] for tag in tags], dtype=np.int64)])
+    return [
+        (at[first][0], at[last - 1][1], names[kind])
+        for first, last, kind in zip(found.start.tolist(), found.end.tolist(), found.type.tolist(), strict=True)
+        if last <= len(at)
+    ]

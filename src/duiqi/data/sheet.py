@@ -42,7 +42,7 @@ def write_sheet(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """The columns and an empty one for the label, as UTF-8 with a mark by which spreadsheets know it; lists as JSON."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        table.writerow([*columns, LABEL])
+        table.writerow([*map(guarded, columns), LABEL])
         for row in zip(*columns.values(), strict=True):
             table.writerow([*(guarded(_cell(value)) for value in row), ""])
 
@@ -65,7 +65,7 @@ def from_sheet(raw: Raw, label: str) -> Raw:
     if not {*GUESSED, label} <= {*raw.columns}:  # another part of the set is such a table
         return raw
     columns = {
-        name: [unguarded(cell) if isinstance(cell, str) else cell for cell in cells]
+        unguarded(name): [unguarded(cell) if isinstance(cell, str) else cell for cell in cells]
         for name, cells in raw.columns.items()
         if name not in GUESSED
     }

@@ -16,6 +16,7 @@ from duiqi.core.seed import derive, mix
 from duiqi.data.confident import Bound, confident, find_bound
 from duiqi.data.crossfit import blend
 from duiqi.data.floors import FLOORS
+from duiqi.data.guessing import unlearned_by
 from duiqi.data.pool import read_pool, without_copies
 
 
@@ -93,9 +94,7 @@ def _answers(case: Case, train: Dataset, words: bool, rows: Dataset) -> NDArray[
 
 def _bound(case: Case, answers: Callable[[Dataset], NDArray[np.float64]], right: float, alpha: float) -> Bound:
     """The thresholds by the rows examined that the model has not learned."""
-    learned = getattr(case.predictor, "learned", None)
-    known = learned(case.data) if learned else None
-    fresh = np.ones(len(case.data), dtype=bool) if known is None else ~known
+    fresh = unlearned_by(case.predictor, case.data)
     bound = find_bound(answers(case.data)[fresh], case.truth[fresh], right=right, alpha=alpha)
     if not bound.holds:
         needed = bound.rows_to_settle

@@ -16,15 +16,36 @@ from duiqi.core.errors import DataError, OptionError
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
-from duiqi.data.guessing import Guesser, vectors_of
+from duiqi.data.guessing import Guesser, unlearned_by, vectors_of
 from duiqi.data.selecting import DOUBTS, k_centres, most_doubtful, weakest_first
 from duiqi.run.looks import look
 from duiqi.run.table import Table
 
+LABELLED_BY = "labelled_by"  # the column that says that no people gave a row its label
 
-def guesser_of(table: Table, model: str | Path, known: Dataset | None = None) -> Guesser:
-    """The model as it stands where it has a head for the task; else regressions on what is labelled (`known`, or
-    train)."""
+
+def by_people(table: Table) -> tuple[Table, int]:
+    """The table without rows whose labels a machine gave in an earlier round, and how many these are: its own answers
+    must neither teach a guesser nor prove it right."""
+    parts = {}
+    for name, part in table.parts.items():
+        said = (
+            part.table.column(LABELLED_BY).to_pylist() if LABELLED_BY in part.table.column_names else [None] * len(part)
+        )
+        parts[name] = part.take([row for row, who in enumerate(said) if not who]) if any(said) else part
+    gone = sum(len(part) for part in table.parts.values()) - sum(len(part) for part in parts.values())
+    if gone:
+        parts = {name: part for name, part in parts.items() if len(part)}
+    if not parts:
+        raise DataError(
+            f"expected rows that people labelled, given {gone} whose labels are all by machines ({LABELLED_BY})",
+            hint="Label some rows first: without --rules and --self-label to_label.csv has them.",
+        )
+    return replace(table, parts=parts), gone
+
+
+def guesser_of(table: Table, model: str | Path) -> Guesser:
+    """The model as it stands where it has a head for the task; else regressions on what is labelled."""
     from duiqi.data.read import require_labels
     from duiqi.model.open import find, has_head
 
@@ -32,7 +53,7 @@ def guesser_of(table: Table, model: str | Path, known: Dataset | None = None) ->
     if has_head(bundle, table.task):
         opened = table.open(bundle)
         return Guesser(opened, opened.task)
-    known = known if known is not None else table.part("train", "all")
+    known = table.part("train", "all")
     task = table.task_for(known)
     require_labels(known, task.row_labels, least=task.fewest)
     return Guesser(_body(table, bundle, task), task, known)
@@ -111,15 +132,29 @@ def _core_set(asked: Asked) -> Choice:
 def _worst_slice(asked: Asked) -> Choice:
     """The rows of slices on which the model is proven weaker on dev, those of the least margin first."""
     judged, guesser = judged_rows(asked.table, asked.guesser)
-    slices = weak_slices(asked.table, guesser, judged)
+    found = weak_slices(asked.table, guesser, judged)
+    slices = tuple(each for each in found if _known_there(each, asked.pool))
     masks = [each.mask(asked.pool) for each in slices]
     inside = np.stack(masks) if masks else np.zeros((0, len(asked.pool)), dtype=bool)
     doubts = asked.doubts("margin")
     rows, of = weakest_first(inside, doubts, asked.most)
     why = [slices[each].rule if each >= 0 else "margin" for each in of]
     looks = {"code": "looks", "split": judged.name, "times": look(judged, run=str(guesser.model.fingerprint))}
-    notes = (looks, *(() if slices else ({"code": "no_weak_slice"},)))
-    return _choice(asked, rows, doubts[rows], why, slices=slices, notes=notes)
+    notes: list[Mapping[str, Any]] = [looks]
+    if len(slices) < len(found):
+        notes.append({"code": "slices_not_in_pool", "slices": len(found) - len(slices)})
+    if not slices:
+        notes.append({"code": "no_weak_slice"})
+    return _choice(asked, rows, doubts[rows], why, slices=slices, notes=tuple(notes))
+
+
+def _known_there(slice: Slice, pool: Dataset) -> bool:
+    """Whether the pool has the columns that a slice is told by."""
+    try:
+        slice.mask(pool)
+    except DataError:
+        return False
+    return True
 
 
 def weak_slices(table: Table, guesser: Guesser, judged: Dataset) -> tuple[Slice, ...]:
@@ -133,21 +168,24 @@ def weak_slices(table: Table, guesser: Guesser, judged: Dataset) -> tuple[Slice,
 
 
 def judged_rows(table: Table, guesser: Guesser) -> tuple[Dataset, Guesser]:
-    """Rows with labels that the guesser has not learned: dev; of rows that are not divided all for a model with a head,
-    for regressions a part that is put aside."""
+    """Rows with labels that the guesser has not learned: those of dev; of rows that are not divided those that a head
+    has not learned, for regressions a part that is put aside."""
     from duiqi.data.split import complete
 
-    if "dev" in table.parts:
+    if guesser.known is not None and "dev" not in table.parts:
+        parts = complete(table.parts, seed=table.seed, shares={"test": 0.0})
+        return parts["dev"], replace(guesser, known=parts["train"])
+    if guesser.known is not None:
         return table.part("dev"), guesser
-    if guesser.known is None:
-        if "all" in table.parts:
-            return table.part("all"), guesser
+    judged = table.parts.get("dev", table.parts.get("all"))
+    fresh = judged.take(np.flatnonzero(unlearned_by(guesser.model, judged))) if judged is not None else None
+    if fresh is None or not len(fresh):
         raise DataError(
-            f"expected dev rows to find weak slices on, given only {', '.join(table.parts)}",
-            hint="Give a folder with a dev file beside train, or take --by margin.",
+            f"expected rows with labels that {guesser.model.name} has not learned, given only "
+            f"{', '.join(table.parts)}" + (", which it learned" if judged is not None else ""),
+            hint="Give a folder with a dev file beside train.",
         )
-    parts = complete(table.parts, seed=table.seed, shares={"test": 0.0})
-    return parts["dev"], replace(guesser, known=parts["train"])
+    return fresh, guesser
 
 
 def _recorded(guesser: Guesser, data: Dataset) -> Any:

@@ -1,7 +1,7 @@
 """Labels that need no people: from rules that a user wrote, and from the model where it is sure enough.
 
-Who gives labels is judged on labelled rows that it has not learned: what is kept of its answers is right in at least a
-share `right` of the rows (`duiqi.data.confident`).
+What they say together is judged on labelled rows that neither has learned: of what is kept at least a share `right` is
+right (`duiqi.data.confident`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from duiqi.core.errors import OptionError
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.seed import mix
 from duiqi.data.confident import Bound, confident, find_bound
-from duiqi.data.crossfit import FOLDS
+from duiqi.data.crossfit import FOLDS, blend
 from duiqi.data.guessing import Guesser
 from duiqi.data.votes import Ballot, fit_label_model, read_functions, standings, votes
 from duiqi.run.choosing import judged_rows
 from duiqi.run.table import Table
 
-RULES, MODEL = "rules", "model"
+RULES, MODEL, BOTH = "rules", "model", "rules and model"
 NOBODY = -1
 
 
@@ -47,22 +47,13 @@ class MachineLabels:
         return np.flatnonzero(self.labels != NOBODY)
 
 
-@dataclass(frozen=True, eq=False)
-class Voice:
-    """Somebody who says labels: how likely each class is in the pool, float[n, k], and from which confidence on it is
-    believed."""
-
-    name: str
-    probs: NDArray[np.float64]
-    bound: Bound
-
-
 def machine_labels(
     table: Table, guesser: Guesser, pool: Dataset, *, rules: str | Path | None, own: bool, right: float
 ) -> MachineLabels:
-    """What rules and, if `own`, the model itself say of a pool. Where both are sure and differ, nobody says anything.
+    """What rules and, if `own`, the model itself say of a pool, where that is sure enough.
 
-    `OptionError` for a task whose answers are no classes; `DataError` for rules that cannot be asked.
+    Where both speak, the geometric mean of their probabilities counts, so that where they differ hardly anything is
+    sure. `OptionError` for a task whose answers are no classes; `DataError` for rules that cannot be asked.
     """
     task = guesser.task
     if task.unit != "row" or task.output != "probs":
@@ -70,43 +61,52 @@ def machine_labels(
             f"expected a task whose rows have one class each, given {task.name}",
             hint="Rules and the model's own labels are for classify and classify_pair.",
         )
-    voices, exhibits, notes = list[Voice](), list[Exhibit](), list[Mapping[str, Any]]()
-    if rules is not None:
-        labelled = reduce(Dataset.joined, [part for name, part in table.parts.items() if name != "test"])
-        truth, ballots = task.read_truth(labelled), _ballots(rules, (pool, labelled), task.labels)
-        folds = (mix(labelled.input_keys) % np.uint64(FOLDS)).astype(np.int64)
-        voice, shown = _by_rules(ballots, truth, folds, task.labels, right=right, seed=table.seed)
-        voices.append(voice)
-        exhibits += shown
-        notes += [{"code": "rule_left_out", **each._asdict()} for each in ballots[0].left_out]
-        notes += _no_bound(voice, len(labelled))
+    exhibits, notes = list[Exhibit](), list[Mapping[str, Any]]()
     if own:
-        probs, truth = _on_labelled(table, guesser)
-        voices.append(Voice(MODEL, guesser.answers(pool).probs, find_bound(probs, truth, right=right)))
-        notes += _no_bound(voices[-1], len(truth))
-    made = _agreed(voices, len(pool))
-    counts = list(_counts(voices, made, task.labels))
-    if counts:
-        columns = ["said_by", "class", "rows", "threshold", "precision"]
+        labelled, on_labelled = _on_labelled(table, guesser)
+        in_pool = guesser.answers(pool).probs
+    else:
+        labelled = reduce(Dataset.joined, [part for name, part in table.parts.items() if name != "test"])
+        on_labelled, in_pool = (np.full((len(each), len(task.labels)), np.nan) for each in (labelled, pool))
+    truth, spoken = task.read_truth(labelled), np.zeros(len(pool), dtype=bool)
+    if rules is not None:
+        ballots = _ballots(rules, (pool, labelled), task.labels)
+        folds = (mix(labelled.input_keys) % np.uint64(FOLDS)).astype(np.int64)
+        by_rules, of_labelled, shown = _by_rules(ballots, truth, folds, task.labels, seed=table.seed)
+        exhibits.append(shown)
+        notes += [{"code": "rule_left_out", **each._asdict()} for each in ballots[0].left_out]
+        spoken = np.asarray(~np.isnan(by_rules).any(axis=1))
+        on_labelled, in_pool = _together(of_labelled, on_labelled), _together(by_rules, in_pool)
+    bound = find_bound(on_labelled, truth, right=right)
+    rows, said = confident(in_pool, bound)
+    labels, sure = np.full(len(pool), NOBODY), np.zeros(len(pool))
+    labels[rows], sure[rows] = said, in_pool[rows, said]
+    by = np.where(spoken, BOTH if own else RULES, MODEL)
+    if bound.holds:
+        counts = list(_counts(bound, labels, task.labels))
+        columns = ["class", "rows", "threshold", "precision"]
         exhibits.append(Exhibit("table", {"title": "machine_labels", "columns": columns, "rows": counts}))
-    return MachineLabels(made.labels, made.confidence, made.by, tuple(exhibits), tuple(notes))
+    return MachineLabels(labels, sure, by.tolist(), tuple(exhibits), (*notes, *_no_bound(bound, len(truth))))
 
 
-def _on_labelled(table: Table, guesser: Guesser) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """What is guessed for labelled rows by what has not learned them, float[n, k], and their classes, int[n].
+def _together(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of what two say, float[n, k]; of rows of which one says nothing (nan), what the other says."""
+    one, other = np.isnan(first).any(axis=1, keepdims=True), np.isnan(second).any(axis=1, keepdims=True)
+    return np.where(one, second, np.where(other, first, blend([first, second])))
 
-    Regressions are crossed, so all labelled rows can judge them; of a model with a head only dev can.
+
+def _on_labelled(table: Table, guesser: Guesser) -> tuple[Dataset, NDArray[np.float64]]:
+    """Labelled rows, and what is guessed for them by what has not learned them, float[n, k].
+
+    Regressions are crossed, so all labelled rows can judge them; a head only those that it has not learned.
     """
-    task = guesser.task
     if guesser.known is None:
         judged, _ = judged_rows(table, guesser)
-        return guesser.answers(judged).probs, task.read_truth(judged)
-    probs, truth = guesser.unlearned(), task.read_truth(guesser.known)
-    if "dev" in table.parts:
-        dev = table.part("dev")
-        probs = np.concatenate([probs, guesser.answers(dev).probs])
-        truth = np.concatenate([truth, task.read_truth(dev)])
-    return probs, truth
+        return judged, guesser.answers(judged).probs
+    if "dev" not in table.parts:
+        return guesser.known, guesser.unlearned()
+    dev = table.part("dev")
+    return guesser.known.joined(dev), np.concatenate([guesser.unlearned(), guesser.answers(dev).probs])
 
 
 def _ballots(rules: str | Path, data: Sequence[Dataset], classes: Sequence[str]) -> list[Ballot]:
@@ -123,24 +123,22 @@ def _ballots(rules: str | Path, data: Sequence[Dataset], classes: Sequence[str])
 
 
 def _by_rules(
-    ballots: Sequence[Ballot], truth: NDArray[np.int64], folds: NDArray[np.int64], classes: Sequence[str],
-    *, right: float, seed: int,
-) -> tuple[Voice, list[Exhibit]]:  # fmt: skip
-    """What rules say together, by a model of their votes on the pool and on labelled rows; how far to trust it is told
-    by models that know the labels of the other `folds` only."""
+    ballots: Sequence[Ballot], truth: NDArray[np.int64], folds: NDArray[np.int64], classes: Sequence[str], *, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Exhibit]:
+    """What rules say together of the pool and of labelled rows, float[n, k] each, nan where all abstain, and how each
+    of them does. Labelled rows are answered by models that know the labels of the other `folds` only."""
     pool, judged = ballots
     both = Ballot(np.concatenate([pool.votes, judged.votes]), pool.names)
     unknown = np.full(len(pool.votes), NOBODY)
     shares = (np.bincount(truth, minlength=len(classes)) + 1.0) / (len(truth) + len(classes))
     fit = partial(fit_label_model, both.votes, len(classes), prior=shares, seed=seed)
     probs = np.empty((len(truth), len(classes)))
-    for fold in np.unique(folds):  # the truth of a row that is judged is not told
+    for fold in np.unique(folds):
         inside = folds == fold
         model = fit(truth=np.concatenate([unknown, np.where(inside, NOBODY, truth)]))
         probs[inside] = model.probs(judged.votes[inside])
     known = np.concatenate([unknown, truth])
     model = fit(truth=known)
-    voice = Voice(RULES, model.probs(pool.votes), find_bound(probs, truth, right=right))
     rows = [
         [
             each.name,
@@ -153,40 +151,24 @@ def _by_rules(
         for each in standings(model, both, truth=known, seed=seed)
     ]
     columns = ["labelling_rule", "coverage", "conflicts", "accuracy", "right_of_labelled", "repeats"]
-    return voice, [Exhibit("table", {"title": "rules", "columns": columns, "rows": rows})]
+    return model.probs(pool.votes), probs, Exhibit("table", {"title": "rules", "columns": columns, "rows": rows})
 
 
-def _agreed(voices: Sequence[Voice], n: int) -> MachineLabels:
-    """The labels of the first voice that is sure, where no other one that is says otherwise."""
-    labels, sure, by = np.full(n, NOBODY), np.zeros(n), np.full(n, "", dtype="U8")
-    disputed = np.zeros(n, dtype=bool)
-    for voice in voices:
-        rows, said = confident(voice.probs, voice.bound)
-        disputed[rows] |= (labels[rows] != NOBODY) & (labels[rows] != said)
-        new = labels[rows] == NOBODY
-        labels[rows[new]], by[rows[new]] = said[new], voice.name
-        sure[rows[new]] = voice.probs[rows[new], said[new]]
-    labels[disputed] = NOBODY
-    return MachineLabels(labels, sure, by.tolist())
+def _counts(bound: Bound, labels: NDArray[np.int64], classes: Sequence[str]) -> Iterator[list[Any]]:
+    """How many rows got labels of which classes, from which confidence on, and how many of those are right at least."""
+    for group in bound.groups:
+        if group.holds:
+            named = ", ".join(classes[each] for each in group.classes[:3])
+            named += " …" if len(group.classes) > 3 else ""
+            precision = {"value": group.right / group.above, "low": group.low, "high": 1.0}
+            rows = int(np.isin(labels, group.classes).sum())
+            yield [named, rows, round(group.threshold, 4), precision]
 
 
-def _counts(voices: Sequence[Voice], made: MachineLabels, classes: Sequence[str]) -> Iterator[list[Any]]:
-    """Who gave how many labels of which classes, from which confidence on, and how many of those are right at least."""
-    by = np.array(made.by)
-    for voice in voices:
-        for group in voice.bound.groups:
-            rows = int(((by == voice.name) & np.isin(made.labels, group.classes)).sum())
-            if group.holds:
-                named = ", ".join(classes[each] for each in group.classes[:3])
-                named += " …" if len(group.classes) > 3 else ""
-                precision = {"value": group.right / group.above, "low": group.low, "high": 1.0}
-                yield [voice.name, named, rows, round(group.threshold, 4), precision]
-
-
-def _no_bound(voice: Voice, rows: int) -> list[Mapping[str, Any]]:
-    """Where nothing of what somebody says is sure enough: that, and how many labelled rows might show that it is."""
-    if voice.bound.holds:
+def _no_bound(bound: Bound, rows: int) -> list[Mapping[str, Any]]:
+    """Where nothing is sure enough: that, and how many labelled rows might show that something is."""
+    if bound.holds:
         return []
-    needed = voice.bound.rows_to_settle
-    code = f"unsure_{voice.name}" if needed else f"unsure_{voice.name}_whatever"
-    return [{"code": code, "rows": rows, "right": f"{voice.bound.right:.0%}", **({"needed": needed} if needed else {})}]
+    needed = bound.rows_to_settle
+    said = {"rows": rows, "right": f"{bound.right:.0%}"}
+    return [{"code": "unsure", **said, "needed": needed} if needed else {"code": "unsure_whatever", **said}]

@@ -64,7 +64,6 @@ CODED_COLUMNS = (
     "verdict",
     "model",
     "done",
-    "said_by",
     "gain",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
