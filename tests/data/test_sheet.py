@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from duiqi.core.errors import DataError
 from duiqi.data.formats import read_file
 from duiqi.data.read import read
-from duiqi.data.sheet import from_sheet, guarded, unguarded, write_sheet
+from duiqi.data.sheet import GUESSED, from_sheet, guarded, unguarded, write_sheet
 
 WICKED = [
     "=1+1",
@@ -103,3 +103,12 @@ def test_saved_as_a_workbook_it_is_read_all_the_same(tmp_path):
     made = from_sheet(read_file(tmp_path / "x.xlsx", "x"), "label")
     assert made.columns["text"] == ["=1+1", "plain"]
     assert made.columns["label"] == [["a", "b"], None]
+
+
+def test_names_of_columns_are_no_formulas_either(tmp_path):
+    name = "=cmd|' /C calc'!A0"
+    write_sheet(tmp_path / "a.csv", {"id": ["1"], name: ["x"], **{each: ["y"] for each in GUESSED}})
+    header = (tmp_path / "a.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    assert f'"\'{name}"' in header
+    raw = read_file(tmp_path / "a.csv", "a.csv")
+    assert from_sheet(raw, "label").columns[name] == ["x"]

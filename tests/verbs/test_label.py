@@ -241,6 +241,25 @@ def test_rows_of_a_weak_slice_come_first(fitted, rows_csv, tmp_path):
     assert any(each.data["title"] == "weak_slices" for each in report.exhibits)
 
 
+def test_a_weak_slice_that_the_pool_cannot_show_is_told(fitted, rows_csv, tmp_path):
+    pool = lines(tmp_path / "pool.jsonl", [{"text": text} for text in texts_of(30, 4)])
+    report = duiqi.label(
+        fitted, rows_csv, pool=pool, rows=10, by="worst_slice", groups=["region"], out=tmp_path / "out"
+    )
+    assert {"code": "slices_not_in_pool", "slices": 1} in report.notes
+    assert {"code": "no_weak_slice"} in report.notes
+    assert len(table_of(tmp_path / "out")) == 10
+
+
+def test_files_of_people_in_the_folder_are_not_replaced(body, classes, tmp_path):
+    data, source, _ = classes
+    duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
+    (tmp_path / "out" / "to_label.xlsx").write_bytes(b"what a spreadsheet saved")
+    with pytest.raises(OutputError, match=r"to_label\.xlsx"):
+        duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
+    assert (tmp_path / "out" / "to_label.xlsx").read_bytes() == b"what a spreadsheet saved"
+
+
 def test_without_a_weak_slice_the_margin_decides(body, classes, tmp_path):
     data, source, _ = classes
     report = duiqi.label(body, data, pool=source, rows=10, by="worst_slice", out=tmp_path / "out")
