@@ -202,7 +202,7 @@ def _try(
         return replace(state, trials=(*state.trials, Trial(proposal, "skipped", why, forecast=forecast)))
     model, train = table.open(bundle), state.train
     if proposal.plan.cleans and proposal.plan.data is not None and train is not None:
-        train = proposal.plan.data(train)
+        train = bench.made(proposal.plan.data, train)
     report = _examine(table, case.with_predictor(model, train=train))
     trial = judge_trial(case.task, proposal, state.last, report, state.trials)
     trial = replace(trial, forecast=forecast, seconds=shop.say(f"took:{number}", round(shop.seconds() - begun, 1)))
@@ -256,7 +256,8 @@ def proposals(
         if _wanted(part, findings) and all(options.get(part.name, {}).get(name) for name in part.asks)
     ]  # fmt: skip
     groups = [parts for parts in groups if all(case.has(need) for part in parts for need in part.needs)]
-    made = [_proposal(case, tuple(parts), findings, options) for parts in groups]
+    plans = {part.name: _planned(case, part, findings, options) for parts in groups for part in parts}
+    made = [_proposal(tuple(parts), findings, plans) for parts in groups]
 
     def order(proposal: Proposal) -> tuple[bool, float]:
         return (not proposal.plan.restart, -_harm(proposal))
@@ -268,21 +269,25 @@ def _wanted(part: Part, findings: Sequence[Finding]) -> bool:
     return any(finding.kind in part.treats for finding in findings)
 
 
-def _proposal(
-    case: Case, parts: tuple[Part, ...], found: Sequence[Finding], options: Mapping[str, Mapping[str, Any]]
-) -> Proposal:
+def _planned(case: Case, part: Part, found: Sequence[Finding], options: Mapping[str, Mapping[str, Any]]) -> Plan:
+    """The plan of one remedy for the findings that it treats; all proposals with it share the plan, and its rows."""
+    given = options.get(part.name, {})
+    made = part(case, _treated(part, found), **given)
+    if not isinstance(made, Plan):
+        raise OptionError(f"expected a Plan from the remedy {part.name}, given {type(made).__name__}", hint="Mend it.")
+    return replace(made, remedies=((part.name, {**made.training, **given}),))
+
+
+def _treated(part: Part, found: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(f for f in found if f.kind in part.treats)
+
+
+def _proposal(parts: tuple[Part, ...], found: Sequence[Finding], plans: Mapping[str, Plan]) -> Proposal:
     plan = Plan()
     treated: list[Finding] = []
     for part in parts:
-        findings = tuple(f for f in found if f.kind in part.treats)
-        treated += [f for f in findings if f not in treated]
-        given = options.get(part.name, {})
-        made = part(case, findings, **given)
-        if not isinstance(made, Plan):
-            raise OptionError(
-                f"expected a Plan from the remedy {part.name}, given {type(made).__name__}", hint="Mend it."
-            )
-        plan = plan | replace(made, remedies=((part.name, {**made.training, **given}),))
+        treated += [f for f in _treated(part, found) if f not in treated]
+        plan = plan | plans[part.name]
     return Proposal(parts, tuple(treated), plan)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
-from duiqi.core.plan import Plan
+from duiqi.core.plan import Plan, chained, steps_of
 
 
 def adding(word):
@@ -50,3 +50,12 @@ def test_two_answers_to_one_question_clash(one, other, factor):
 def test_whether_weights_move():
     assert not Plan(finish=(calibrate,)).trains
     assert all(plan.trains for plan in (Plan(data=adding("x")), Plan(objective="a"), Plan(training={"epochs": 1})))
+
+
+def test_chains_of_the_same_functions_are_equal_however_they_were_put_together():
+    one, two, three = adding("one"), adding("two"), adding("three")
+    left, right = chained(chained(one, two), three), chained(one, chained(two, three))
+    assert left == right
+    assert steps_of(left) == (one, two, three)
+    assert steps_of(chained(None, one)) == (one,)
+    assert steps_of(chained(None, None)) == ()

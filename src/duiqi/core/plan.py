@@ -10,13 +10,28 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
 from duiqi.core.task import Task
 
+Rows = Callable[[Dataset], Dataset]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Functions of rows, one after the other. Chains of the same functions are equal."""
+
+    steps: tuple[Rows, ...]
+
+    def __call__(self, rows: Dataset) -> Dataset:
+        for step in self.steps:
+            rows = step(rows)
+        return rows
+
 
 @dataclass(frozen=True)
 class Plan:
     """What a remedy proposes; everything is optional and `a | b` composes.
 
-    `data`: a function from training rows to training rows (functions compose, left first). `cleans`: what it makes
-    stands for the rows from then on (masked ones, say), so probes look at it in their place.
+    `data`: a function from training rows to training rows (functions compose, left first). It makes the same of the
+    same rows, so it is called once for them. `cleans`: what it makes stands for the rows from then on (masked ones,
+    say), so probes look at it in their place.
     `objective`: the loss to lower, from `duiqi.model.objective`. `scope`: which weights move, from `duiqi.model.scope`.
     `restart`: begin again from the model that plain training began from, where that is known: what a network has
     learned by heart is not moved by weighting it otherwise.
@@ -28,7 +43,7 @@ class Plan:
     `remedies` are the names and options of the remedies in it, for the lineage.
     """
 
-    data: Callable[[Dataset], Dataset] | None = None
+    data: Rows | None = None
     cleans: bool = False
     objective: Any = None
     scope: Any = None
@@ -78,10 +93,15 @@ class Plan:
         )
 
 
-def chained(
-    first: Callable[[Dataset], Dataset] | None, second: Callable[[Dataset], Dataset] | None
-) -> Callable[[Dataset], Dataset] | None:
+def chained(first: Rows | None, second: Rows | None) -> Rows | None:
     """Both, the first one first; either may be missing."""
     if first is None or second is None:
         return first or second
-    return lambda rows: second(first(rows))
+    return Chain((*steps_of(first), *steps_of(second)))
+
+
+def steps_of(data: Rows | None) -> tuple[Rows, ...]:
+    """The functions that a plan's `data` is made of, the first one first."""
+    if isinstance(data, Chain):
+        return data.steps
+    return () if data is None else (data,)

@@ -11,7 +11,7 @@ import numpy as np
 
 from duiqi.core.bundle import Bundle, RowKeys, Step
 from duiqi.core.dataset import Dataset
-from duiqi.core.plan import Plan
+from duiqi.core.plan import Plan, Rows, steps_of
 from duiqi.core.report import Finding
 from duiqi.core.seed import derive
 from duiqi.core.task import Task
@@ -19,6 +19,7 @@ from duiqi.run.table import Table
 from duiqi.run.workshop import Workshop
 
 PLAIN = {"epochs": 3}
+HELD = 8  # made data sets that are held for whoever asks again
 
 
 def plainly(table: Table, **more: Any) -> Plan:
@@ -61,6 +62,21 @@ class Bench:
         start, train = self._start(plan, bundle), self._rows(plan)
         before = self.forecast(plan.first, start) if plan.first else 0.0
         return before + forecast(start, train, task=plan.task or self.task, **_settings(plan)).seconds
+
+    def made(self, data: Rows | None, rows: Dataset) -> Dataset:
+        """What a plan's `data` makes of some rows; each of its functions is called once for the same rows.
+
+        A plan is forecast, then carried out, and the next ones build on it: what it writes, translates or labels is
+        looked up. The last few data sets are held in memory only: a run that was killed makes again what it needs.
+        """
+        held = self.table.memory.setdefault("made", {})
+        for step in steps_of(data):
+            key = (id(step), id(rows))  # of what lives as long as it is held here
+            held[key] = held.pop(key, None) or (step, rows, step(rows))  # those used last stand last
+            rows = held[key][-1]
+        while len(held) > HELD:
+            held.pop(next(iter(held)))
+        return rows
 
     def carry_out(self, plan: Plan, bundle: Bundle, name: str, findings: tuple[Finding, ...] = ()) -> Bundle:
         """The bundle that the plan makes of another one; a finished one is taken from the workshop."""
@@ -110,7 +126,7 @@ class Bench:
         return adapts and start.path.resolve().is_relative_to(self.shop.folder.resolve())
 
     def _rows(self, plan: Plan) -> Dataset:
-        return plan.data(self.train) if plan.data else self.train
+        return self.made(plan.data, self.train)
 
     def _start(self, plan: Plan, bundle: Bundle) -> Bundle:
         return self.origin if plan.restart and self.origin is not None else bundle
