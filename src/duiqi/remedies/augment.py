@@ -30,7 +30,7 @@ def augment(
     edit_options: dict[str, dict[str, Any]] | None = None,
     copies: int = 1,
     filter: Filter = "words",
-    most_fall: float = 0.05,
+    most_fall: float = 0.02,
     least_alike: float = 0.8,
     epochs: int = 2,
 ) -> Plan:
