@@ -172,7 +172,7 @@ def measure(
 def row(title: str, stays: np.ndarray, passes: np.ndarray, names: np.ndarray) -> None:
     each = " ".join(
         f"{name} {stays[passes & (names == name)].mean():.3f}/{passes[names == name].mean():.2f}"
-        for name in dict.fromkeys(names)
+        for name in dict.fromkeys(names[passes])
     )
     print(f"  {title:26} label kept {stays[passes].mean():.4f} of {passes.mean():.3f} left (n = {len(stays)}): {each}")
 

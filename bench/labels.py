@@ -32,10 +32,11 @@ from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.task import Task
-from duiqi.data.guessing import fitted, vectors_of
+from duiqi.data.guessing import fitted
 from duiqi.data.pool import without_copies
 from duiqi.data.read import read
 from duiqi.data.selecting import DOUBTS, k_centres, most_doubtful, weakest_first
+from duiqi.data.vectors import vectors_of
 
 FIRST, STEP, ROUNDS = 100, 100, 5
 STRATEGIES = ("uncertainty", "margin", "core_set", "worst_slice")

@@ -238,8 +238,8 @@ def _exhibits(
 
 def _more_labels(table: Table, guesser: Guesser, more: int) -> Iterator[Exhibit]:
     """What more labels would bring: as many as are asked for of all classes, twice as many of each."""
-    from duiqi.data.guessing import vectors_of
     from duiqi.data.more_labels import FEWEST, FURTHEST, curves
+    from duiqi.data.vectors import vectors_of
 
     task, known = guesser.task, guesser.known
     if known is None or task.unit != "row" or not FEWEST <= len(known) <= MOST_CURVED:

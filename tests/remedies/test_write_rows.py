@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from sklearn.preprocessing import normalize
 
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
@@ -14,7 +18,8 @@ from duiqi.core.errors import OptionError
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.slice import Slice
-from duiqi.data.agreeing import belonging, deserving
+from duiqi.data import deserving
+from duiqi.data.deserving import Belonging, Deserving, nearest
 from duiqi.model import open as opening
 from tiny import BAD, FILLER, GOOD, LABELS
 
@@ -102,14 +107,14 @@ def test_weak_slices_give_examples_and_counts(train, dev, writer):
 def test_the_filter_tells_classes_apart(train):
     good, bad = sentences(GOOD, 40, 21), sentences(BAD, 40, 22)
     made = Dataset.of({"text": [*bad, *good], "label": ["negative"] * 80})
-    kept = deserving(TASK, train, made, most_doubtful=0.2)
+    kept = Deserving.of(TASK, train, most_doubtful=0.2)(made)
     assert kept[:40].mean() > 0.4  # of twelve real rows with four telling words
     assert kept[40:].mean() < 0.05
-    stricter = deserving(TASK, train, made, most_doubtful=0.9)
+    stricter = Deserving.of(TASK, train, most_doubtful=0.9)(made)
     assert stricter.sum() < kept.sum()
     assert not (stricter & ~kept).any()
     one = train.take(np.arange(60))
-    assert not deserving(TASK, one, made, most_doubtful=0.0).any()
+    assert not Deserving.of(TASK, one, most_doubtful=0.0)(made).any()
 
 
 def test_prompts_and_chinese(dev, writer):
@@ -134,12 +139,12 @@ def test_a_real_model_writes(train, dev, decoder):
 def test_what_looks_like_nothing_real_is_left_out(train):
     real, strange = sentences(BAD, 40, 21), [f"quarterly dividends {n} exceeded forecasts poor" for n in range(40)]
     made = Dataset.of({"text": [*real, *strange], "label": ["negative"] * 80})
-    kept = belonging(train, made, None, most_strange=0.1)
+    kept = Belonging.of(train, ["negative"], None, most_strange=0.1)(made)
     assert kept[:40].mean() >= 0.7
     assert not kept[40:].any()
     few = train.take(np.arange(63))  # of three rows of a class no bound is told: all rows are compared
-    assert belonging(few, made, None, most_strange=0.1)[40:].sum() == 0
-    assert belonging(few, made, None, most_strange=0.1)[:40].mean() >= 0.6
+    assert Belonging.of(few, ["negative"], None, most_strange=0.1)(made)[40:].sum() == 0
+    assert Belonging.of(few, ["negative"], None, most_strange=0.1)(made)[:40].mean() >= 0.6
 
 
 def test_strangeness_is_measured_by_a_model_that_knows_the_texts_where_there_is_one(train):
@@ -152,4 +157,58 @@ def test_strangeness_is_measured_by_a_model_that_knows_the_texts_where_there_is_
 
     made = Dataset.of({"text": ["dividends film", *sentences(BAD, 3, 30)], "label": ["negative"] * 4})
     reader = Space(offers=frozenset({"embedding"}), predict=predict)
-    assert belonging(train, made, reader, most_strange=0.1).tolist() == [False, True, True, True]
+    assert Belonging.of(train, ["negative"], reader, most_strange=0.1)(made).tolist() == [False, True, True, True]
+
+
+def test_what_hangs_on_the_training_rows_alone_is_worked_out_once(train, dev, writer, monkeypatch):
+    """In three rounds: one model for the labels, one reading of the training rows."""
+    fits, read = [], []
+    whole = deserving.out_of_sample
+    monkeypatch.setattr(deserving, "out_of_sample", lambda *given, **more: fits.append(1) or whole(*given, **more))
+
+    def predict(data, outputs):
+        read.append(len(data))
+        return {"embedding": np.ones((len(data), 3))}
+
+    reader = SimpleNamespace(offers=frozenset({"embedding"}), predict=predict)
+    writer.texts = [text if at % 10 == 0 else "" for at, text in enumerate(sentences(BAD, 200, 40))]
+    made = WRITE(replace(case_of(train, dev), start=lambda: reader), (), model="m").data(train)
+    assert len({row.partition("-")[0] for row in map(str, made.row_ids) if row.startswith("written")}) == 3
+    assert len(fits) == 1
+    assert read.count(len(train)) == 1
+    assert sum(read) <= len(train) + 15
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_nearest_are_found_in_bounded_memory(monkeypatch, own):
+    rng = np.random.default_rng(5)
+    real = normalize(rng.normal(size=(3000, 8)))
+    asked = real if own else normalize(rng.normal(size=(2000, 8)))
+    cosines = asked @ real.T
+    cosines -= 3 * np.eye(len(real))[: len(asked)] if own else 0
+    expected = np.sort(cosines, axis=1)[:, -5:].mean(axis=1)
+    del cosines
+    monkeypatch.setattr(deserving, "CELLS", 1 << 17)
+    tracemalloc.start()
+    found = nearest(asked, real, 5, own=own)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == pytest.approx(expected)
+    assert peak < 8 << 20  # all cosines are 72 MB
+    assert nearest(csr_array(asked[:99]), csr_array(real), 5) == pytest.approx(nearest(asked[:99], real, 5))
+
+
+def test_all_rows_are_compared_once_however_many_classes_are_rare(monkeypatch):
+    compared = []
+    whole = deserving.nearest
+    monkeypatch.setattr(
+        deserving, "nearest", lambda *given, **more: compared.append(given[0].shape[0]) or whole(*given, **more)
+    )
+    labels = ["a"] * 30 + ["b"] * 3 + ["c"] * 2
+    train = Dataset.of({"text": sentences(GOOD, 35, 1), "label": labels})
+    belongs = Belonging.of(train, ["a", "b", "c"], None, most_strange=0.1)
+    assert sorted(compared) == [30, 35]
+    one = Dataset.of({"text": [train.texts[33]], "label": ["b"]})
+    assert belongs(one).tolist() == [True]
+    alone = Dataset.of({"text": ["quite good"], "label": ["a"]})
+    assert Belonging.of(alone, ["a"], None, most_strange=0.1)(alone).tolist() == [True]

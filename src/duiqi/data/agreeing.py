@@ -8,7 +8,7 @@ not contradicted by its edit. A model that was trained on the rows is sure of th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,10 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.task import Task
 from duiqi.data.floors import FLOORS
+from duiqi.data.vectors import characters_of
 
 Filter = Literal["words", "model", "similarity", "none"]
 Answer = Callable[[Dataset], Predictions]
-
-GRAMS = (2, 3)  # characters in a row
-FEWEST_OF_KIND = 10
 
 
 def agreeing(
@@ -57,12 +55,9 @@ def falls(answer: Answer, task: Task, source: Dataset, made: Dataset, of: NDArra
 def alike(source: Dataset, made: Dataset, of: NDArray[np.int64]) -> NDArray[np.float64]:
     """The cosine of counts of two and three characters in a row, whatever their case, of each made row and its source:
     float[n], 0 to 1."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-
     if not len(made):
         return np.zeros(0)
-    counts = HashingVectorizer(analyzer="char", ngram_range=GRAMS, alternate_sign=False)
-    before, after = counts.transform(source.shown), counts.transform(made.shown)
+    before, after = characters_of(source.shown), characters_of(made.shown)
     return np.asarray(before[of].multiply(after).sum(axis=1)).ravel()
 
 
@@ -86,71 +81,3 @@ def _of_labels(task: Task, data: Dataset, guess: Predictions) -> NDArray[np.floa
     lengths = np.ones(len(data), dtype=np.int64) if task.unit == "row" else np.array([len(each) for each in truth])
     pieces = np.split(probs, np.cumsum(lengths)[:-1])
     return np.array([piece.min() if len(piece) else 1.0 for piece in pieces])
-
-
-def deserving(task: Task, train: Dataset, made: Dataset, *, most_doubtful: float) -> NDArray[np.bool_]:
-    """Which rows that have no source deserve their label, as far as word counts can tell: bool[n].
-
-    A linear model on word counts, in which all classes weigh alike, must find the label the likeliest, and likelier
-    than it finds those of the `most_doubtful` share of the real rows of the class, when it has not seen these. None
-    where no word stands in two rows, or all rows are of one class: nobody can then say.
-    """
-    from duiqi.data.crossfit import THOROUGH, out_of_sample
-    from duiqi.data.floors import counted
-
-    truth, wanted = task.read_truth(train), task.read_truth(made)
-    vectors = counted(train.texts, [*train.texts, *made.texts])
-    counts = np.bincount(truth, minlength=len(task.labels))
-    if vectors is None or not len(made) or (counts > 0).sum() < 2:
-        return np.zeros(len(made), dtype=bool)
-    weights = len(train) / ((counts > 0).sum() * np.maximum(counts, 1)[truth])
-    known, both = vectors
-    own = out_of_sample(task, train, [known], weights=weights)[1][np.arange(len(train)), truth]
-    least = np.array([np.quantile(own[truth == label], most_doubtful) if count else 1.0
-                      for label, count in enumerate(counts)])  # fmt: skip
-    probs = THOROUGH(known, truth, both[len(train) :], len(task.labels), weights=weights)
-    return np.asarray((probs.argmax(axis=1) == wanted) & (probs[np.arange(len(made)), wanted] >= least[wanted]))
-
-
-def belonging(
-    train: Dataset, made: Dataset, reader: Predictor | None, *, most_strange: float, neighbours: int = 5
-) -> NDArray[np.bool_]:
-    """Which made rows look like the real rows of their class, bool[n]: as like their nearest ones, in the mean of so
-    many cosines, as all but the `most_strange` share of the real rows are like theirs.
-
-    Compared are embeddings where a `reader` gives some, else counts of two and three characters in a row. A class of
-    fewer than ten rows shows no such bound, and all rows are compared.
-    """
-    if not len(made):
-        return np.zeros(0, dtype=bool)
-    labels, wanted = np.array(train.values("label"), dtype=np.str_), np.array(made.values("label"), dtype=np.str_)
-    known, asked = _vectors(train, reader), _vectors(made, reader)
-    kept = np.zeros(len(made), dtype=bool)
-    for label in np.unique(wanted):
-        mine, rows = labels == label, np.flatnonzero(wanted == label)
-        real = known[mine] if mine.sum() >= FEWEST_OF_KIND else known
-        count = min(neighbours, real.shape[0] - 1)
-        own = _cosines(real, real)
-        np.fill_diagonal(own, -1.0)
-        least = np.quantile(_nearest(own, count), most_strange)
-        kept[rows] = _nearest(_cosines(asked[rows], real), count) >= least
-    return kept
-
-
-def _nearest(cosines: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    return np.asarray(np.sort(cosines, axis=1)[:, -count:].mean(axis=1))
-
-
-def _cosines(first: Any, second: Any) -> NDArray[np.float64]:
-    found = first @ second.T
-    return np.asarray(found.toarray() if hasattr(found, "toarray") else found)
-
-
-def _vectors(data: Dataset, reader: Predictor | None) -> Any:
-    """Vectors of length 1 of every row."""
-    from sklearn.feature_extraction.text import HashingVectorizer
-    from sklearn.preprocessing import normalize
-
-    if reader is not None and "embedding" in reader.offers:
-        return normalize(np.asarray(reader.predict(data, ["embedding"])["embedding"], dtype=np.float64))
-    return HashingVectorizer(analyzer="char", ngram_range=GRAMS, alternate_sign=False).transform(data.shown).tocsr()

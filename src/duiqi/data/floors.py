@@ -188,13 +188,20 @@ def seconds(data: Dataset) -> list[str]:
 
 def counted(train: Sequence[str], texts: Sequence[str]) -> tuple[Any, Any] | None:
     """TF-IDF vectors of training texts and of other texts; `None` where not a single word stands in two texts."""
+    found = counting(train)
+    return None if found is None else (found[0], found[1](texts))
+
+
+def counting(train: Sequence[str]) -> tuple[Any, Callable[[Sequence[str]], Any]] | None:
+    """TF-IDF vectors of training texts and what gives those of other texts; `None` where not a single word stands in
+    two texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     chinese = np.mean([is_cjk(text) for text in train[:500]]) > 0.5
     units = {"analyzer": "char", "ngram_range": (1, 2)} if chinese else {"ngram_range": (1, 2)}
     vectors = TfidfVectorizer(sublinear_tf=True, min_df=2, **units)
     try:
-        return vectors.fit_transform(train), vectors.transform(texts)
+        return vectors.fit_transform(train), vectors.transform
     except ValueError:
         return None
 
@@ -231,12 +238,23 @@ def logistic(
     `strength` is the inverse of the regularisation: larger ones fit the known rows more closely. `weights` say how much
     each known row counts.
     """
+    return regression(known, truth, classes, strength=strength, weights=weights)(asked)
+
+
+def regression(
+    known: Any, truth: NDArray[np.int64], classes: int, *, strength: float, weights: NDArray[np.float64] | None
+) -> Callable[[Any], NDArray[np.float64]]:
+    """What gives the probabilities of `logistic` for any rows, fitted once."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=strength, max_iter=200).fit(known, truth, sample_weight=weights)
-    probs = np.zeros((asked.shape[0], classes))
-    probs[:, model.classes_.astype(int)] = model.predict_proba(asked)
-    return probs
+
+    def answer(asked: Any) -> NDArray[np.float64]:
+        probs = np.zeros((asked.shape[0], classes))
+        probs[:, model.classes_.astype(int)] = model.predict_proba(asked)
+        return probs
+
+    return answer
 
 
 def share_of(labels: Sequence[str], truth: NDArray[np.int64]) -> NDArray[np.float64]:

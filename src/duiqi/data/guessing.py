@@ -15,6 +15,7 @@ from duiqi.core.spans import mended
 from duiqi.core.task import Task
 from duiqi.data.crossfit import FOLDS, FOR_WORDS, around_words, crossed
 from duiqi.data.floors import logistic
+from duiqi.data.vectors import vectors_of
 
 Floats = NDArray[np.float64]
 
@@ -73,12 +74,6 @@ def fitted(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
         return logistic(known, truth, asked, classes, weights=weights)
-
-
-def vectors_of(reader: Predictor, data: Dataset) -> Floats:
-    """Embeddings of all rows, of length 1: float[n, d]."""
-    given = np.asarray(reader.predict(data, ["embedding"])["embedding"], dtype=np.float64)
-    return given / np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-12)
 
 
 def _tags(task: Task, known: Dataset, truth: list[NDArray[np.int64]], asked: Dataset) -> Predictions:

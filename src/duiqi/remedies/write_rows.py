@@ -18,8 +18,8 @@ from duiqi.core.predictions import Predictor
 from duiqi.core.report import Finding
 from duiqi.core.seed import derive, generator
 from duiqi.core.slice import is_cjk
-from duiqi.data.agreeing import belonging, deserving
 from duiqi.data.dedupe import copies, near_duplicates, signatures
+from duiqi.data.deserving import Belonging, Deserving
 
 ROUNDS = 3  # times that what is still missing is asked for
 ASKED = 2  # texts that are asked for in a round for each that is missing
@@ -89,6 +89,8 @@ def write_rows(
         if not wanted:
             return train
         pool = {label: np.flatnonzero((labels == label) & shown) for label in wanted}
+        deserves = Deserving.of(case.task, train, most_doubtful=most_doubtful)
+        belongs = Belonging.of(train, wanted, case.reader, most_strange=most_strange)
         writer, made = _writer(model, options, device), train.take([])
         for number in range(ROUNDS):
             have = Counter(made.values("label"))
@@ -107,8 +109,8 @@ def write_rows(
             drafts = drafts.with_column("text", texts)
             drafts = drafts.with_column("id", [f"written{number}-{at}" for at in range(len(texts))], column="duiqi_id")
             drafts = drafts.take(np.flatnonzero([bool(text) for text in texts]))
-            drafts = drafts.take(deserving(case.task, train, drafts, most_doubtful=most_doubtful))
-            drafts = drafts.take(belonging(train, drafts, case.reader, most_strange=most_strange))
+            drafts = drafts.take(deserves(drafts))
+            drafts = drafts.take(belongs(drafts))
             drafts = drafts.take(~case.aside(drafts)) if case.aside is not None else drafts
             made = _new(made.joined(drafts), [train, case.data, *case.references.values()], near)
         return train.joined(_first(made, wanted)) if len(made) else train

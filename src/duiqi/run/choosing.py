@@ -16,8 +16,9 @@ from duiqi.core.errors import DataError, OptionError
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
-from duiqi.data.guessing import Guesser, unlearned_by, vectors_of
+from duiqi.data.guessing import Guesser, unlearned_by
 from duiqi.data.selecting import DOUBTS, k_centres, most_doubtful, weakest_first
+from duiqi.data.vectors import vectors_of
 from duiqi.run.looks import look
 from duiqi.run.table import Table
 
