@@ -73,7 +73,8 @@ def standings(model: WeighedModel, ballot: Ballot, *, truth: Votes | None = None
     """How every function does. `truth` int[n] are known labels, -1 for none: those that the model was fitted to.
 
     The model's estimate is drawn towards 70 % where votes are few, and misses where functions are wrong together: it
-    tells good functions from bad ones. How good one is, is told by rows with labels.
+    tells good functions from bad ones. How good one is, is told by rows with labels, unless it was written with these
+    very rows in view.
     """
     given, n = ballot.votes, len(ballot.votes)
     truth = np.full(n, ABSTAINS) if truth is None else truth
