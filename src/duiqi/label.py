@@ -64,10 +64,10 @@ def label(
     people filled in is read by `prepare`, from the table as from Label Studio's exports.
 
     Rows need no people where a machine is sure enough: `rules` is a Python file of labelling functions, each taking a
-    text (or, called `row`, all columns) and giving a class or None (`duiqi.data.votes` weighs them against each other
-    without labels); with `self_label` the model's own answers count, too. Labelled rows that neither has learned say
-    from which confidence on at least a share `right` of them is right; what lies above it goes into labelled.jsonl
-    instead, and where both are sure and differ people are asked.
+    text (or, called `row`, all columns but the label) and giving a class or None (`duiqi.data.weighing` weighs them
+    against each other without labels); with `self_label` the model's own answers count, too. Labelled rows that neither
+    has learned say from which confidence on at least a share `right` of them is right; what lies above it goes into
+    labelled.jsonl instead, and where both are sure and differ people are asked.
 
     Where the guesses come from embeddings that have learned no labels the report says what more labels would bring, of
     all classes and of each (`duiqi.data.more_labels`): accuracy and F1 of such regressions, not of a trained model.

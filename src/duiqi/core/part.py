@@ -311,7 +311,7 @@ def module_of(path: Path, what: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and pickling look modules up by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends in sys.exit is no reason to end here
         raise PartError(
             f"expected a Python file with {what}, given {path}, which raises {type(error).__name__}: {error}",
             hint="Import it on its own to see where.",

@@ -22,7 +22,8 @@ from duiqi.core.seed import mix
 from duiqi.data.confident import Bound, confident, find_bound
 from duiqi.data.crossfit import FOLDS, blend
 from duiqi.data.guessing import Guesser
-from duiqi.data.votes import Ballot, fit_label_model, read_functions, standings, votes
+from duiqi.data.labelling_functions import Ballot, read_functions, votes
+from duiqi.data.weighing import fit_label_model, standings
 from duiqi.run.choosing import judged_rows
 from duiqi.run.table import Table
 
