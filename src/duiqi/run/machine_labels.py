@@ -145,13 +145,18 @@ def _by_rules(
             each.name,
             each.coverage,
             each.conflicts,
-            {"value": each.accuracy, "low": each.low, "high": each.high},
-            f"{each.right} / {each.labelled}",
+            {"value": each.accuracy},
+            {
+                "value": each.right / each.labelled if each.labelled else None,
+                "low": each.labelled_low,
+                "high": each.labelled_high,
+            },
+            each.labelled,
             each.copy_of or "–",
         ]
-        for each in standings(model, both, truth=known, seed=seed)
+        for each in standings(model, both, truth=known)
     ]
-    columns = ["labelling_rule", "coverage", "conflicts", "accuracy", "right_of_labelled", "repeats"]
+    columns = ["labelling_rule", "coverage", "conflicts", "accuracy", "right_of_labelled", "labelled_rows", "repeats"]
     return model.probs(pool.votes), probs, Exhibit("table", {"title": "rules", "columns": columns, "rows": rows})
 
 
