@@ -151,3 +151,56 @@ def test_what_cannot_fill_in_says_so(body):
     assert "default-zh" in caught.value.hint
     with pytest.raises(OptionError, match="top"):
         proposed(["好"], top=0)
+
+
+def test_a_vocabulary_without_english_words_leaves_english_as_it_is(monkeypatch):
+    monkeypatch.setattr(filling_in, "_whole", lambda tokenizer: {})
+    model = filling_in.open_filler("default-zh")
+    known = filling_in.lexicons(model, {"电影": (1, "n"), "电视": (1, "n")}, english=True)
+    assert set(known) == {(2, "n")}
+    assert filling_in.lexicons(model, {}, english=True) == {}
+    monkeypatch.setattr(filling_in, "KNOWN", -99.0)
+    row = ["我", "喜欢", "电影", "a"]
+    english, chinese = filling_in.fill_in(
+        model, [row], [filling_in.Place(0, 3, ""), filling_in.Place(0, 2, "n", 1)], known
+    )
+    assert english == []
+    assert [fit.word for fit in chinese] == ["电视"]
+    made = proposed(["A quiet room.", "a"], model="default-zh", rate=1.0, least=-99.0)
+    assert made == [[], []]
+
+
+def test_no_more_scores_are_held_than_is_said_and_the_same_words_fit(monkeypatch):
+    model = filling_in.open_filler("default-zh")
+    words = {"电影": (200, "n"), "电视": (300, "n"), "影片": (100, "n"), "也": (9, "d"), "都": (9, "d"), "很": (9, "d")}
+    known = filling_in.lexicons(model, words, english=False)
+    rows = [["我", "也", "喜欢", "电影", f"{at}", "，", "internationalisation", "很", "好"] for at in range(30)]
+    kinds = {1: "d", 3: "n", 6: "", 7: "d"}
+    places = [
+        filling_in.Place(row, word, kind, turn) for row in range(30) for turn, (word, kind) in enumerate(kinds.items())
+    ]
+    held, reads = [], []
+    whole = filling_in._read
+
+    def read(*given, hide, **more):
+        found = whole(*given, hide=hide, **more)
+        bases = {
+            id(s.base if s.base is not None else s): (s.base if s.base is not None else s) for _, s in found.values()
+        }
+        size = sum(each.size for each in bases.values())
+        held.append(size + (held[-1] if hide else 0))
+        reads.append(hide)
+        return found
+
+    monkeypatch.setattr(filling_in, "_read", read)
+    together = filling_in.fill_in(model, rows, places, known)
+    assert reads == [False, True]
+    once = held[-1]
+    monkeypatch.setattr(filling_in, "AT_ONCE", once // 8)
+    held.clear()
+    apart = filling_in.fill_in(model, rows, places, known)
+    assert max(held) <= once // 8
+    assert any(together)
+    for one, other in zip(together, apart, strict=True):
+        assert [fit.word for fit in one] == [fit.word for fit in other]
+        assert [fit.score for fit in one] == pytest.approx([fit.score for fit in other], abs=1e-3)

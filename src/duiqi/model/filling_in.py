@@ -10,7 +10,7 @@ piece, and read no better with the Chinese model that comes with duiqi (docs/log
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +29,11 @@ from duiqi.model.tokens import Words, by_length, collate, encode, words_of
 
 LIKE, AS_IT_STANDS, TOGETHER = 8.0, 0.3, 0.7  # weights of likeness, the unhidden reading, and `lift`: read by eye
 KNOWN = -3.0  # a piece's mean log-probability from which on a place counts as understood
-AT_ONCE = 64  # texts whose scores are held at once
+AT_ONCE = 1 << 26  # scores of pieces that are held at once, 4 bytes each
 LISTED = 64  # best words of a place before likeness is looked at
 HEADS = ("ForMaskedLM", "ForPreTraining")
 Floats = NDArray[Any]
+Job = tuple[tuple[str, ...], tuple[int, ...]]  # the words of a text, and the numbers of those that are asked about
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,9 @@ def lexicons(model: Model, chinese: Mapping[str, tuple[int, str]], english: bool
         made[key] = Lexicon(tuple(words), pieces, np.array([lifts[word] for word in words]))
     if english:
         found = _whole(model.tokenizer)
-        made[1, ""] = Lexicon(tuple(found), np.array(list(found.values())).reshape(-1, 1), np.zeros(len(found)))
+        if found:  # a vocabulary may have none
+            pieces = np.array(list(found.values()), dtype=np.int64).reshape(-1, 1)
+            made[1, ""] = Lexicon(tuple(found), pieces, np.zeros(len(found)))
     return made
 
 
@@ -144,16 +147,15 @@ def fill_in(
     kinds = {key: place.kind for key, place in zip(keys, places, strict=True)}
     vectors = model.net.get_input_embeddings().weight.detach().float().cpu().numpy()
     vectors = _unit(vectors - vectors.mean(axis=0))
-    turned: dict[tuple[str, ...], dict[tuple[int, ...], None]] = {}
-    for words, hidden in said.values():
-        turned.setdefault(words, {})[hidden] = None
+    longest = max((pieces for pieces, _ in known), default=0)
     fits: dict[tuple[Any, ...], list[Fit]] = {}
-    texts = list(turned.items())
-    for start in range(0, len(texts), AT_ONCE):
-        some = texts[start : start + AT_ONCE]
-        whole = [(words, tuple(sorted({at for turn in each for at in turn}))) for words, each in some]
-        standing = _read(model, whole, hide=False)
-        covered = _read(model, [(words, turn) for words, each in some for turn in each], hide=True)
+    for jobs in _portions(dict.fromkeys(said.values()), longest, AT_ONCE // (2 * len(vectors))):
+        asked: dict[tuple[str, ...], set[int]] = {}
+        for words, hidden in jobs:
+            asked.setdefault(words, set()).update(hidden)
+        whole = [(words, tuple(sorted(each))) for words, each in asked.items()]
+        standing = _read(model, whole, longest, hide=False)
+        covered = _read(model, jobs, longest, hide=True)
         as_it_stands = {(words, at): scores for (words, _, at), (_, scores) in standing.items()}
         for key, (own, scores) in covered.items():
             lexicon = known.get((len(own), kinds[key]))
@@ -162,12 +164,30 @@ def fill_in(
     return [fits.get(key, []) for key in keys]
 
 
+def _portions(jobs: Iterable[Job], longest: int, most: int) -> Iterator[list[Job]]:
+    """The jobs in portions of about `most` pieces at most, of words of up to `longest` pieces; a job is not divided.
+
+    A piece has a character at least, as a rule. Turns of a text that come one after the other are read together.
+    """
+    portion: list[Job] = []
+    held = 0
+    for words, hidden in sorted(jobs):
+        pieces = sum(min(len(words[at]), longest) for at in hidden)
+        if portion and held + pieces > most:
+            yield portion
+            portion, held = [], 0
+        portion.append((words, hidden))
+        held += pieces
+    if portion:
+        yield portion
+
+
 @torch.inference_mode()
 def _read(
-    model: Model, jobs: Sequence[tuple[tuple[str, ...], tuple[int, ...]]], *, hide: bool
+    model: Model, jobs: Sequence[Job], longest: int, *, hide: bool
 ) -> dict[tuple[tuple[str, ...], tuple[int, ...], int], tuple[NDArray[np.int64], Floats]]:
     """(words, those asked about, one of these) → its pieces int[n], and the logarithms of all pieces' probabilities at
-    its places float[n, v], with what is asked about hidden or as it stands.
+    its places float[n, v], with what is asked about hidden or as it stands; none of words of over `longest` pieces.
 
     Of a word in two windows the first counts; a window that cuts a word has fewer pieces of it than another.
     """
@@ -196,7 +216,8 @@ def _read(
         for a, b in zip(begins, [*begins[1:], len(of)], strict=True):
             key = (*jobs[rows[sequence[a]]], int(of[a]))
             if key not in found or len(found[key][0]) < b - a:
-                found[key] = own[a:b], scores[a:b]
+                scored = b if b - a <= longest else a
+                found[key] = own[a:b], scores[a:scored].copy()  # a view would hold the whole batch
     return found
 
 
