@@ -83,6 +83,9 @@ def machine_labels(
     labels, sure = np.full(len(pool), NOBODY), np.zeros(len(pool))
     labels[rows], sure[rows] = said, in_pool[rows, said]
     by = np.where(spoken, BOTH if own else RULES, MODEL)
+    sure_of = sum(np.isfinite(bound.thresholds))
+    if bound.holds and sure_of < len(task.labels):
+        notes.append({"code": "sure_of_some_classes", "classes": int(sure_of), "of": len(task.labels)})
     if bound.holds:
         counts = list(_counts(bound, labels, task.labels))
         columns = ["class", "rows", "threshold", "precision"]
