@@ -198,3 +198,19 @@ def test_words_are_found_in_the_text_they_make(words):
     assert [text[a:b] for a, b in places(text, words)] == words
     assert places(f"{text} more", words) is None
     assert joined(["我", "们", "ok", "go", "，", "《", "好", "》", "is", "."]) == "我们ok go，《好》is ."
+
+
+def test_choices_inside_of_choices_are_told(tmp_path):
+    nested = {**choice("x"), "value": {"choices": [["animal", "cat"]]}}
+    path = export(tmp_path / "a.json", [({"text": "one"}, [said(choice("x"))]), ({"text": "two"}, [said(nested)])])
+    with pytest.raises(DataError, match="choices inside of choices"):
+        duiqi.prepare(path, out=tmp_path / "out", steps=())
+    assert not (tmp_path / "out").exists()
+
+
+def test_sources_whose_labels_are_of_different_kinds_are_told(tmp_path):
+    (tmp_path / "tags.jsonl").write_text('{"tokens": ["in", "Rome"], "label": ["O", "B-PLACE"]}\n')
+    parts = [{"text": "Rome", "start": 0, "end": 4, "labels": ["PLACE"]}]
+    (tmp_path / "parts.jsonl").write_text(json.dumps({"tokens": ["Rome"], "label": parts}) + "\n")
+    with pytest.raises(DataError):
+        duiqi.prepare([tmp_path / "tags.jsonl", tmp_path / "parts.jsonl"], out=tmp_path / "out", steps=())

@@ -266,6 +266,13 @@ def _settle_choices(raw: Raw, tasks: Sequence[_Task], name: str, *, alone: bool)
     votes = [
         [[c for each in said.get(name, ()) for c in each.get(CHOICES, ())] for said in task.said] for task in tasks
     ]
+    strange = [row for row, vote in enumerate(votes) for each in vote if not all(isinstance(c, str) for c in each)]
+    if strange:
+        raise DataError(
+            f"expected choices that are words in {raw.name}, given choices inside of choices "
+            f"({raw.where(strange[:1])})",
+            hint="duiqi reads flat Choices; name each leaf by itself.",
+        )
     several = name == SEVERAL or any(len(each) > 1 for vote in votes for each in vote)
     labels = [_several(vote) if several else _one(vote) for vote in votes]
     return _with_label(raw, tasks, name, labels, alone=alone)

@@ -76,7 +76,14 @@ def _write_together(
     """Write the parts of rows that fit into memory; missing ones are made as `align` makes them."""
     held = list(pieces)
     _check_any(held, collected, ledger)
-    table = pa.concat_tables([piece.data.table for piece in held], promote_options="permissive")
+    try:
+        table = pa.concat_tables([piece.data.table for piece in held], promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+        raise DataError(
+            f"expected columns of one kind in all sources, given ones that do not go together ({error})",
+            hint="For example tags of words in one source and marked parts of texts in another: bring one of them into "
+            "the form of the other.",
+        ) from error
     whole = Dataset(table, collected.readers.schema, "rows")
     given = np.array([part or "" for piece in held for part in piece.parts])
     named = [part for part in PARTS if (given == part).any()]
