@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError, OutputError, nearest
 from duiqi.core.exhibit import Exhibit
-from duiqi.core.folder import check_replaceable, swapped_in, write_json
+from duiqi.core.folder import check_replaceable, sha256, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 
@@ -154,6 +154,7 @@ def _write(
         (aside / CONFIG).write_text(config(task.name, task.labels, pair=pair), encoding="utf-8")
         if made is not None and len(made[1].rows):
             _write_labels(aside / LABELS, guesser.task, *made)
+        said["handed_out"] = {name: sha256(aside / name) for name in (SHEET, TASKS)}
         write_json(aside / REPORT, said)
         (aside / PAGE).write_text(render(said, lang=lang), encoding="utf-8")
 
@@ -283,14 +284,23 @@ def _check_task(task: str) -> None:
 
 
 def _check_out(out: Path, sources: Sequence[str | Path]) -> None:
-    """`OutputError` where the folder cannot be written, or holds a source, other files or labels of people."""
-    from duiqi.data.formats import read_file
-
+    """`OutputError` where the folder cannot be written, or holds a source, other files or what people have changed."""
     check_replaceable(out, {SHEET, TASKS, CONFIG, LABELS, REPORT, PAGE}, sources, made=REPORT)
-    if (out / SHEET).is_file():
-        filled = sum(bool(str(each).strip()) for each in read_file(out / SHEET, SHEET).columns.get("label", []))
-        if filled:
-            raise OutputError(
-                f"expected a folder whose rows nobody has labelled yet, given {out}, where {SHEET} has {filled} labels",
-                hint="Choose another --out: the folder would be replaced as a whole.",
-            )
+    changed = [name for name, digest in _handed_out(out).items() if sha256(out / name) != digest]
+    if changed:
+        raise OutputError(
+            f"expected a folder in which nobody has worked yet, given {out}, where {changed[0]} was changed",
+            hint="Choose another --out: the folder would be replaced as a whole.",
+        )
+
+
+def _handed_out(out: Path) -> dict[str, str]:
+    """The files for people in a folder, and the digest that each had when it was written ("" where that is lost)."""
+    import json
+
+    there = [name for name in (SHEET, TASKS) if (out / name).is_file()]
+    try:
+        known = json.loads((out / REPORT).read_text(encoding="utf-8")).get("handed_out", {}) if there else {}
+    except (ValueError, OSError):
+        known = {}
+    return {name: str(known.get(name, "")) for name in there}

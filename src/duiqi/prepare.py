@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.exhibit import Exhibit
-from duiqi.core.folder import check_replaceable, swapped_in, write_json
+from duiqi.core.folder import check_replaceable, sha256, swapped_in, write_json
 from duiqi.core.report import Report, without_rows
 
 if TYPE_CHECKING:
@@ -206,7 +206,6 @@ def _check_renamed(collected: Collected, ledger: Ledger) -> None:
 def _report(
     collected: Collected, ledger: Ledger, folder: Path, notes: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
 ) -> Report:
-    from duiqi.data.originals import sha256
     from duiqi.data.parting import PARTS
     from duiqi.run.workshop import versions
 

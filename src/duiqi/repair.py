@@ -253,7 +253,7 @@ def proposals(
     named = [[case.catalogue.find("remedy", name) for name in each.split("+")] for each in with_]
     groups = named or [
         [part] for part in case.catalogue.all("remedy")
-        if _wanted(part, findings) and all(options.get(part.name, {}).get(name) for name in part.asks)
+        if _wanted(part, findings) and not part.lacking(options.get(part.name, {}))
     ]  # fmt: skip
     groups = [parts for parts in groups if all(case.has(need) for part in parts for need in part.needs)]
     plans = {part.name: _planned(case, part, findings, options) for parts in groups for part in parts}

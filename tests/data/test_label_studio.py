@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 
 import pytest
 
 import duiqi
+import duiqi.data.parting
 from duiqi.core.errors import DataError
 from duiqi.data.label_studio import joined, places
 from duiqi.data.read import read
@@ -200,17 +202,21 @@ def test_words_are_found_in_the_text_they_make(words):
     assert joined(["我", "们", "ok", "go", "，", "《", "好", "》", "is", "."]) == "我们ok go，《好》is ."
 
 
-def test_choices_inside_of_choices_are_told(tmp_path):
-    nested = {**choice("x"), "value": {"choices": [["animal", "cat"]]}}
+@pytest.mark.parametrize("given", [[["animal", "cat"]], "cat", {"cat": 1}, [7]])
+def test_choices_that_are_no_list_of_words_are_told(tmp_path, given):
+    nested = {**choice("x"), "value": {"choices": given}}
     path = export(tmp_path / "a.json", [({"text": "one"}, [said(choice("x"))]), ({"text": "two"}, [said(nested)])])
-    with pytest.raises(DataError, match="choices inside of choices"):
+    with pytest.raises(DataError, match="choices as a list of words"):
         duiqi.prepare(path, out=tmp_path / "out", steps=())
     assert not (tmp_path / "out").exists()
 
 
-def test_sources_whose_labels_are_of_different_kinds_are_told(tmp_path):
+@pytest.mark.parametrize("together", [True, False])
+def test_sources_whose_labels_are_of_different_kinds_are_told(tmp_path, monkeypatch, together):
+    if not together:
+        monkeypatch.setattr(sys.modules["duiqi.data.parting"], "TOGETHER", 0)
     (tmp_path / "tags.jsonl").write_text('{"tokens": ["in", "Rome"], "label": ["O", "B-PLACE"]}\n')
     parts = [{"text": "Rome", "start": 0, "end": 4, "labels": ["PLACE"]}]
     (tmp_path / "parts.jsonl").write_text(json.dumps({"tokens": ["Rome"], "label": parts}) + "\n")
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="columns of one kind"):
         duiqi.prepare([tmp_path / "tags.jsonl", tmp_path / "parts.jsonl"], out=tmp_path / "out", steps=())

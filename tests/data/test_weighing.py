@@ -5,9 +5,10 @@ import time
 import numpy as np
 import pytest
 
+from duiqi.core.measure import jeffreys
 from duiqi.data.label_model import majority
 from duiqi.data.labelling_functions import ABSTAINS
-from duiqi.data.weighing import fit_label_model, jeffreys, standings
+from duiqi.data.weighing import fit_label_model, standings
 from simulated_votes import RIGHT, brier, named, simulated
 
 

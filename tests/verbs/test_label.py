@@ -251,6 +251,30 @@ def test_a_weak_slice_that_the_pool_cannot_show_is_told(fitted, rows_csv, tmp_pa
     assert len(table_of(tmp_path / "out")) == 10
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("to_label.csv", '"label"\n', '"label","mine"\n'),  # labels in a column of one's own
+        ("to_label.csv", '"label"\n', '"Label"\n'),
+        ("to_label.json", '"predictions"', '"annotations"'),
+    ],
+)
+def test_whatever_people_changed_is_work(body, classes, tmp_path, name, old, new):
+    data, source, _ = classes
+    duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
+    place = tmp_path / "out" / name
+    said = place.read_text(encoding="utf-8")
+    assert old in said
+    place.write_text(said.replace(old, new), encoding="utf-8")
+    kept = place.read_bytes()
+    with pytest.raises(OutputError, match="was changed"):
+        duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
+    (tmp_path / "out" / "report.json").write_text("{")  # nor is it lost where the report is
+    with pytest.raises(OutputError, match="was changed"):
+        duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
+    assert place.read_bytes() == kept
+
+
 def test_files_of_people_in_the_folder_are_not_replaced(body, classes, tmp_path):
     data, source, _ = classes
     duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
@@ -282,7 +306,7 @@ def test_labels_that_people_filled_in_are_never_lost(body, classes, tmp_path):
     for _ in range(2):
         duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
     made = fill_table(tmp_path / "out", lambda row: "good", tmp_path / "out" / "to_label.csv").read_bytes()
-    with pytest.raises(OutputError, match="5 labels"):
+    with pytest.raises(OutputError, match=r"to_label\.csv was changed"):
         duiqi.label(body, data, pool=source, rows=5, out=tmp_path / "out")
     assert (tmp_path / "out" / "to_label.csv").read_bytes() == made
     with pytest.raises(OutputError, match="outside the folder"):

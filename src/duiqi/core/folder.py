@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import shutil
@@ -83,6 +84,12 @@ def check_writable(out: Path, made: str = "report.json") -> None:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """JSON for people and programs: UTF-8, indented by one, no NaN."""
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file's bytes, in hexadecimal; read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _take_place(aside: Path, out: Path) -> None:

@@ -474,6 +474,16 @@ def contrast(first: Measure, second: Measure) -> Change:
     return Change(first, second)
 
 
+def jeffreys(right: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of which `right` of `n` were seen (Brown, Cai & DasGupta 2001); (0, 1) of none."""
+    from scipy.special import betaincinv
+
+    if n == 0:
+        return 0.0, 1.0
+    low, high = betaincinv(right + 0.5, n - right + 0.5, [0.025, 0.975])
+    return (0.0 if right == 0 else float(low)), (1.0 if right == n else float(high))
+
+
 def critical(draws: Sequence[Floats]) -> float:
     """How much longer than single intervals those of a family must be to hold at once: max-T (Romano & Wolf 2005).
 

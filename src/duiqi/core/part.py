@@ -89,9 +89,13 @@ class Part:
         """Options that only the user can give, such as a model: without them the part does nothing."""
         return tuple(self.facts.get("asks", ()))
 
+    def lacking(self, options: Mapping[str, Any]) -> list[str]:
+        """The options that the part asks for and that are not among these."""
+        return [name for name in self.asks if not options.get(name)]
+
     def check_asked(self, options: Mapping[str, Any]) -> None:
         """`OptionError` where an option that the part asks for is not given."""
-        missing = [name for name in self.asks if not options.get(name)]
+        missing = self.lacking(options)
         if missing:
             raise OptionError(
                 f"expected the option{'s' * (len(missing) > 1)} {' and '.join(missing)} of the {self.role} "

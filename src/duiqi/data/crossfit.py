@@ -31,6 +31,11 @@ Floats = NDArray[np.float64]
 Fit = Callable[..., Floats]  # (known rows, their labels, rows asked, classes, weights=…) -> float[n, k]
 
 
+def folds_of(keys: NDArray[np.uint64], many: int = FOLDS) -> NDArray[np.int64]:
+    """The fold of every row by the key of its input, int[n]: rows of equal input are left out together."""
+    return (mix(keys) % np.uint64(many)).astype(np.int64)
+
+
 def quick(
     known: Any,
     labels: NDArray[np.int64],
@@ -77,7 +82,7 @@ def out_of_sample(
     classes = {"word": 2 * len(task.labels) + 1, "label": 2}.get(task.unit, len(task.labels))
     cost = len(train) * (len(task.labels) if task.unit == "label" else classes)
     many = FOLDS if task.unit == "word" or cost > CHEAP else MORE_FOLDS
-    folds = (mix(train.input_keys) % np.uint64(many)).astype(np.int64)
+    folds = folds_of(train.input_keys, many)
     if len(np.unique(folds)) < 2:
         raise DataError(
             f"expected rows of different inputs, given {len(train)} alike in {train.name}", hint="Give more rows."

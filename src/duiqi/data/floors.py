@@ -78,11 +78,23 @@ def unlabelled(data: Dataset, labels: int) -> Predictions:
 
 def labelled(train: Dataset, truth: NDArray[np.int64], data: Dataset) -> Predictions:
     """TF-IDF, then a logistic regression for every label."""
-    known, asked = counted(both_texts(train), both_texts(data)) or (None, None)
-    probs = np.tile(truth.mean(axis=0), (len(data), 1))
-    if known is not None:
-        for label in np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)):
-            probs[:, label] = logistic(known, truth[:, label], asked, 2)[:, 1]
+    vectors = counted(both_texts(train), both_texts(data))
+    if vectors is None:
+        return sets_of_labels(data, np.tile(truth.mean(axis=0), (len(data), 1)))
+    return sets_of_labels(data, label_by_label(vectors[0], truth, vectors[1]))
+
+
+def label_by_label(known: Any, truth: NDArray[np.int64], asked: Any) -> NDArray[np.float64]:
+    """Probabilities of sets of labels, float[n, k], by a logistic regression for each; of a label that all known rows
+    have, or none, its share."""
+    probs = np.tile(truth.mean(axis=0), (asked.shape[0], 1))
+    for label in np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)):
+        probs[:, label] = logistic(known, truth[:, label], asked, 2)[:, 1]
+    return probs
+
+
+def sets_of_labels(data: Dataset, probs: NDArray[np.float64]) -> Predictions:
+    """The labels that are rather true than not."""
     return Predictions(data.row_ids, {"labels": (probs >= 0.5).astype(np.int64), "probs": probs})
 
 

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions, Predictor
-from duiqi.core.seed import mix
 from duiqi.core.spans import mended
 from duiqi.core.task import Task
-from duiqi.data.crossfit import FOLDS, FOR_WORDS, around_words, crossed
-from duiqi.data.floors import logistic
+from duiqi.data.crossfit import FOR_WORDS, around_words, crossed, folds_of
+from duiqi.data.floors import label_by_label, logistic, sets_of_labels
 from duiqi.data.vectors import vectors_of
 
 Floats = NDArray[np.float64]
@@ -37,9 +36,8 @@ class Guesser:
     def unlearned(self) -> Floats:
         """Probabilities of the classes of the known rows, each by a regression on others: float[n, k]."""
         assert self.known is not None
-        folds = (mix(self.known.input_keys) % np.uint64(FOLDS)).astype(np.int64)
         vectors, truth = vectors_of(self.model, self.known), self.task.read_truth(self.known)
-        return crossed(vectors, truth, folds, len(self.task.labels), fit=fitted)
+        return crossed(vectors, truth, folds_of(self.known.input_keys), len(self.task.labels), fit=fitted)
 
 
 def unlearned_by(model: Predictor, data: Dataset) -> NDArray[np.bool_]:
@@ -60,10 +58,7 @@ def guessed(task: Task, known: Dataset, asked: Dataset, reader: Predictor) -> Pr
         return _tags(task, known, truth, asked)
     there, here = vectors_of(reader, known), vectors_of(reader, asked)
     if task.unit == "label":
-        probs = np.tile(truth.mean(axis=0), (len(asked), 1))
-        for label in np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)):
-            probs[:, label] = fitted(there, truth[:, label], here, 2)[:, 1]
-        return Predictions(asked.row_ids, {"labels": (probs >= 0.5).astype(np.int64), "probs": probs})
+        return sets_of_labels(asked, label_by_label(there, truth, here))
     return Predictions(asked.row_ids, {"probs": fitted(there, truth, here, len(task.labels))})
 
 

@@ -264,18 +264,23 @@ def _settle_choices(raw: Raw, tasks: Sequence[_Task], name: str, *, alone: bool)
     """The rows with a class each; with a list where the control bears our name for several labels, or where somebody
     chose several."""
     votes = [
-        [[c for each in said.get(name, ()) for c in each.get(CHOICES, ())] for said in task.said] for task in tasks
+        [[c for each in said.get(name, ()) for c in _choices(each, raw, row)] for said in task.said]
+        for row, task in enumerate(tasks)
     ]
-    strange = [row for row, vote in enumerate(votes) for each in vote if not all(isinstance(c, str) for c in each)]
-    if strange:
-        raise DataError(
-            f"expected choices that are words in {raw.name}, given choices inside of choices "
-            f"({raw.where(strange[:1])})",
-            hint="duiqi reads flat Choices; name each leaf by itself.",
-        )
     several = name == SEVERAL or any(len(each) > 1 for vote in votes for each in vote)
     labels = [_several(vote) if several else _one(vote) for vote in votes]
     return _with_label(raw, tasks, name, labels, alone=alone)
+
+
+def _choices(given: Json, raw: Raw, row: int) -> list[str]:
+    """What was chosen in one control."""
+    chosen = given.get(CHOICES) or []
+    if not isinstance(chosen, list) or not all(isinstance(each, str) for each in chosen):
+        raise DataError(
+            f"expected choices as a list of words in {raw.name}, given {chosen!r} ({raw.where([row])})",
+            hint="duiqi reads flat Choices: no choices inside of choices, no single word in place of a list.",
+        )
+    return chosen
 
 
 def _one(votes: Sequence[Sequence[str]]) -> Settled:

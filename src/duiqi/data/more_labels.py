@@ -32,7 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.errors import DataError
-from duiqi.core.seed import generator, mix, poisson_weights
+from duiqi.core.seed import generator, poisson_weights
+from duiqi.data.crossfit import folds_of
 from duiqi.data.floors import logistic
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -142,7 +143,7 @@ def curves(
             f"expected at least {FEWEST} rows of two classes, given {len(labels)} of {len(np.unique(labels))}",
             hint="Label more rows first; of so few nothing can be told.",
         )
-    folds = (mix(keys) % np.uint64(FOLDS)).astype(np.int64)
+    folds = folds_of(keys)
     weights = poisson_weights(keys, DRAWS, seed).astype(np.float64)
     ladder = [_taken(vectors, labels, len(classes), folds, seed, share) for share in SHARES]
     counts = np.bincount(labels, minlength=len(classes))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from duiqi.core.errors import DataError, OutputError
+from duiqi.core.folder import sha256
 
 FOLDER = "originals"
 _BLOCK = 1 << 20
@@ -85,9 +85,3 @@ def _unpack(packed: Path, place: Path, digest: str) -> None:
         aside.replace(place)
     finally:
         aside.unlink(missing_ok=True)
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -64,10 +64,25 @@ def write(output: Output, collected: Collected, pieces: Iterable[Piece], ledger:
 
 
 def _entered(pieces: Iterable[Piece], ledger: Ledger) -> Iterator[Piece]:
+    """The pieces that have rows, told to the ledger; `DataError` where their columns do not go together."""
+    schema = pa.schema([])
     for piece in pieces:
         ledger.enter(piece)
         if len(piece.data):
+            schema = _with(schema, piece)
             yield piece
+
+
+def _with(schema: pa.Schema, piece: Piece) -> pa.Schema:
+    """The columns of rows so far and of some more."""
+    try:
+        return pa.unify_schemas([schema, piece.data.table.schema], promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+        raise DataError(
+            f"expected columns of one kind in all sources, given ones that do not go together ({error})",
+            hint="For example tags of words in one source and marked parts of texts in another: bring one of them into "
+            "the form of the other.",
+        ) from error
 
 
 def _write_together(
@@ -76,14 +91,7 @@ def _write_together(
     """Write the parts of rows that fit into memory; missing ones are made as `align` makes them."""
     held = list(pieces)
     _check_any(held, collected, ledger)
-    try:
-        table = pa.concat_tables([piece.data.table for piece in held], promote_options="permissive")
-    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
-        raise DataError(
-            f"expected columns of one kind in all sources, given ones that do not go together ({error})",
-            hint="For example tags of words in one source and marked parts of texts in another: bring one of them into "
-            "the form of the other.",
-        ) from error
+    table = pa.concat_tables([piece.data.table for piece in held], promote_options="permissive")
     whole = Dataset(table, collected.readers.schema, "rows")
     given = np.array([part or "" for piece in held for part in piece.parts])
     named = [part for part in PARTS if (given == part).any()]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from duiqi.core.measure import jeffreys
 from duiqi.core.seed import generator
 from duiqi.data.label_model import Floats, LabelModel, fitted
 from duiqi.data.labelling_functions import ABSTAINS, Ballot, Votes
@@ -105,16 +106,6 @@ def standings(model: WeighedModel, ballot: Ballot, *, truth: Votes | None = None
             )
         )
     return tuple(found)
-
-
-def jeffreys(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of which `right` of `n` were seen; (0, 1) of none."""
-    from scipy.special import betaincinv
-
-    if n == 0:
-        return 0.0, 1.0
-    low, high = betaincinv(right + 0.5, n - right + 0.5, [0.025, 0.975])
-    return (0.0 if right == 0 else float(low)), (1.0 if right == n else float(high))
 
 
 def _some(truth: Votes, most: int, seed: int) -> Votes:

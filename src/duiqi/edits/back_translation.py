@@ -73,11 +73,10 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 def _written(name: str, sources: Sequence[str], options: dict[str, float], device: str) -> list[str]:
     """What a model writes for each source; nothing for an empty one."""
     from duiqi.core.dataset import Dataset
-    from duiqi.core.part import Catalogue
-    from duiqi.model.open import find, open_model
+    from duiqi.model.open import open_writer
 
     asked = [each for each in dict.fromkeys(sources) if each.strip()]
-    model = open_model(find(name), Catalogue.installed().task("generate", **options), device=device)
+    model = open_writer(name, options, device=device)
     if not asked:
         return [""] * len(sources)
     answers = dict(zip(asked, model.predict(Dataset.of({"text": asked}), ["text"])["text"], strict=True))

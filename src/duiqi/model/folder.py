@@ -125,12 +125,6 @@ def _damaged(path: Path, given: str) -> ModelError:
     )
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def body_fingerprint(folder: Path, adapter: Mapping[str, Any] | None = None) -> str:
     """Hash over weights, tokenizer and architecture alone: equal where raw answers are equal."""
     return fingerprint(folder, None, {}, adapter)

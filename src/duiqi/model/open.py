@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from duiqi.core.bundle import Bundle, read_card
 from duiqi.core.errors import DependencyError, ModelError, OptionError
+from duiqi.core.folder import sha256
 from duiqi.core.seed import derive
 from duiqi.core.spans import is_tag, tags_of, types_of
 from duiqi.model import folder as on_disk
@@ -85,7 +86,7 @@ def _default() -> Path:
         )
     path = Path(spec.submodule_search_locations[0]) / "model"
     weights = path / "model.safetensors"
-    given = on_disk.sha256(weights) if weights.is_file() else "no file"
+    given = sha256(weights) if weights.is_file() else "no file"
     if given != DEFAULT_SHA256:
         raise ModelError(
             f"expected {weights} with sha256 {DEFAULT_SHA256}, given {given}",
@@ -243,6 +244,13 @@ class Model:
         from duiqi.model.predict import predict
 
         return predict(self, data, outputs)
+
+
+def open_writer(name: str, options: Mapping[str, Any], *, device: str = "cpu") -> Model:
+    """The model of that name for texts to be written, with options of the task `generate`."""
+    from duiqi.core.part import Catalogue
+
+    return open_model(find(name), Catalogue.installed().task("generate", **options), device=device)
 
 
 def open_model(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.errors import ModelError
+from duiqi.core.folder import sha256
 from duiqi.model import folder as on_disk
 from duiqi.model.folder import filled
 
@@ -37,7 +38,7 @@ def unpacked(source: Path) -> Path:
             f"expected the model that the package carries in {source}, given a package without it",
             hint="Install duiqi again, or give a folder with a Chinese encoder, or hub:NAME.",
         )
-    made = cache() / f"{source.name.replace('_', '-')}-{on_disk.sha256(source / PACKED)[:16]}"
+    made = cache() / f"{source.name.replace('_', '-')}-{sha256(source / PACKED)[:16]}"
     if not (made / "config.json").is_file():
         from safetensors.numpy import load_file, save_file
 

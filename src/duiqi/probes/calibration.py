@@ -8,7 +8,7 @@ import numpy as np
 from duiqi.core.case import Case
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
-from duiqi.core.measure import Interval, Measure
+from duiqi.core.measure import Interval, Measure, jeffreys
 from duiqi.core.part import probe
 from duiqi.data.simulated import LABELS, simulated_case
 
@@ -42,7 +42,7 @@ def _honest(case: Case, measure: Measure) -> Measure:
     right, rows = int(hits.sum()), len(hits)
     if not rows or 0 < right < rows:
         return measure
-    low, high = _jeffreys(right, rows)
+    low, high = jeffreys(right, rows)
     sure = float(confidence.mean())
     least = max(0.0, sure - high, low - sure)
     return replace(measure, stated=Interval(min(least, measure.value), max(abs(sure - low), abs(high - sure))))
@@ -55,19 +55,11 @@ def _reliability(case: Case, bins: int) -> Exhibit:
     points = []
     for rows in np.array_split(order, max(1, min(bins, len(order) // 20))):
         right, n = int(hits[rows].sum()), len(rows)
-        low, high = _jeffreys(right, n)
+        low, high = jeffreys(right, n)
         points.append([float(confidence[rows].mean()), right / n, low, high, n])
     series = [{"name": "model", "points": points}]
     data = {"title": "reliability", "x": "confidence", "y": "accuracy", "series": series, "diagonal": True}
     return Exhibit("curve", data)
-
-
-def _jeffreys(right: int, n: int) -> tuple[float, float]:
-    """Jeffreys interval of a proportion (Brown, Cai & DasGupta 2001)."""
-    from scipy.stats import beta
-
-    low, high = beta.ppf([0.025, 0.975], right + 0.5, n - right + 0.5)
-    return (0.0 if right == 0 else float(low)), (1.0 if right == n else float(high))
 
 
 @calibration.planted

@@ -14,7 +14,6 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
-from duiqi.core.predictions import Predictor
 from duiqi.core.report import Finding
 from duiqi.core.seed import derive, generator
 from duiqi.core.slice import is_cjk
@@ -83,6 +82,8 @@ def write_rows(
     slices = [finding.slice for finding in findings if finding.kind == "blind_spot" and finding.slice.where]
 
     def add(train: Dataset) -> Dataset:
+        from duiqi.model.open import open_writer
+
         labels = np.array(train.values("label"), dtype=object)
         shown = reduce(np.logical_or, (each.mask(train) for each in slices), np.full(len(train), not slices))
         wanted = Counter(labels[shown].tolist()) if slices else _wanted(labels.tolist(), rows)
@@ -91,7 +92,7 @@ def write_rows(
         pool = {label: np.flatnonzero((labels == label) & shown) for label in wanted}
         deserves = Deserving.of(case.task, train, most_doubtful=most_doubtful)
         belongs = Belonging.of(train, wanted, case.reader, most_strange=most_strange)
-        writer, made = _writer(model, options, device), train.take([])
+        writer, made = open_writer(model, options, device=device), train.take([])
         for number in range(ROUNDS):
             have = Counter(made.values("label"))
             missing = [label for label in wanted for _ in range(max(0, wanted[label] - have[label]) * ASKED)]
@@ -136,13 +137,6 @@ def _wanted(labels: Sequence[str], rows: int) -> dict[str, int]:
     counts = Counter(labels)
     median = int(np.median(list(counts.values())))
     return {label: rows or median - count for label, count in counts.items() if count < median}
-
-
-def _writer(name: str, options: Mapping[str, float], device: str) -> Predictor:
-    from duiqi.core.part import Catalogue
-    from duiqi.model.open import find, open_model
-
-    return open_model(find(name), Catalogue.installed().task("generate", **options), device=device)
 
 
 def _first_line(text: str) -> str:

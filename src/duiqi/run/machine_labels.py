@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
 from duiqi.core.exhibit import Exhibit
-from duiqi.core.seed import mix
 from duiqi.data.confident import Bound, confident, find_bound
-from duiqi.data.crossfit import FOLDS, blend
+from duiqi.data.crossfit import blend, folds_of
 from duiqi.data.guessing import Guesser
 from duiqi.data.labelling_functions import Ballot, read_functions, votes
 from duiqi.data.weighing import fit_label_model, standings
@@ -72,8 +71,9 @@ def machine_labels(
     truth, spoken = task.read_truth(labelled), np.zeros(len(pool), dtype=bool)
     if rules is not None:
         ballots = _ballots(rules, (pool, labelled), task.labels)
-        folds = (mix(labelled.input_keys) % np.uint64(FOLDS)).astype(np.int64)
-        by_rules, of_labelled, shown = _by_rules(ballots, truth, folds, task.labels, seed=table.seed)
+        by_rules, of_labelled, shown = _by_rules(
+            ballots, truth, folds_of(labelled.input_keys), task.labels, seed=table.seed
+        )
         exhibits.append(shown)
         notes += [{"code": "rule_left_out", **each._asdict()} for each in ballots[0].left_out]
         spoken = np.asarray(~np.isnan(by_rules).any(axis=1))
@@ -83,14 +83,11 @@ def machine_labels(
     labels, sure = np.full(len(pool), NOBODY), np.zeros(len(pool))
     labels[rows], sure[rows] = said, in_pool[rows, said]
     by = np.where(spoken, BOTH if own else RULES, MODEL)
-    sure_of = sum(np.isfinite(bound.thresholds))
-    if bound.holds and sure_of < len(task.labels):
-        notes.append({"code": "sure_of_some_classes", "classes": int(sure_of), "of": len(task.labels)})
     if bound.holds:
         counts = list(_counts(bound, labels, task.labels))
         columns = ["class", "rows", "threshold", "precision"]
         exhibits.append(Exhibit("table", {"title": "machine_labels", "columns": columns, "rows": counts}))
-    return MachineLabels(labels, sure, by.tolist(), tuple(exhibits), (*notes, *_no_bound(bound, len(truth))))
+    return MachineLabels(labels, sure, by.tolist(), tuple(exhibits), (*notes, *_limits(bound, len(truth))))
 
 
 def _together(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -174,10 +171,12 @@ def _counts(bound: Bound, labels: NDArray[np.int64], classes: Sequence[str]) -> 
             yield [named, rows, round(group.threshold, 4), precision]
 
 
-def _no_bound(bound: Bound, rows: int) -> list[Mapping[str, Any]]:
-    """Where nothing is sure enough: that, and how many labelled rows might show that something is."""
+def _limits(bound: Bound, rows: int) -> list[Mapping[str, Any]]:
+    """What nothing was sure enough of: some classes, or all, and how many labelled rows might show otherwise."""
     if bound.holds:
-        return []
+        sure_of = int(np.isfinite(bound.thresholds).sum())
+        some = {"code": "sure_of_some_classes", "classes": sure_of, "of": bound.classes}
+        return [some] if sure_of < bound.classes else []
     needed = bound.rows_to_settle
     said = {"rows": rows, "right": f"{bound.right:.0%}"}
     return [{"code": "unsure", **said, "needed": needed} if needed else {"code": "unsure_whatever", **said}]

@@ -101,10 +101,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Panel:
-    """One exhibit as it is shown: chart, tables, tokens, or a note."""
+    """One exhibit as it is shown: chart, tables, tokens, or a note. `of_rows`: it lists rows of the data."""
 
     title: str
     caption: str
+    of_rows: bool = False
     charts: tuple[Markup, ...] = ()
     tables: tuple[Table, ...] = ()
     note: str = ""
@@ -257,6 +258,7 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
     return Panel(
         title=words.title(words.name("exhibit", key)),
         caption="" if notes else words.texts.get(f"exhibit.{key}.what", ""),
+        of_rows=any((each.get("data") or {}).get("rows_of_data") for each in exhibits),
         charts=tuple(charts),
         tables=tuple(tables),
         note=" ".join(notes),

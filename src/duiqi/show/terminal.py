@@ -177,30 +177,29 @@ def _planted(outline: Outline) -> Iterable[RenderableType]:
 def _rows(outline: Outline) -> Iterable[RenderableType]:
     """The first rows of the data that probes list: labels likely wrong, rows that leaked."""
     for _, panel in panels(outline, of_rows=True) if outline.examines else ():
-        yield from _panel(panel, outline, of_rows=True)
+        yield from _panel(panel, outline)
 
 
 def _tables(outline: Outline) -> Iterable[RenderableType]:
     """The tables of a preparation: where rows are from and what was done to them."""
     if outline.examines:
         return
-    of_rows = [key for key, _ in panels(outline, of_rows=True)]
-    for key, panel in panels(outline):
-        yield from _panel(panel, outline, of_rows=key in of_rows)
+    for _, panel in panels(outline):
+        yield from _panel(panel, outline)
 
 
-def _panel(panel: Panel, outline: Outline, *, of_rows: bool) -> Iterable[RenderableType]:
+def _panel(panel: Panel, outline: Outline) -> Iterable[RenderableType]:
     """Its tables; of those that list rows of the data the first ones, each on one line."""
     for shown in panel.tables:
         yield from _heading(panel.title)
         rows = [[" ".join(f"{cell.text} {_in_brackets(cell.interval)}".split()) for cell in row] for row in shown.rows]
-        rows, left = (rows[:ROWS_SHOWN], len(rows[ROWS_SHOWN:])) if of_rows else (rows, 0)
+        rows, left = (rows[:ROWS_SHOWN], len(rows[ROWS_SHOWN:])) if panel.of_rows else (rows, 0)
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for at, column in enumerate(shown.columns):
-            gives_way = not of_rows or max(cell_len(row[at]) for row in rows) > CELL
+            gives_way = not panel.of_rows or max(cell_len(row[at]) for row in rows) > CELL
             table.add_column(column.text, justify="right" if column.number else "left", no_wrap=not gives_way)
         for row in rows:
-            table.add_row(*(Text(cell, no_wrap=of_rows, overflow="ellipsis") for cell in row))
+            table.add_row(*(Text(cell, no_wrap=panel.of_rows, overflow="ellipsis") for cell in row))
         yield Padding(table, (0, 0, 0, 2), expand=False)
         if left:
             yield _indented(outline.words.say("finding.more", n=left), style="dim")
