@@ -136,14 +136,17 @@ def plainly_fitted(bench: Bench, bundle: Bundle, budget: float) -> tuple[Bundle,
 
 
 def joined(repaired: Repaired, proof: Report, notes: tuple[Mapping[str, Any], ...]) -> Report:
-    """One report: verdict, measures and gates of the proof; findings on dev with their status; the trials."""
+    """One report: verdict, measures and gates of the proof; findings on dev with their status; the trials; what neither
+    could look at."""
     found = repaired.to_report()
+    unseen = {each["probe"] for each in found.skipped}
     facts = {**proof.facts, "trials": found.facts["trials"], "chosen_among": found.facts["chosen_among"]}
     dev = {"rows": found.measures[0].rows if found.measures else 0, "notes": [dict(note) for note in found.notes]}
     return replace(
         proof,
         verb="align",
         findings=found.findings,
+        skipped=tuple(each for each in proof.skipped if each["probe"] in unseen),
         notes=(*notes, *proof.notes, *(note for note in found.notes if note not in proof.notes)),
         facts={**facts, "dev": dev, "found_again": [finding.title for finding in proof.findings]},
     )
