@@ -33,6 +33,7 @@ KEYS = (  # of Label Studio's own about a task, beside its data
     *("total_annotations", "cancelled_annotations", "total_predictions", "comment_count", "comment_authors"),
     *("unresolved_comment_count", "last_comment_updated_at", "updated_by", "id", *STAMPS),
 )
+SHOWN = 5  # tasks that an error names
 CHOICES, LABELS = "choices", "labels"  # types of results that are read
 
 
@@ -109,12 +110,13 @@ def places(text: str, words: Sequence[str]) -> list[tuple[int, int]] | None:
 @dataclass(frozen=True)
 class _Task:
     """A task with what each person said of it: by control the values of its results. `skipped`: all that was said was
-    taken back."""
+    taken back. `id` is Label Studio's own."""
 
     data: Json
     said: Sequence[Mapping[str, Sequence[Json]]]
     place: int
     skipped: bool = False
+    id: Any = None
 
 
 def find_tasks(raw: Raw) -> str | None:
@@ -142,7 +144,7 @@ def from_tasks(raw: Raw, name: str) -> Raw:
         stand = [each for each in made if not (each.get("was_cancelled") or each.get("skipped"))]
         stand = [each for each in stand if each.get("ground_truth")] or stand
         said = [_by_control(each.get("result") or []) for each in stand]
-        tasks.append(_Task(known, said, raw.places[row], skipped=bool(made) and not stand))
+        tasks.append(_Task(known, said, raw.places[row], skipped=bool(made) and not stand, id=ids[row]))
     return _settled(tasks, raw)
 
 
@@ -184,7 +186,7 @@ def from_flat_tasks(raw: Raw, _: str) -> Raw:
         data = {name: value for name, value in data.items() if name != "id" or "row_id" not in data}
         signed = [row for row in same if raw.columns["annotation_id"][row] is not None]
         given = [{name: _flat(rows[row][name]) for name in controls if name in rows[row]} for row in signed]
-        tasks.append(_Task(data, given, raw.places[same[0]]))
+        tasks.append(_Task(data, given, raw.places[same[0]], id=rows[same[0]].get("id")))
     return _settled(tasks, raw)
 
 
@@ -262,14 +264,26 @@ def _with_label(raw: Raw, tasks: Sequence[_Task], name: str, labels: Sequence[Se
 
 def _settle_choices(raw: Raw, tasks: Sequence[_Task], name: str, *, alone: bool) -> Raw:
     """The rows with a class each; with a list where the control bears our name for several labels, or where somebody
-    chose several."""
+    chose several. `DataError` for several of which we handed out the interface for one."""
     votes = [
         [[c for each in said.get(name, ()) for c in _choices(each, raw, row)] for said in task.said]
         for row, task in enumerate(tasks)
     ]
-    several = name == SEVERAL or any(len(each) > 1 for vote in votes for each in vote)
+    many = [task for task, vote in zip(tasks, votes, strict=True) if any(len(each) > 1 for each in vote)]
+    if many and name == ONE and any(IDS[0] in task.data for task in tasks):
+        raise _more_than_one(many, raw)
+    several = name == SEVERAL or bool(many)
     labels = [_several(vote) if several else _one(vote) for vote in votes]
     return _with_label(raw, tasks, name, labels, alone=alone)
+
+
+def _more_than_one(tasks: Sequence[_Task], raw: Raw) -> DataError:
+    named = ", ".join(str(task.data.get(IDS[0]) if task.id is None else task.id) for task in tasks[:SHOWN])
+    return DataError(
+        f'expected one choice a task in {raw.name}, as the interface that was handed out has it (choice="single"), '
+        f"given several in {len(tasks)} of them: {named}{' …' if len(tasks) > SHOWN else ''}",
+        hint="Choose one in each of these tasks and export again.",
+    )
 
 
 def _choices(given: Json, raw: Raw, row: int) -> list[str]:
