@@ -61,7 +61,7 @@ def label(
     A model without a head for the task guesses by a logistic regression on its embeddings of the labelled rows (tags:
     on the words around each word). `out` receives to_label.csv, with an empty column `label`; to_label.json, tasks for
     Label Studio with the model's guesses; label_studio.xml, the interface for them; report.json and report.html. What
-    people filled in is read by `prepare`, from the table as from Label Studio's exports.
+    people filled in is read by `prepare`, from the table as from Label Studio's exports, as one of the classes here.
 
     Rows need no people where a machine is sure enough: `rules` is a Python file of labelling functions, each taking a
     text (or, called `row`, all columns but the label) and giving a class or None (`duiqi.data.weighing` weighs them

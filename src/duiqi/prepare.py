@@ -69,12 +69,17 @@ def prepare(
     balance (training rows in even or named shares of labels or groups, always taken last, when it is settled which
     rows are for training), with `step_options` by the step's name (see `duiqi.data.steps`).
 
+    Labels that people wrote on rows that `label` handed out are read as the classes known from its report
+    beside them or from the other sources: case, width and blanks do not count. What is no such class is an error,
+    unless `labels` says what it is; {"neutral": "neutral"} says that it is new on purpose.
+
     Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
     that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
     gives them back) unless `originals` is false: what the step private masked is still in them. Equal sources and
     options give equal bytes. Raises `DataError` where sources do not go together and `OptionError` for what cannot be
     done.
     """
+    from duiqi.data.by_hand import with_classes
     from duiqi.data.collect import Asked, check_renames, collect, find_sources
     from duiqi.data.ledger import Ledger
     from duiqi.data.parting import Output, look, write
@@ -104,7 +109,7 @@ def prepare(
     check_renames(asked)
     found = find_sources(given)
     _check_out(out, [source.path for source in found if source.path])
-    collected = collect(found, asked, lambda done, total: told("looking", done, total, {}))
+    collected = with_classes(collect(found, asked, lambda done, total: told("looking", done, total, {})))
     look(early, lambda name: collected.pieces(lambda done, total: told(name, done, total, {})))
     with swapped_in(out) as aside:
         with closing(Ledger.open(aside)) as ledger:

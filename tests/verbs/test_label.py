@@ -118,6 +118,21 @@ def test_rows_without_a_label_are_left_out(body, classes, tmp_path):
         assert all("label" not in task["data"] for task in json.load(file))
 
 
+def test_labels_by_hand_are_classes_that_were_handed_out(body, classes, tmp_path):
+    data, source, _ = classes
+    duiqi.label(body, data, pool=source, rows=4, out=tmp_path / "out")
+    written = dict(
+        zip([row["id"] for row in table_of(tmp_path / "out")], ["Positive", "ＮＥＧＡＴＩＶＥ", "", "postive"])
+    )
+    filled = fill_table(tmp_path / "out", lambda row: written[row], tmp_path / "out" / "to_label.csv")
+    with pytest.raises(DataError, match=r"among negative, positive, given 'postive' \(to_label.csv:\d+; near 'pos"):
+        imported(filled, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    duiqi.prepare(filled, out=tmp_path / "b", steps=(), dev=0, test=0, labels={"postive": "positive"})
+    rows = map(json.loads, (tmp_path / "b" / "train.jsonl").read_text().splitlines())
+    assert [row["label"] for row in rows] == ["positive", "negative", "positive"]
+
+
 def test_pairs_go_out_and_come_back(body, tmp_path):
     def row(at, **more):
         return {"text": f"good film {at}", "text_pair": f"=bad plot {at}", **more}

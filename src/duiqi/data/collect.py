@@ -28,7 +28,8 @@ from duiqi.data.columns import (
 )
 from duiqi.data.facts import Seen, missing, together
 from duiqi.data.formats import READERS, Raw, is_readable, read_pieces
-from duiqi.data.forms import shaped
+from duiqi.data.forms import handed_out, shaped
+from duiqi.data.known_classes import KnownClasses
 from duiqi.data.read import HUB, from_hub
 
 ORIGIN = "origin"  # column of the source and the place in it that a row comes from
@@ -103,13 +104,14 @@ class Reading:
 @dataclass(frozen=True)
 class Collected:
     """All sources as one: `pieces` gives the rows, again each time it is called. `met` are those of the labels to
-    rename that were met on the way."""
+    rename that were met on the way; as `known` classes labels by hand are read."""
 
     readings: tuple[Reading, ...]
     readers: Readers
     asked: Asked
     notes: tuple[Mapping[str, Any], ...]
     met: set[str] = field(default_factory=set)
+    known: KnownClasses | None = None
 
     @property
     def rows(self) -> int:
@@ -139,12 +141,16 @@ class Collected:
         """The rows in the order of the sources."""
         done = 0
         for reading in self.readings:
-            for raw in reading.source.pieces():
-                known = _called(_shaped(raw, self.asked, dict(reading.forms)), reading.renamed)
-                yield self._piece(reading, known)
-                done += len(known.places)
+            for piece in self.pieces_of(reading):
+                yield piece
+                done += len(piece.data) + sum(change.after is None for change in piece.changes)
                 if progress is not None:
                     progress(done, self.rows)
+
+    def pieces_of(self, reading: Reading) -> Iterator[Piece]:
+        """The rows of one source."""
+        for raw in reading.source.pieces():
+            yield self._piece(reading, _called(_shaped(raw, self.asked, dict(reading.forms)), reading.renamed))
 
     def _piece(self, reading: Reading, raw: Raw) -> Piece:
         import pyarrow as pa
@@ -169,23 +175,40 @@ class Collected:
         raw = replace(raw, columns={name: each for name, each in raw.columns.items() if name != "split"})
         data = dataset(raw, (), self.readers)
         data, changed = self._with_names(data, [places[row] for row in kept])
+        if self.known is not None and handed_out(reading.forms, reading.renamed):
+            data, meant = _as_meant(data, [places[row] for row in kept], self.known)
+            changed += meant
         table = data.table.append_column(ORIGIN, pa.array([places[row] for row in kept], pa.string()))
         data = replace(data, table=table.select(list(self.columns)))
         return Piece(reading.source.name, data, parts, [*dropped, *changed])
 
     def _with_names(self, data: Dataset, places: Sequence[str]) -> tuple[Dataset, list[Change]]:
         """The rows with their labels by the names that the user gave."""
-        label, names = data.schema.label, self.asked.labels
-        if not names or label is None:
+        names = self.asked.labels
+        if not names or not data.has("label"):
             return data, []
         before = data.values("label")
-        after = [_name(value, names, self.met) for value in before]
-        changes = [
-            Change(place, "label_names", "label_name", {label: old}, {label: new})
-            for place, old, new in zip(places, before, after, strict=True)
-            if old != new
-        ]
-        return (data.with_column("label", after), changes) if changes else (data, [])
+        after = [renamed_label(value, names, self.met) for value in before]
+        return _with_labels(data, places, after, "label_names", "label_name")
+
+
+def _as_meant(data: Dataset, places: Sequence[str], known: KnownClasses) -> tuple[Dataset, list[Change]]:
+    """Rows labelled by hand with the known classes that are meant."""
+    after = [known.meant(value, tags=data.has("tokens")).label for value in data.values("label")]
+    return _with_labels(data, places, after, "by_hand", "label_as_meant")
+
+
+def _with_labels(
+    data: Dataset, places: Sequence[str], after: Sequence[Any], step: str, reason: str
+) -> tuple[Dataset, list[Change]]:
+    """The rows with other labels, and which of them these change."""
+    label = str(data.schema.label)
+    changes = [
+        Change(place, step, reason, {label: old}, {label: new})
+        for place, old, new in zip(places, data.values("label"), after, strict=True)
+        if old != new
+    ]
+    return (data.with_column("label", after), changes) if changes else (data, [])
 
 
 def find_sources(given: Sequence[str | Path]) -> list[Source]:
@@ -406,10 +429,10 @@ def _parts(raw: Raw, reading: Reading) -> list[str | None]:
     return list(parts_of(raw, "split", reading.schema.split))
 
 
-def _name(value: Any, names: Mapping[str, str], met: set[str]) -> Any:
+def renamed_label(value: Any, names: Mapping[str, str], met: set[str]) -> Any:
     """A label by its new name; of lists every one, of tags the type. The old names are noted in `met`."""
     if isinstance(value, list):
-        return [_name(each, names, met) for each in value]
+        return [renamed_label(each, names, met) for each in value]
     if not isinstance(value, str):
         return value
     if value in names:

@@ -3,7 +3,7 @@ knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from duiqi.data.answers import find_answers, find_passages, from_answers, from_passages
@@ -17,7 +17,7 @@ from duiqi.data.chats import (
 )
 from duiqi.data.entities import find_entities, from_entities
 from duiqi.data.formats import Raw
-from duiqi.data.label_studio import KEYS, find_flat_tasks, find_tasks, from_flat_tasks, from_tasks
+from duiqi.data.label_studio import IDS, KEYS, find_flat_tasks, find_tasks, from_flat_tasks, from_tasks
 from duiqi.data.relations import find_marks, find_triples, from_marks, from_triples
 from duiqi.data.sheet import GUESSED, find_sheet, from_sheet
 
@@ -47,6 +47,11 @@ FORMS = (
     Form("marks", find_marks, from_marks, guessed=False),
     Form("answers", find_answers, from_answers, guessed=False),
 )
+
+
+def handed_out(forms: Collection[str], columns: Collection[str]) -> bool:
+    """Whether rows of these forms and columns are those that `label` wrote for people: its table, or its tasks."""
+    return "sheet" in forms or (IDS[0] in columns and not {"tasks", "flat_tasks"}.isdisjoint(forms))
 
 
 def shaped(raw: Raw, found: dict[str, str], *, text: str | None = None, label: str | None = None) -> Raw:

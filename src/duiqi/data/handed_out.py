@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,17 @@ from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.task import Task
 from duiqi.data.entities import Part
 from duiqi.data.label_studio import chosen, joined, marked, places
+
+REPORT = "report.json"
+
+
+def classes_beside(folder: Path) -> tuple[str, ...]:
+    """The classes of the rows that were handed out in a folder; none where the report on it is not there."""
+    try:
+        said = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        return tuple(map(str, said["task"]["options"]["labels"])) if said["handed_out"] else ()
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 @dataclass(frozen=True, eq=False)
