@@ -87,4 +87,18 @@ def _page(part: Part) -> str:
     }
     lines += [f"{name}: {said}" for name, said in facts.items() if said]
     lines += [f"option {o.name} = {o.default!r}  ({o.annotation})" for o in part.options.values()]
-    return "\n".join(lines).rstrip()
+    return "\n".join([*lines, *_how_to_give(part)]).rstrip()
+
+
+def _how_to_give(part: Part) -> list[str]:
+    """How the options are given that only the user can choose, as duiqi.toml has them."""
+    if not part.asks:
+        return []
+    given = [f'{name} = "{name.upper()}"' for name in part.asks]
+    if part.role == "edit":
+        lines = ["[options.robustness]", f'edits = ["{part.name}"]',
+                 f"edit_options = {{ {part.name} = {{ {', '.join(given)} }} }}"]  # fmt: skip
+    else:
+        lines = [f"[options.{part.name}]", *given]
+    run = [f"and then: duiqi align MODEL DATA --with {part.name}"] if part.role == "remedy" else []
+    return ["", f"What only you can choose ({', '.join(part.asks)}) stands in duiqi.toml:", "", *lines, "", *run]

@@ -74,16 +74,22 @@ def label(
 
     Rows that were chosen are no sample of the pool, nor are those that were easy: train on them, measure on others.
     """
+    from duiqi.data.confident import check_shares
     from duiqi.data.handed_out import HandedOut
+    from duiqi.data.labelling_functions import read_functions
     from duiqi.data.pool import read_pool, without_copies
     from duiqi.run.choosing import STRATEGIES, Asked, by_people, guesser_of
-    from duiqi.run.machine_labels import machine_labels
+    from duiqi.run.machine_labels import check_task, machine_labels
 
     out = Path(out)
     _check_asked(rows, by)
+    check_shares(right)
+    functions = () if rules is None else read_functions(rules)
     whole_table = lay(data, settings, model=model)
     table, by_machines = by_people(whole_table)
     _check_task(table.task)
+    if rules is not None or self_label:
+        check_task(table.task)
     _check_out(out, [pool, *([data] if isinstance(data, str | Path) else [])])
     table.progress("reading the pool", 0, 1, {})
     whole = read_pool(pool, next(iter(table.parts.values())))
@@ -99,7 +105,7 @@ def label(
     made = None
     if rules is not None or self_label:
         table.progress("labelling", 0, len(rest), {})
-        made = machine_labels(table, guesser, rest, rules=rules, own=self_label, right=right)
+        made = machine_labels(table, guesser, rest, rules=functions, own=self_label, right=right)
     open_rows = _open(rest, made)
     table.progress("guessing", 0, len(open_rows), {})
     choice = STRATEGIES[by](Asked(table, guesser, open_rows, guesser.answers(open_rows), rows))

@@ -1,6 +1,7 @@
 """Self-training: which rows of a pool are added, with which labels, and which never are."""
 
 import csv
+import tomllib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from duiqi.catalogue import page
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
@@ -16,7 +18,7 @@ from duiqi.core.plan import Plan
 from duiqi.core.predictions import Predictions
 from duiqi.core.seed import hash64
 from duiqi.run.carry import Bench
-from duiqi.run.table import Table
+from duiqi.run.table import Table, check_options
 from duiqi.testing import check
 
 CATALOGUE = Catalogue.installed()
@@ -125,6 +127,33 @@ def test_no_threshold_no_pool_no_sure_rows_are_told(tmp_path):
     with pytest.raises(OptionError, match="the option pool"):
         added(case, "")
     check(SELF_TRAINING)
+
+
+def test_a_wrong_path_is_told_before_anything_else(tmp_path):
+    """Where no threshold holds as where one does, and before the remedy has trained or asked anything."""
+    dev = rows(800, "dev")
+    case, path = case_of(tmp_path, rows(300, "pool", labels=False).texts, wrong=set(dev.texts[::3]))
+    with pytest.raises(DataError, match=r"a file or folder, given .*pol\.csv, which does not exist") as error:
+        SELF_TRAINING(case, (), pool=path.replace("pool.csv", "pol.csv"))
+    assert "pool.csv" in error.value.hint
+    (tmp_path / "other.csv").write_text("words\nfine\n")
+    with pytest.raises(DataError, match="a column 'said'"):
+        SELF_TRAINING(case, (), pool=str(tmp_path / "other.csv")).data(case.train)
+
+
+def test_the_page_says_how_options_are_given_that_only_the_user_can_choose(tmp_path):
+    """What stands there as toml is what the command line takes: with the file it names it is a plan."""
+    said = page("self_training")
+    lines = said.partition("duiqi.toml:")[2].partition("and then: ")
+    case, path = case_of(tmp_path, rows(60, "pool", labels=False).texts)
+    given = tomllib.loads(lines[0].replace("POOL", path))
+    check_options(CATALOGUE, given["options"])
+    assert SELF_TRAINING(case, (), **given["options"]["self_training"]).restart
+    assert lines[2] == "duiqi align MODEL DATA --with self_training"
+    edit = tomllib.loads(page("back_translation").partition("duiqi.toml:")[2])
+    check_options(CATALOGUE, edit["options"])
+    assert {*edit["options"]["robustness"]["edit_options"]["back_translation"]} == {"there", "back"}
+    assert "duiqi.toml" not in page("relabel")
 
 
 def test_weights_and_how_many(tmp_path):

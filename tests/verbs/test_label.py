@@ -121,9 +121,8 @@ def test_rows_without_a_label_are_left_out(body, classes, tmp_path):
 def test_labels_by_hand_are_classes_that_were_handed_out(body, classes, tmp_path):
     data, source, _ = classes
     duiqi.label(body, data, pool=source, rows=4, out=tmp_path / "out")
-    written = dict(
-        zip([row["id"] for row in table_of(tmp_path / "out")], ["Positive", "ＮＥＧＡＴＩＶＥ", "", "postive"])
-    )
+    ids = [row["id"] for row in table_of(tmp_path / "out")]
+    written = dict(zip(ids, ["Positive", "ＮＥＧＡＴＩＶＥ", "", "postive"], strict=True))
     filled = fill_table(tmp_path / "out", lambda row: written[row], tmp_path / "out" / "to_label.csv")
     with pytest.raises(DataError, match=r"among negative, positive, given 'postive' \(to_label.csv:\d+; near 'pos"):
         imported(filled, tmp_path / "a")

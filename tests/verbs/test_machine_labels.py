@@ -1,12 +1,14 @@
 """Rows that are labelled by rules or by the model itself, and what more labels would bring."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 
 import duiqi
-from duiqi.core.errors import DataError, OptionError
+from duiqi.cli import main
+from duiqi.core.errors import DataError, OptionError, PartError
 from tiny import BAD, GOOD, reviews
 
 RULES = f"""
@@ -154,6 +156,42 @@ def test_what_more_labels_would_bring_is_told(body, laid, tmp_path):
     assert sum(row[1] for row in by_class) == 300
     page = (tmp_path / "out" / "report.html").read_text()
     assert "What more labels would bring" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"right": 1.5}, OptionError, "right between 0 and 1, given 1.5"),
+        ({"right": 1.5, "rules": None}, OptionError, "right between 0 and 1, given 1.5"),
+        ({"rules": "nowhere.py"}, PartError, "which is no file"),
+        ({"rules": "syntax.py"}, PartError, "SyntaxError"),
+        ({"task": "tag", "tokens": "words"}, OptionError, "one class each, given tag"),
+        ({"task": "tag", "tokens": "words", "rules": None, "self_label": True}, OptionError, "one class each"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_the_model_is_asked(laid, tmp_path, monkeypatch, options, error, said):
+    data, _, rules, _ = laid
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "syntax.py").write_text("def f(text:")
+    rows = [{"words": ["in", "Rome"], "text": "x", "label": ["O", "B-LOC"]}]
+    data = lines(tmp_path / "tags.jsonl", rows) if "task" in options else data
+    with pytest.raises(error, match=said):  # there is no such model, nor such a pool
+        duiqi.label("no-model", data, pool="no-pool", out=tmp_path / "out", **{"rules": rules, **options})
+
+
+def test_what_rules_print_does_not_spoil_the_report(body, laid, tmp_path, monkeypatch, capsys):
+    data, pool, rules, _ = laid
+    rules.write_text('print("loaded")\n\ndef coin(text):\n    print("asked", text)\n    return None\n')
+    words = ["label", body, data, "--pool", pool, "--rules", rules, "--rows", 5, "--out", tmp_path / "out", "--json"]
+    monkeypatch.setattr(sys, "argv", ["duiqi", *map(str, words)])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    told = capsys.readouterr()
+    assert stop.value.code == 0
+    assert json.loads(told.out)["verb"] == "label"
+    assert "loaded\n" in told.err
+    assert "asked " in told.err
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from duiqi.data.facts import Seen, missing, together
 from duiqi.data.formats import READERS, Raw, is_readable, read_pieces
 from duiqi.data.forms import handed_out, shaped
 from duiqi.data.known_classes import KnownClasses
-from duiqi.data.read import HUB, from_hub
+from duiqi.data.read import HUB, check_there, from_hub
 
 ORIGIN = "origin"  # column of the source and the place in it that a row comes from
 TARGET = "target"  # column of texts to write
@@ -234,11 +234,7 @@ def find_sources(given: Sequence[str | Path]) -> list[Source]:
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(
-            f"expected a file or folder, given {path}, which does not exist", hint=nearest(path.name, beside)
-        )
+    check_there(path)
     if path.is_file():
         return [path]
     files = sorted(file for file in path.iterdir() if file.is_file() and is_readable(file))

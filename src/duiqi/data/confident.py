@@ -84,11 +84,7 @@ def find_bound(probs: Floats, truth: NDArray[np.int64], *, right: float = RIGHT,
     Classes that the model gives often enough are judged one by one, the others together. Rows whose probabilities are
     nan are not looked at. `OptionError` unless `right` and `alpha` lie between 0 and 1.
     """
-    for name, value in (("right", right), ("alpha", alpha)):
-        if not 0 < value < 1:
-            raise OptionError(
-                f"expected {name} between 0 and 1, given {value}", hint="right=0.95 and alpha=0.05 suit most data."
-            )
+    check_shares(right, alpha)
     classes = probs.shape[1]
     asked = ~np.isnan(probs).any(axis=1)
     sure, answer = probs[asked].max(axis=1), probs[asked].argmax(axis=1)
@@ -102,6 +98,15 @@ def find_bound(probs: Floats, truth: NDArray[np.int64], *, right: float = RIGHT,
         mine = np.isin(answer, each)
         groups.append(_group(each, sure[mine], hit[mine], int(asked.sum()), right, alpha / len(together)))
     return Bound(tuple(groups), classes, right, alpha)
+
+
+def check_shares(right: float, alpha: float = ALPHA) -> None:
+    """`OptionError` unless both lie between 0 and 1."""
+    for name, value in (("right", right), ("alpha", alpha)):
+        if not 0 < value < 1:
+            raise OptionError(
+                f"expected {name} between 0 and 1, given {value}", hint="right=0.95 and alpha=0.05 suit most data."
+            )
 
 
 def confident(probs: Floats, bound: Bound) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

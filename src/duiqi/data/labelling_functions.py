@@ -7,7 +7,9 @@ told by `duiqi.data.weighing`.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,11 +57,12 @@ class Ballot:
 def read_functions(path: str | Path) -> tuple[Function, ...]:
     """The public functions that a Python file defines at its top, in their order there.
 
-    A name that begins with an underscore is a helper's. `PartError` for a file that cannot be run, `DataError` for one
-    without functions, or a function that takes more than one argument.
+    A name that begins with an underscore is a helper's. What the file prints goes to stderr. `PartError` for a file
+    that cannot be run, `DataError` for one without functions, or a function that takes more than one argument.
     """
     path = Path(path)
-    module = module_of(path, "rules")
+    with redirect_stdout(sys.stderr):
+        module = module_of(path, "rules")
     found = []
     for name, value in vars(module).items():
         if name.startswith("_") or not inspect.isfunction(value) or value.__module__ != module.__name__:
@@ -85,7 +88,8 @@ def votes(functions: Sequence[Function], data: Dataset, classes: Sequence[str]) 
 
     A row comes without its label and without what else only labelled rows have (weight, split): a function that could
     read these would look perfect where it is judged and know nothing of other rows. A function that raises, or exits,
-    is left out, with the row and the error. `DataError` where all are, or for a label that is no class.
+    is left out, with the row and the error; what one prints goes to stderr. `DataError` where all are, or for a label
+    that is no class.
     """
     rows = _rows(data) if any(each.wants_row for each in functions) else []
     places = {name: at for at, name in enumerate(classes)}
@@ -95,7 +99,8 @@ def votes(functions: Sequence[Function], data: Dataset, classes: Sequence[str]) 
         asked: Iterable[Any] = map(dict, rows) if function.wants_row else data.texts  # of rows each may change its own
         for at, given in enumerate(asked):
             try:
-                label = function.call(given)
+                with redirect_stdout(sys.stderr):
+                    label = function.call(given)
             except (Exception, SystemExit) as error:  # a user's code may raise anything
                 said = f"{type(error).__name__}: {error}"
                 left_out.append(LeftOut(function.name, str(data.row_ids[at]), said))

@@ -110,15 +110,21 @@ def check_labels(train: Dataset, others: Iterable[Dataset], row_labels: RowLabel
 # Sources
 
 
-def from_disk(path: Path) -> dict[str, Raw]:
-    """The parts of a folder, or "all" of a file."""
-    if path.is_dir():
-        return _from_folder(path)
-    if not path.exists():
+def check_there(source: str | Path) -> None:
+    """`DataError` for a file or folder that is not there; a set of the hub is not looked for."""
+    path = Path(source)
+    if not str(source).startswith(HUB) and not path.exists():
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
             f"expected a file or folder, given {path}, which does not exist", hint=nearest(path.name, beside)
         )
+
+
+def from_disk(path: Path) -> dict[str, Raw]:
+    """The parts of a folder, or "all" of a file."""
+    check_there(path)
+    if path.is_dir():
+        return _from_folder(path)
     return {"all": read_file(path, path.name.split(".")[0])}
 
 

@@ -18,6 +18,7 @@ from duiqi.data.crossfit import blend
 from duiqi.data.floors import FLOORS
 from duiqi.data.guessing import unlearned_by
 from duiqi.data.pool import read_pool, without_copies
+from duiqi.data.read import check_there
 
 
 @remedy(
@@ -57,11 +58,12 @@ def self_training(
     it (docs/results.md has sets where it gains and where it loses). Where the pool is of another kind the bound does
     not hold. Not tried where no threshold holds.
     """
+    check_there(pool)
 
     def add(train: Dataset) -> Dataset:
         answers = partial(_answers, case, train, words)
-        bound = _bound(case, answers, right, alpha)
         rows = _fresh(case, train, pool)
+        bound = _bound(case, answers, right, alpha)
         sure, labels = confident(answers(rows), bound)
         if not len(sure):
             raise DataError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,14 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.data.confident import Bound, confident, find_bound
 from duiqi.data.crossfit import blend, folds_of
 from duiqi.data.guessing import Guesser
-from duiqi.data.labelling_functions import Ballot, read_functions, votes
+from duiqi.data.labelling_functions import Ballot, Function, votes
 from duiqi.data.weighing import fit_label_model, standings
 from duiqi.run.choosing import judged_rows
 from duiqi.run.table import Table
 
 RULES, MODEL, BOTH = "rules", "model", "rules and model"
 NOBODY = -1
+LABELLED = ("classify", "classify_pair")  # tasks whose rows have one class each
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,20 +47,24 @@ class MachineLabels:
         return np.flatnonzero(self.labels != NOBODY)
 
 
+def check_task(task: str) -> None:
+    """`OptionError` for a task whose answers are no classes."""
+    if task not in LABELLED:
+        raise OptionError(
+            f"expected a task whose rows have one class each, given {task}",
+            hint="Rules and the model's own labels are for classify and classify_pair.",
+        )
+
+
 def machine_labels(
-    table: Table, guesser: Guesser, pool: Dataset, *, rules: str | Path | None, own: bool, right: float
+    table: Table, guesser: Guesser, pool: Dataset, *, rules: Sequence[Function], own: bool, right: float
 ) -> MachineLabels:
     """What rules and, if `own`, the model itself say of a pool, where that is sure enough.
 
     Where both speak, the geometric mean of their probabilities counts, so that where they differ hardly anything is
-    sure. `OptionError` for a task whose answers are no classes; `DataError` for rules that cannot be asked.
+    sure. `DataError` for rules that cannot be asked.
     """
     task = guesser.task
-    if task.unit != "row" or task.output != "probs":
-        raise OptionError(
-            f"expected a task whose rows have one class each, given {task.name}",
-            hint="Rules and the model's own labels are for classify and classify_pair.",
-        )
     exhibits, notes = list[Exhibit](), list[Mapping[str, Any]]()
     if own:
         labelled, on_labelled = _on_labelled(table, guesser)
@@ -69,7 +73,7 @@ def machine_labels(
         labelled = reduce(Dataset.joined, [part for name, part in table.parts.items() if name != "test"])
         on_labelled, in_pool = (np.full((len(each), len(task.labels)), np.nan) for each in (labelled, pool))
     truth, spoken = task.read_truth(labelled), np.zeros(len(pool), dtype=bool)
-    if rules is not None:
+    if rules:
         ballots = _ballots(rules, (pool, labelled), task.labels)
         by_rules, of_labelled, shown = _by_rules(
             ballots, truth, folds_of(labelled.input_keys), task.labels, seed=table.seed
@@ -110,9 +114,9 @@ def _on_labelled(table: Table, guesser: Guesser) -> tuple[Dataset, NDArray[np.fl
     return guesser.known.joined(dev), np.concatenate([guesser.unlearned(), guesser.answers(dev).probs])
 
 
-def _ballots(rules: str | Path, data: Sequence[Dataset], classes: Sequence[str]) -> list[Ballot]:
-    """What the rules in a file say of several sets of rows; one that raises on any of them is left out of all."""
-    functions = list(read_functions(rules))
+def _ballots(rules: Sequence[Function], data: Sequence[Dataset], classes: Sequence[str]) -> list[Ballot]:
+    """What rules say of several sets of rows; one that raises on any of them is left out of all."""
+    functions = list(rules)
     left_out = dict[str, Any]()
     while True:
         ballots = [votes(functions, rows, classes) for rows in data]
