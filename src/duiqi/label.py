@@ -202,13 +202,11 @@ def _report(
     ]
     notes = [*table.notes(*table.parts.values()), *pool.notes, *choice.notes, *(made.notes if made else ())]
     notes += [{"code": "guessed_by_regression", "rows": len(guesser.known)}] if guesser.known is not None else []
-    if len(chosen) < options["rows"]:
-        notes += [{"code": "fewer_rows", "asked": options["rows"], "rows": len(chosen)}]
     exhibits = [*(made.exhibits if made else ()), *_exhibits(picked, choice, chosen, left_out)]
     report = Report(
         "label",
         seed=table.seed,
-        exhibits=(*exhibits, *_more_labels(table, guesser, options["rows"])),
+        exhibits=(*exhibits, *_more_labels(table, guesser, len(chosen))),
         notes=(*notes, {"code": "chosen_no_sample"}),
         facts={"chosen": chosen, "options": dict(options)},
     )

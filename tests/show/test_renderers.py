@@ -255,6 +255,23 @@ def test_a_long_command_can_be_copied():
     assert terminal.typed("duiqi diagnose a b") == "duiqi diagnose a b"
 
 
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize(
+    "path", ["/home/me/" + "a-long-name/" * 12 + "rows.csv", "/家/" + "很长的名字/" * 9 + "行.csv", "a b"]
+)
+def test_a_command_on_the_screen_is_the_command_whatever_the_width(width, path):
+    """What a user marks with the mouse is what the terminal printed: lines that it broke must not fall apart."""
+    report = samples.diagnose()
+    report["data"] |= {"path": path, "columns": {"text": "body", "groups": ["shop", "region of the shop"]}}
+    shown = typed(report, "en", width).splitlines()
+    first = next(at for at, line in enumerate(shown) if line.strip().startswith("duiqi align"))
+    last = next(at for at in range(first, len(shown)) if not shown[at].endswith("\\"))
+    words = shlex.split("\n".join(shown[first : last + 1]).replace("\\\n", ""))
+    assert words[3:] == [path, "--text", "body", "--group", "shop", "--group", "region of the shop"]
+    if path == "a b" and width == 80:
+        assert max(map(cell_len, shown[first : last + 1])) <= width
+
+
 @EACH
 @pytest.mark.parametrize("width", [70, 80, 140])
 def test_the_terminal_lists_the_first_rows_that_a_probe_names(lang, width):

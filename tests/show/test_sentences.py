@@ -126,3 +126,12 @@ def test_slices_are_said_in_words(where: list, characters: bool, en: str, zh: st
 def test_values_of_the_user_are_never_read_as_templates():
     odd = [condition("text", "contains", "{0} {slice} %s")]
     assert EN.slice(odd, characters=False) == "rows that mention “{0} {slice} %s”"
+
+
+def test_a_lower_bound_is_no_interval():
+    bound, both = {"value": 0.974, "low": 0.93, "high": None}, {"value": 0.974, "low": 0.93, "high": 1.0}
+    english, chinese = Sentences.of("en"), Sentences.of("zh")
+    assert english.value("precision", bound).replace("\u00a0", " ") == "97.4 % (at least 93.0 %)"
+    assert chinese.value("precision", bound) == "97.4%（不低于 93.0%）"
+    assert "least" not in english.value("precision", both)
+    assert english.value("precision", {"value": 0.974, "low": None, "high": None}).replace("\u00a0", " ") == "97.4 %"

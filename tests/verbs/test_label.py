@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 import xml.etree.ElementTree as ET
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import duiqi
-from duiqi.cli import main
+from duiqi.cli import app, main
 from duiqi.core.errors import DataError, ModelError, OptionError, OutputError
 from duiqi.data.label_studio import joined
 from duiqi.data.read import read
@@ -237,7 +238,77 @@ def test_copies_are_left_out_and_told(body, classes, tmp_path):
     report = duiqi.label(body, data, pool=pool, rows=50, out=tmp_path / "out")
     assert report.facts["pool"]["left_out"] == {"labelled_copy": 5, "pool_copy": 1}
     assert {row["text"] for row in table_of(tmp_path / "out")} == {*new}
-    assert {"code": "fewer_rows", "asked": 50, "rows": 6} in report.notes
+    told = "50 rows were asked for (--rows); the pool of 12 rows has only 6 rows left for people to label."
+    assert said_of(report) == told
+    assert said_of(report, "zh").startswith("要求选 50 行请人标注（--rows）；12 行待选数据中只剩 6 行")
+
+
+def said_of(report, lang="en"):
+    """The first sentence of a report, with plain blanks."""
+    from duiqi.show.outline import Outline
+
+    return Outline(report.to_json(), lang=lang).headline[0].replace("\u00a0", " ")
+
+
+def test_what_one_row_is_told_as(body, classes, tmp_path):
+    data, _, _ = classes
+    report = duiqi.label(
+        body, data, pool=lines(tmp_path / "p.jsonl", [{"text": "a new one"}]), rows=1, out=tmp_path / "a"
+    )
+    assert said_of(report).startswith("For people to label, 1 row was chosen out of 1: ")
+
+
+def test_what_more_labels_bring_is_told_of_the_rows_that_are_there(body, tmp_path):
+    labelled = reviews(120, seed=1)
+    pairs = zip(labelled.texts, labelled.values("label"), strict=True)
+    data = lines(tmp_path / "rows.jsonl", [{"text": f"{text} {at}x", "label": k} for at, (text, k) in enumerate(pairs)])
+    pool = lines(tmp_path / "pool.jsonl", [{"text": text} for text in texts_of(7, 3)])
+    report = duiqi.label(body, data, pool=pool, rows=90, out=tmp_path / "out")
+    (told,) = [each.data for each in report.exhibits if each.data["title"] == "more_labels"]
+    assert told["rows"][0][told["columns"].index("more_rows")] == 7
+
+
+def test_where_the_rows_stand_that_are_not_listed_is_told(body, classes, tmp_path, capsys):
+    from duiqi.show.terminal import print_report
+
+    data, source, _ = classes
+    report = duiqi.label(body, data, pool=source, rows=46, out=tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "All rows that were chosen are in to_label.csv" in page
+    for lang, said in (("en", "and 41 more in to_label.csv"), ("zh", "其余 41 行见 to_label.csv")):
+        print_report(report.to_json(), lang=lang)
+        assert said in capsys.readouterr().out.replace("\u00a0", " ")
+
+
+def test_the_next_commands_keep_what_was_named_and_run(body, tmp_path):
+    """What is typed next groups rows as this call did, and `prepare` takes it."""
+    from duiqi.show.outline import Outline
+
+    labelled = reviews(80, seed=1)
+    rows = [{"body": f"{text} {at}", "mood": label, "shop": "ab"[at % 2], "label": "other"} for at, (text, label)
+            in enumerate(zip(labelled.texts, labelled.values("label"), strict=True))]  # fmt: skip
+    data = lines(tmp_path / "rows.jsonl", rows)
+    pool = lines(tmp_path / "pool.jsonl", [{"body": text, "shop": "b"} for text in texts_of(9, 2)])
+    named = {"text": "body", "label": "mood", "groups": ["shop"], "task": "classify"}
+    report = duiqi.label(body, data, pool=pool, rows=4, out=tmp_path / "out", **named)
+    commands = [each.command for each in Outline(report.to_json(), lang="en").steps if each.command]
+    assert commands == [
+        f"duiqi prepare {data} --text body --label mood --group shop --task classify --out divided",
+        "duiqi prepare divided --group shop --task classify DIR/to_label.csv --out more-rows",
+        f"duiqi align {body} more-rows --group shop --task classify",
+    ]
+    fill_table(tmp_path / "out", lambda row: "positive", tmp_path / "out" / "to_label.csv")
+    for command in commands[:2]:
+        placed = command.replace("DIR", str(tmp_path / "out")).replace(" divided", f" {tmp_path / 'divided'}")
+        words = shlex.split(placed.replace("more-rows", str(tmp_path / "more-rows")))
+        with pytest.raises(SystemExit) as stop:
+            app(words[1:])
+        assert stop.value.code == 0
+    made = read(tmp_path / "more-rows", groups=["shop"])
+    assert sum(len(part) for part in made.values()) == 84
+    said = json.loads((tmp_path / "more-rows" / "prepare.json").read_text())
+    (first, *_) = Outline(said, lang="en").steps
+    assert first.command == "duiqi align default DIR --group shop --task classify"
 
 
 def test_rows_of_a_weak_slice_come_first(fitted, rows_csv, tmp_path):

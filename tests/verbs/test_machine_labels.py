@@ -1,6 +1,7 @@
 """Rows that are labelled by rules or by the model itself, and what more labels would bring."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import duiqi
 from duiqi.cli import main
 from duiqi.core.errors import DataError, OptionError, PartError
+from duiqi.core.exhibit import Exhibit
 from tiny import BAD, GOOD, reviews
 
 RULES = f"""
@@ -130,6 +132,26 @@ def test_where_nobody_is_sure_people_get_all(body, laid, tmp_path):
     assert not (tmp_path / "out" / "labelled.jsonl").exists()
     assert any(note["code"].startswith("unsure") for note in report.notes)
     assert report.facts["pool"]["by_machines"] == 0
+
+
+def test_how_sure_and_how_right_is_told_as_it_is_known():
+    """Where every answer counts no confidence is named, and a bound from below is none from above."""
+    from duiqi.core.report import Report
+    from duiqi.data.confident import Bound, Group
+    from duiqi.run.machine_labels import _counts
+    from duiqi.show.html import render
+
+    groups = (Group((0,), 0.0, 400, above=400, right=396, low=0.96), Group((1,), 0.81234, 400, 300, 290, 0.93))
+    rows = list(_counts(Bound(groups, 2, 0.95, 0.05), np.array([0, 0, 1, -1]), ["good", "bad"]))
+    columns = ["class", "rows", "threshold", "precision"]
+    exhibit = Exhibit("table", {"title": "machine_labels", "columns": columns, "rows": rows})
+    facts = {"pool": {"chosen": 2, "rows": 4, "by": "margin"}, "task": {"name": "classify"}}
+    said = Report("label", seed=0, exhibits=(exhibit,), facts=facts).to_json()
+    for lang, words in (("en", ("whatever the confidence", "81.2 %", "at least 93.0 %")),
+                        ("zh", ("不限", "81.2%", "不低于 93.0%"))):  # fmt: skip
+        page = render(said, lang=lang).replace("\u00a0", " ")
+        assert all(word in page for word in words)
+        assert not re.search("0\\.0 ?%|100\\.0", page)  # surer than 0.0 %, up to 100.0 %
 
 
 def test_what_two_say_is_their_mean():

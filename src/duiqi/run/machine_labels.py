@@ -27,6 +27,7 @@ from duiqi.run.table import Table
 
 RULES, MODEL, BOTH = "rules", "model", "rules and model"
 NOBODY = -1
+ANY = "any_confidence"  # the threshold of classes of which every answer counts
 LABELLED = ("classify", "classify_pair")  # tasks whose rows have one class each
 
 
@@ -170,9 +171,10 @@ def _counts(bound: Bound, labels: NDArray[np.int64], classes: Sequence[str]) -> 
         if group.holds:
             named = ", ".join(classes[each] for each in group.classes[:3])
             named += " …" if len(group.classes) > 3 else ""
-            precision = {"value": group.right / group.above, "low": group.low, "high": 1.0}
+            precision = {"value": group.right / group.above, "low": group.low, "high": None}
             rows = int(np.isin(labels, group.classes).sum())
-            yield [named, rows, round(group.threshold, 4), precision]
+            above = round(group.threshold, 4) if group.threshold > 0 else ANY
+            yield [named, rows, above, precision]
 
 
 def _limits(bound: Bound, rows: int) -> list[Mapping[str, Any]]:

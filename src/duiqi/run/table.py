@@ -70,8 +70,8 @@ def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None
 class Table:
     """Everything but the model: rows by part, the catalogue, gates, options, seed.
 
-    `source` is where the rows were read and `columns` the roles that the user gave to columns there, as a report needs
-    them to say what to type next.
+    `source` is where the rows were read, `columns` the roles that the user gave to columns there, and `named_task`
+    whether the user named the task, as a report needs them to say what to type next.
     """
 
     parts: Mapping[str, Dataset]
@@ -79,6 +79,7 @@ class Table:
     source: str = ""
     columns: Mapping[str, Any] = field(default_factory=dict)
     task: str = "classify"
+    named_task: bool = False
     gates: tuple[Gate, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
@@ -195,6 +196,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
         source=str(data) if isinstance(data, str | Path) else "",
         columns=named_columns(settings),
         task=task,
+        named_task=bool(given),
         gates=gates_from(settings.get("gates") or {}),
         options=options,
         seed=settings.get("seed", 0),
@@ -289,7 +291,7 @@ def provenance(report: Report, table: Table, *, data: Dataset, model: Any, befor
     """The report with who, what and with which versions."""
     task = model.task
     facts = {
-        "task": {**task.to_json(), "primary": task.primary, "row_metric": task.row_metric},
+        "task": {**task.to_json(), "primary": task.primary, "row_metric": task.row_metric, "named": table.named_task},
         "model": describe(model),
         "before": describe(before) if before is not None else None,
         "data": {

@@ -65,6 +65,7 @@ CODED_COLUMNS = (
     "model",
     "done",
     "gain",
+    "threshold",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
                  "coverage", "conflicts", "now", "threshold")  # fmt: skip
@@ -101,7 +102,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Panel:
-    """One exhibit as it is shown: chart, tables, tokens, or a note. `of_rows`: it lists rows of the data."""
+    """One exhibit as it is shown: chart, tables, tokens, or a note. `of_rows`: it lists rows of the data, the first of
+    `total`; `more` is the key of the sentence that says where the others are."""
 
     title: str
     caption: str
@@ -110,6 +112,8 @@ class Panel:
     tables: tuple[Table, ...] = ()
     note: str = ""
     tokens: tuple[tuple[str, str], ...] = ()
+    total: int = 0
+    more: str = "finding.more"
 
     @property
     def wide(self) -> bool:
@@ -263,6 +267,8 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
         tables=tuple(tables),
         note=" ".join(notes),
         tokens=tokens,
+        total=max(int((each.get("data") or {}).get("total") or 0) for each in exhibits),
+        more=f"exhibit.{key}.more" if f"exhibit.{key}.more" in words.texts else "finding.more",
     )
 
 

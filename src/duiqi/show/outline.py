@@ -644,7 +644,10 @@ class Outline:
         """How many rows of the pool are to be labelled, why these, and how many were left out."""
         words, pool = self.words, self.table("pool")
         by = words.name("strategy", pool.get("by"))
-        first = words.say("headline.label.chosen", chosen=pool.get("chosen"), rows=pool.get("rows"), by=by)
+        chosen, asked = pool.get("chosen"), self.table("options").get("rows")
+        fewer = is_number(chosen) and is_number(asked) and chosen < asked
+        key = "headline.label.fewer" if fewer else "headline.label.chosen"
+        first = words.say(key, chosen=chosen, rows=pool.get("rows"), asked=asked, by=by)
         gone = sum((pool.get("left_out") or {}).values())
         made = pool.get("by_machines")
         return (
@@ -746,15 +749,17 @@ class Outline:
     def _after_prepare(self) -> tuple[Step, ...]:
         say = self.words.say
         model = "default-zh" if self.report.get("chinese") else "default"
-        steps = [Step(say("next.prepared"), f"duiqi align {model} DIR")]
-        if self.table("options").get("originals"):
+        options = self.table("options")
+        command = f"duiqi align {model} {_rows_word('DIR', {'groups': options.get('groups')}, options.get('task'))}"
+        steps = [Step(say("next.prepared"), command)]
+        if options.get("originals"):
             steps.append(Step(say("next.restore"), "duiqi prepare --restore DIR --out FOLDER"))
         return tuple(steps)
 
     def _after_label(self) -> tuple[Step, ...]:
         say, model = self.words.say, shlex.quote(str(self.report.get("given") or self.model_name))
         divided = {"dev", "test"} <= {*self.table("pool").get("parts", ())}
-        source = self._data_word() if divided else "divided"
+        source = self._data_word() if divided else self._prepared_word("divided")
         machines = bool(self.table("pool").get("by_machines"))
         made = ["DIR/to_label.csv", *(["DIR/labelled.jsonl"] if machines else [])]
         apart = Step(say("next.label_divide"), f"duiqi prepare {self._data_word()} --out divided")
@@ -764,7 +769,7 @@ class Outline:
             *(() if divided else (apart,)),
             *((Step(say("next.label_machines")),) if machines else ()),
             Step(say("next.labelled"), f"duiqi prepare {source} {' '.join(made)} --out more-rows"),
-            Step(say("next.label_train"), f"duiqi align {model} more-rows"),
+            Step(say("next.label_train"), f"duiqi align {model} {self._prepared_word('more-rows')}"),
         )
 
     def _model_word(self) -> str:
@@ -781,14 +786,22 @@ class Outline:
         return self._rows_word(str(self.table("data").get("path") or self.data_name))
 
     def _rows_word(self, source: str) -> str:
-        """Rows of the same form in a command, with the columns that were named for these."""
-        named = self.table("data").get("columns") or {}
-        options = [
-            ("--group" if role == "groups" else f"--{role.replace('_', '-')}", name)
-            for role, names in (named.items() if isinstance(named, Mapping) else ())
-            for name in ([names] if isinstance(names, str) else names)
-        ]
-        return shlex.join([source, *(word for option in options for word in option)])
+        """Rows of the same form in a command, with the columns and the task that were named for these."""
+        return _rows_word(source, self._named_columns, self._named_task)
+
+    def _prepared_word(self, folder: str) -> str:
+        """What `prepare` makes of them: it calls columns by their roles, so only columns to be fair to need a name."""
+        return _rows_word(folder, {"groups": self._named_columns.get("groups")}, self._named_task)
+
+    @property
+    def _named_columns(self) -> Mapping[str, Any]:
+        named = self.table("data").get("columns")
+        return named if isinstance(named, Mapping) else {}
+
+    @property
+    def _named_task(self) -> str | None:
+        task = self.table("task")
+        return str(task.get("name")) if task.get("named") else None
 
     def _repair_command(self, remedy: str) -> str:
         verb = "align" if self.report.get("only_rows") else "repair"  # a model without a head is trained first
@@ -1110,3 +1123,14 @@ def _cut(text: str, spans: list[tuple[int, int]], length: int) -> tuple[str, lis
     head, tail = "… " if start else "", " …" if end < len(text) else ""
     moved = [(a - start + len(head), b - start + len(head)) for a, b in spans if a >= start and b <= end]
     return head + text[start:end] + tail, moved
+
+
+def _rows_word(source: str, columns: Mapping[str, Any], task: str | None) -> str:
+    """Rows in a command, with options for their columns by role, and for the task where one is given."""
+    options = [
+        ("--group" if role == "groups" else f"--{role.replace('_', '-')}", name)
+        for role, names in columns.items()
+        for name in ([names] if isinstance(names, str) else names or ())
+    ]
+    options += [("--task", task)] if task else []
+    return shlex.join([source, *(word for option in options for word in option)])

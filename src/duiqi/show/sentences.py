@@ -195,11 +195,16 @@ class Sentences:
         return shown + (self.interval(measure, 100 if in_percent else 1, signed=signed) if low else "")
 
     def interval(self, measure: Mapping[str, Any], scale: float = 100, *, signed: bool = False) -> str:
-        """The interval of a measure in parentheses, with the space before them; "" where it has none."""
+        """The interval of a measure in parentheses, with the space before them, "at least" where it has only a lower
+        bound; "" where it has none."""
+        places = 1 if scale == 100 else 3
+        if is_number(measure.get("low")) and "high" in measure and measure["high"] is None:
+            bound = self._signed(float(measure["low"]) * scale, places, signed)
+            return self.say("number.lower_bound", low=bound + (self.say("number.percent") if scale == 100 else ""))
         if not (is_number(measure.get("low")) and is_number(measure.get("high"))):
             return ""
         low, high = float(measure["low"]), float(measure["high"])
-        places = 1 if scale == 100 or max(abs(low), abs(high)) >= 10 else 3
+        places = 1 if max(abs(low), abs(high)) >= 10 else places
         ends = [self._signed(end * scale, places, signed) for end in (low, high)]
         between = self.say("number.to") if low < 0 or signed else "–"
         return self.say("number.interval", low=ends[0], between=between, high=ends[1])

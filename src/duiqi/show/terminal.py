@@ -47,7 +47,8 @@ def render(report: Mapping[str, Any], *, lang: str) -> RenderableType:
 def print_report(report: Mapping[str, Any], *, lang: str, console: Console | None = None) -> None:
     """Print the report to a console (default: standard output)."""
     console = console or Console()
-    console.print(render(report, lang=lang), highlight=False, markup=False, emoji=False)
+    # uncropped: a command is copied, so a word of it that is wider than the screen stays whole
+    console.print(render(report, lang=lang), highlight=False, markup=False, emoji=False, crop=False)
 
 
 def _heading(text: str) -> Iterable[RenderableType]:
@@ -61,11 +62,16 @@ def _indented(text: str, *, style: str = "", by: int = 2) -> Padding:
 
 def typed(command: str, *, width: int = 70) -> str:
     """A command over as many lines as it needs, which a shell puts together again."""
-    lines = [""]
+    pieces = list[str]()  # an option stays with its value
     for word in map(shlex.quote, shlex.split(command)):
-        if lines[-1] and len(lines[-1]) + len(word) > width and word.startswith("--"):
-            lines.append("  ")
-        lines[-1] += word if lines[-1].strip() == "" else f" {word}"
+        alone = not pieces or not pieces[-1].startswith("--") or " " in pieces[-1] or word.startswith("--")
+        pieces = [*pieces, word] if alone else [*pieces[:-1], f"{pieces[-1]} {word}"]
+    lines = pieces[:1]
+    for piece in pieces[1:]:
+        if cell_len(lines[-1]) + cell_len(piece) < width:
+            lines[-1] += f" {piece}"
+        else:
+            lines.append(f"  {piece}")
     return " \\\n".join(lines)
 
 
@@ -193,7 +199,7 @@ def _panel(panel: Panel, outline: Outline) -> Iterable[RenderableType]:
     for shown in panel.tables:
         yield from _heading(panel.title)
         rows = [[" ".join(f"{cell.text} {_in_brackets(cell.interval)}".split()) for cell in row] for row in shown.rows]
-        rows, left = (rows[:ROWS_SHOWN], len(rows[ROWS_SHOWN:])) if panel.of_rows else (rows, 0)
+        rows, left = (rows[:ROWS_SHOWN], max(panel.total, len(rows)) - ROWS_SHOWN) if panel.of_rows else (rows, 0)
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for at, column in enumerate(shown.columns):
             gives_way = not panel.of_rows or max(cell_len(row[at]) for row in rows) > CELL
@@ -201,8 +207,8 @@ def _panel(panel: Panel, outline: Outline) -> Iterable[RenderableType]:
         for row in rows:
             table.add_row(*(Text(cell, no_wrap=panel.of_rows, overflow="ellipsis") for cell in row))
         yield Padding(table, (0, 0, 0, 2), expand=False)
-        if left:
-            yield _indented(outline.words.say("finding.more", n=left), style="dim")
+        if left > 0:
+            yield _indented(outline.words.say(panel.more, n=left), style="dim")
 
 
 def _in_brackets(interval: str) -> str:
@@ -214,4 +220,5 @@ def _next(outline: Outline) -> Iterable[RenderableType]:
     for step in outline.steps:
         yield _indented(step.sentence)
         if step.command:
-            yield _indented(typed(step.command), style="cyan", by=4)
+            lines = [f"    {line}" for line in typed(step.command).split("\n")]
+            yield Text("\n".join(lines), style="cyan", no_wrap=True, overflow="ignore")
