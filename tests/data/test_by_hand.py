@@ -108,6 +108,14 @@ def test_what_is_no_known_class_is_an_error_that_names_the_rows(tmp_path, form):
     assert labels == ["positive", "positive", "neutral", "positive", "positive", "负面"]
 
 
+def test_where_no_class_is_near_none_is_proposed(tmp_path):
+    made = sheet(tmp_path / "s.csv", ["中性"])
+    with pytest.raises(DataError, match=r"among 正面, 负面, given '中性' \(s\.csv:2\)") as error:
+        prepared([labelled(tmp_path / "known.jsonl", ["负面", "正面"]), made], tmp_path / "out")
+    assert "中性=CLASS" in error.value.hint
+    assert "中性=正面" not in error.value.hint
+
+
 def test_the_command_says_it_and_ends_with_2(tmp_path, monkeypatch, capsys):
     known = labelled(tmp_path / "known.jsonl", ["negative", "positive"])
     made = sheet(tmp_path / "s.csv", ["postive", "Positive"])

@@ -85,7 +85,7 @@ def _not_known(unknown: Places, known: KnownClasses, *, tags: bool) -> DataError
     more = f" and {len(unknown) - len(given)} others" if len(unknown) > len(given) else ""
     names = sorted(known.names)
     first = next(iter(unknown))
-    close = near[first] or names[0]
+    close = near[first] or "CLASS"
     spelled = "Tags are B-TYPE for the first word of a span, I-TYPE for its others, O outside. " if tags else ""
     return DataError(
         f"expected labels by hand among {', '.join(names[:20])}{' …' if len(names) > 20 else ''}, "
