@@ -3,6 +3,7 @@
     python bench/few_rows.py --chosen margin [--sets banking77 …] [--rows 500] [--seeds 3] [--epochs 5]
     python bench/few_rows.py --with augment --options '{"edits": ["random_swap"]}' [--after 5] [--part dev] …
     python bench/few_rows.py --with self_training --options '{"pool": "", "right": 0.9}' --held 150 …
+    python bench/few_rows.py --rules [--right 0.9] [--after 2] --sets financial-phrasebank waimai-10k
 
 Every seed draws other labelled rows, and one side trains on them plainly, for `--epochs` passes. The other side trains,
 from the same start, on as many rows that were chosen (`--chosen`: the first 100 are the same, then 100 at a time as
@@ -35,6 +36,7 @@ from duiqi.core.predictions import Predictions
 from duiqi.core.task import Task
 from duiqi.data.floors import floors
 from duiqi.data.read import read
+from duiqi.label import label
 from duiqi.model.fit import fit
 from duiqi.model.open import find, open_model
 from duiqi.run.table import guessed_task
@@ -42,6 +44,7 @@ from labels import FIRST, Bench, embedded
 from pretrained import CATALOGUE, interval, known
 
 SETS = {"banking77": "default", "financial-phrasebank": "default", "waimai-10k": "default-zh"}
+RULES = {"financial-phrasebank": "rules_financial_news.py", "waimai-10k": "rules_takeaway_zh.py"}  # in examples/
 DEV = 1000  # rows of train, where a set has no dev part
 
 
@@ -49,6 +52,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="what a step gains on few labelled rows")
     parser.add_argument("--chosen", choices=("margin", "uncertainty", "core_set"), help="how rows are chosen")
     parser.add_argument("--with", dest="remedy", help="the remedy that works on the rows")
+    parser.add_argument("--rules", action="store_true", help="rows of the pool are labelled by the rules in examples/")
+    parser.add_argument("--right", type=float, default=0.9, help="the share that has to be right of what rules label")
     parser.add_argument("--cache", type=Path, default=Path("bench-cache"))
     parser.add_argument("--options", type=json.loads, default={})
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -83,6 +88,10 @@ def compare(name: str, given: argparse.Namespace) -> None:
         if given.chosen:
             picked = parts["train"].take(chosen(name, task, parts["train"], order, given))
             found[given.chosen] = trained(bundle, picked, task, asked, seed, given.epochs[-1])
+        if given.rules:
+            more = mine.joined(by_rules(name, mine, pool, seed, given))
+            print(f"  seed {seed}: {len(mine)} rows became {len(more)} ({right(task, more, pool)})", flush=True)
+            found["rules"] = trained(bundle, more, task, asked, seed, given.after)
         for side, guess in found.items():
             sides.setdefault(side, []).append(metric(truth, guess))
     stacked = {side: np.stack(rows) for side, rows in sides.items()}
@@ -91,7 +100,7 @@ def compare(name: str, given: argparse.Namespace) -> None:
         f"{side} {value.mean():.3f} ({', '.join(f'{v:.3f}' for v in value)})" for side, value in values.items()
     )
     print(f"{name}, {given.rows} rows, {task.primary} on {given.part}: {told}", flush=True)
-    for other in filter(None, (given.remedy, given.chosen)):
+    for other in filter(None, (given.remedy, given.chosen, given.rules and "rules")):
         plain = max((side for side in stacked if side.startswith("plain")), key=lambda side: values[side].mean())
         low, high = interval(stacked[plain], stacked[other], finish)
         change = (values[other] - values[plain]).mean()
@@ -140,6 +149,24 @@ def chosen(name: str, task: Task, train: Dataset, order: np.ndarray, given: argp
         picked = bench.chosen(given.chosen, labelled, pool)
         labelled, pool = np.concatenate([labelled, pool[picked]]), np.delete(pool, picked)
     return np.sort(labelled[: given.rows])
+
+
+def by_rules(name: str, mine: Dataset, pool: Dataset, seed: int, given: Any) -> Dataset:
+    """Rows of the pool, with labels that `duiqi label` gives by rules and regressions together."""
+    rules = Path(__file__).parent.parent / "examples" / RULES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        texts = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in pool.texts)
+        (place / "pool.jsonl").write_text(texts, encoding="utf-8")
+        label(
+            SETS[name], {"train": mine}, pool=place / "pool.jsonl", out=place / "out",
+            rules=rules, self_label=True, right=given.right, seed=seed,
+        )  # fmt: skip
+        found = place / "out" / "labelled.jsonl"
+        made = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()] if found.is_file() else []
+        label_of = {row["text"]: row["label"] for row in made}
+    kept = pool.take(np.flatnonzero([text in label_of for text in pool.texts]))
+    return kept.with_column("label", [label_of[text] for text in kept.texts], column=kept.schema.label)
 
 
 def trained(bundle: Bundle, rows: Dataset, task: Task, asked: Dataset, seed: int, epochs: int) -> Predictions:

@@ -81,8 +81,10 @@ def find_bound(probs: Floats, truth: NDArray[np.int64], *, right: float = RIGHT,
     """The thresholds of classes by probabilities float[n, k] and the true classes int[n] of rows that the model has not
     learned.
 
-    Classes that the model gives often enough are judged one by one, the others together. Rows whose probabilities are
-    nan are not looked at. `OptionError` unless `right` and `alpha` lie between 0 and 1.
+    Classes that the model gives often enough are judged one by one, the others together. Where that shows a threshold
+    for some only, labels of these would shift the shares of the classes: then all are judged together, if one threshold
+    for all gives more labels; a single class may be right less often than all are. Each way has half of `alpha`. Rows
+    whose probabilities are nan are not looked at. `OptionError` unless `right` and `alpha` lie between 0 and 1.
     """
     check_shares(right, alpha)
     classes = probs.shape[1]
@@ -92,11 +94,15 @@ def find_bound(probs: Floats, truth: NDArray[np.int64], *, right: float = RIGHT,
     given = np.bincount(answer, minlength=classes)
     often = np.flatnonzero(given >= ROOM * _fewest(right, alpha / classes))
     rest = np.setdiff1d(np.arange(classes), often)
-    together = [(int(each),) for each in often] + ([tuple(rest.tolist())] if len(rest) else [])
+    apart = [(int(each),) for each in often] + ([tuple(rest.tolist())] if len(rest) else [])
+    share = alpha / (2 * len(apart)) if len(apart) > 1 else alpha
     groups = []
-    for each in together:
+    for each in apart:
         mine = np.isin(answer, each)
-        groups.append(_group(each, sure[mine], hit[mine], int(asked.sum()), right, alpha / len(together)))
+        groups.append(_group(each, sure[mine], hit[mine], int(asked.sum()), right, share))
+    if not all(group.holds for group in groups) and len(groups) > 1:
+        whole = _group(tuple(range(classes)), sure, hit, int(asked.sum()), right, alpha / 2)
+        groups = [whole] if whole.above > sum(group.above for group in groups) else groups
     return Bound(tuple(groups), classes, right, alpha)
 
 

@@ -113,10 +113,22 @@ def of_texts(train: Dataset, reader: Predictor | None = None) -> list[Any]:
     return vectors or [np.ones((len(train), 1))]
 
 
-def blend(given: Sequence[Floats]) -> Floats:
-    """The normalised geometric mean of several models' probabilities."""
-    mean = np.exp(sum(np.log(np.clip(each, 1e-9, 1)) for each in given) / len(given))
+def blend(given: Sequence[Floats], shares: Sequence[float] | None = None) -> Floats:
+    """The normalised geometric mean of several models' probabilities; `shares`, which sum to 1, are their weights."""
+    shares = [1 / len(given)] * len(given) if shares is None else shares
+    logs = [share * np.log(np.clip(each, LEAST, 1)) for share, each in zip(shares, given, strict=True)]
+    mean = np.exp(np.sum(logs, axis=0))
     return np.asarray(mean / mean.sum(axis=1, keepdims=True))
+
+
+def best_shares(given: Sequence[Floats], truth: NDArray[np.int64]) -> tuple[float, ...]:
+    """The weights of one model, or of two, under which their blend makes the true classes likeliest, in tenths."""
+    if len(given) == 1:
+        return (1.0,)
+    tenths = [(each / 10, 1 - each / 10) for each in range(11)]
+    rows = np.arange(len(truth))
+    likely = [np.log(np.clip(blend(given, shares)[rows, truth], LEAST, 1)).sum() for shares in tenths]
+    return tenths[int(np.argmax(likely))]
 
 
 def crossed(
