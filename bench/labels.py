@@ -6,9 +6,9 @@ What would make this unfair, and how it is met: another start (all begin with th
 lucky draw of random (`--draws` draws of it a seed; their mean counts) · rows that are copies (left out for all sides
 alike, as the verb does) · a dev set that only worst_slice has (`--dev` rows are put aside from train for it, and nobody
 is trained on them; it costs people labels that are not counted here) · another model than people train (a logistic
-regression on embeddings of the bundled models, as the verb guesses with: nothing is said of fine-tuning) · seeds that
-share their test rows (the interval is of the mean difference over seeds, by Student's t: with three seeds it is wide,
-and it says nothing of other test rows).
+regression on embeddings of the bundled models; the verb lets word counts have a say, too: nothing is said of that, nor
+of fine-tuning) · seeds that share their test rows (the interval is of the mean difference over seeds, by Student's t:
+with three seeds it is wide, and it says nothing of other test rows).
 
     python bench/labels.py [--data ../shared/data] [--sets banking77 sst2 waimai-10k] [--seeds 3] [--draws 3]
 

@@ -58,10 +58,11 @@ def label(
     - worst_slice: the rows of slices on which the model is proven weaker on dev, those of the least margin first; where
       no such slice is found, as margin. Meant for these slices: over all rows it gained less than margin.
 
-    A model without a head for the task guesses by a logistic regression on its embeddings of the labelled rows (tags:
-    on the words around each word). `out` receives to_label.csv, with an empty column `label`; to_label.json, tasks for
-    Label Studio with the model's guesses; label_studio.xml, the interface for them; report.json and report.html. What
-    people filled in is read by `prepare`, from the table as from Label Studio's exports, as one of the classes here.
+    A model without a head for the task guesses by two logistic regressions on the labelled rows, on its embeddings and
+    on word counts, each with as much say as rows show that it was not fitted to (tags: one on the words around each
+    word). `out` receives to_label.csv, with an empty column `label`; to_label.json, tasks for Label Studio with the
+    model's guesses; label_studio.xml, the interface for them; report.json and report.html. What people filled in is
+    read by `prepare`, from the table as from Label Studio's exports, as one of the classes here.
 
     Rows need no people where a machine is sure enough: `rules` is a Python file of labelling functions, each taking a
     text (or, called `row`, all columns but the label) and giving a class or None (`duiqi.data.weighing` weighs them
@@ -70,7 +71,8 @@ def label(
     labelled.jsonl instead, and where both are sure and differ people are asked.
 
     Where the guesses come from embeddings that have learned no labels the report says what more labels would bring, of
-    all classes and of each (`duiqi.data.more_labels`): accuracy and F1 of such regressions, not of a trained model.
+    all classes and of each (`duiqi.data.more_labels`): accuracy and F1 of regressions on embeddings alone, not of a
+    trained model.
 
     Rows that were chosen are no sample of the pool, nor are those that were easy: train on them, measure on others.
     """

@@ -83,6 +83,28 @@ def test_a_bad_class_does_not_spoil_a_good_one():
     assert (answer[rows] == 0).all()
 
 
+def test_where_a_rare_class_shows_nothing_alone_all_are_judged_together():
+    """Of 400 rows a fifth are of a class that is too rare to show a share of .9 by itself: labels of the other alone
+    would leave it out. Above the one threshold for all, too few are right in at most alpha of the samples."""
+
+    def drawn(seed, n):
+        rng = np.random.default_rng(seed)
+        logits = np.stack([rng.normal(2.2, 3.0, n), np.zeros(n)], axis=1)
+        probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        return probs, (rng.random(n) > probs[:, 0]).astype(np.int64)
+
+    population, _ = drawn(999, 20_000)
+    chance, broken, both = population.max(axis=1), 0, 0
+    for seed in range(400):
+        bound = find_bound(*drawn(seed, 400), right=0.9)
+        rows, labels = confident(population, bound)
+        shares = [chance[rows[np.isin(labels, each.classes)]] for each in bound.groups if each.holds]
+        broken += any(each.mean() < 0.9 for each in shares)
+        both += len(bound.groups) == 1 and set(labels) == {0, 1}
+    assert broken <= 20 + 3 * 4.4
+    assert both > 200
+
+
 def test_how_many_rows_it_would_take_is_about_right():
     rng = np.random.default_rng(3)
     probs, truth, _ = answers(rng, 60, steep=6.0)

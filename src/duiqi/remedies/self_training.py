@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,7 @@ from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
 from duiqi.core.seed import derive, mix
 from duiqi.data.confident import Bound, confident, find_bound
-from duiqi.data.crossfit import blend
+from duiqi.data.crossfit import best_shares, blend
 from duiqi.data.floors import FLOORS
 from duiqi.data.guessing import unlearned_by
 from duiqi.data.pool import read_pool, without_copies
@@ -45,8 +45,8 @@ def self_training(
     `pool` is a file or folder of rows like those of training; labels in it are not read. How sure is enough is told by
     the rows examined, which the model has not learned: above the threshold at least a share `right` of the labels is
     right, and that fails in at most `alpha` of all samples of rows; by class where there are enough of them
-    (`duiqi.data.confident`). With `words` a linear model on word counts of the training rows has a say, too: how likely
-    a label is, is the geometric mean of both, which are wrong about different rows.
+    (`duiqi.data.confident`). With `words` a linear model on word counts of the training rows has a say, too, as far as
+    that makes the labels of the rows examined likelier: the two are wrong about different rows.
 
     Rows that stand in the pool and among the training rows, those examined or those put aside, as they are or nearly,
     are left out. Of each class at most `most` times as many rows are added as there are to train on, drawn from all
@@ -61,10 +61,11 @@ def self_training(
     check_there(pool)
 
     def add(train: Dataset) -> Dataset:
-        answers = partial(_answers, case, train, words)
-        rows = _fresh(case, train, pool)
-        bound = _bound(case, answers, right, alpha)
-        sure, labels = confident(answers(rows), bound)
+        given = partial(_given, case, train, words)
+        rows, judges = _fresh(case, train, pool), unlearned_by(case.predictor, case.data)
+        judged, truth = [each[judges] for each in given(case.data)], case.truth[judges]
+        shares = best_shares(judged, truth)
+        sure, labels = confident(blend(given(rows), shares), _bound(blend(judged, shares), truth, right, alpha))
         if not len(sure):
             raise DataError(
                 f"expected rows in {pool} that the model is sure enough of, given none among {len(rows)} that stand "
@@ -86,23 +87,22 @@ def self_training(
     return Plan(data=add, training={"epochs": epochs}, restart=True)
 
 
-def _answers(case: Case, train: Dataset, words: bool, rows: Dataset) -> NDArray[np.float64]:
+def _given(case: Case, train: Dataset, words: bool, rows: Dataset) -> list[NDArray[np.float64]]:
     """How likely each class is, float[n, k], by the model, and by word counts as well where these can be asked."""
     probs, task = case.answers_to(rows).probs, case.task
     if not words or "tfidf" not in task.floors:
-        return probs
-    return blend([probs, FLOORS[task.output, "tfidf"](task, train, task.read_truth(train), rows).probs])
+        return [probs]
+    return [probs, FLOORS[task.output, "tfidf"](task, train, task.read_truth(train), rows).probs]
 
 
-def _bound(case: Case, answers: Callable[[Dataset], NDArray[np.float64]], right: float, alpha: float) -> Bound:
-    """The thresholds by the rows examined that the model has not learned."""
-    fresh = unlearned_by(case.predictor, case.data)
-    bound = find_bound(answers(case.data)[fresh], case.truth[fresh], right=right, alpha=alpha)
+def _bound(probs: NDArray[np.float64], truth: NDArray[np.int64], right: float, alpha: float) -> Bound:
+    """The thresholds by rows that the model has not learned."""
+    bound = find_bound(probs, truth, right=right, alpha=alpha)
     if not bound.holds:
         needed = bound.rows_to_settle
         raise DataError(
             f"expected a confidence above which at least {right:.0%} of the answers are right, given "
-            f"{int(fresh.sum())} rows with labels that show none",
+            f"{len(truth)} rows with labels that show none",
             hint=f"About {needed:,} such rows would, or ask for less: right = 0.9."
             if needed
             else "No number of rows is in sight that would: ask for less (right = 0.9), or repair the model first.",
