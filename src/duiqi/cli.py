@@ -50,6 +50,8 @@ Group = Annotated[list[str] | None, typer.Option("--group", help="Column to be f
 Id = Annotated[str | None, typer.Option("--id", help="Column with your own row ids.")]
 Split = Annotated[str | None, typer.Option("--split", help="Column that says train, dev or test.")]
 Cluster = Annotated[str | None, typer.Option("--cluster", help="Column of what belongs together (author, document).")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="What files are in that are not UTF-8: gb18030, "
+                                              "big5 … [default: by their characters]")]  # fmt: skip
 Only = Annotated[list[str] | None, typer.Option("--only", help="Run just this probe; may be given again.")]
 With = Annotated[list[str] | None, typer.Option("--with", help="Try this remedy; a+b tries two at once.")]
 Budget = Annotated[float | None, typer.Option("--budget", min=0.0, help="Minutes. [default: 12]")]
@@ -86,7 +88,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 def align(
     model: Model, data: Data, task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None,
-    group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None, with_: With = None,
+    group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None, with_: With = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
     no_rows: NoRows = False, dry_run: DryRun = False,
@@ -103,6 +106,7 @@ def diagnose(
     only: Only = None, part: Part = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None,
     out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None, gates: Gates = None,
     parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
     dry_run: DryRun = False,
@@ -116,6 +120,7 @@ def repair(
     model: Model, data: Data, with_: With = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
     no_rows: NoRows = False, dry_run: DryRun = False,
@@ -132,7 +137,8 @@ def prove(
     margin: Annotated[float, typer.Option("--margin", help="By how much the main metric may be worse.")] = 0.01,
     task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None, group: Group = None,
-    id: Id = None, split: Split = None, cluster: Cluster = None, out: Out = None, seed: Seed = None,
+    id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None, out: Out = None, seed: Seed = None,
     threads: Threads = None, device: Device = None, gates: Gates = None, parts: Parts = None, lang: Lang = None,
     json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
 ) -> None:  # fmt: skip
@@ -146,7 +152,8 @@ def prepare(
     out: Annotated[Path, typer.Option("--out", help="Folder for the rows, prepare.json and prepare.html.")],
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
     spans: Spans = None, label: Label = None, group: Group = None, id: Id = None, split: Split = None,
-    cluster: Cluster = None, column: Column = None, label_name: LabelName = None, dev: Dev = None, test: Test = None,
+    cluster: Cluster = None,
+    encoding: Encoding = None, column: Column = None, label_name: LabelName = None, dev: Dev = None, test: Test = None,
     step: Steps = None, form: Annotated[str, typer.Option("--form", help="jsonl, csv or parquet.")] = "jsonl",
     stdin: Annotated[str, typer.Option("--stdin", help="What - is: jsonl, csv, tsv, json, conll.")] = "jsonl",
     originals: Annotated[bool, typer.Option(help="Keep the sources, packed, beside what was made of them.")] = True,
@@ -172,7 +179,8 @@ def label_(
     self_label: Annotated[bool, typer.Option("--self-label", help="So does the model where it is sure.")] = False,
     right: Annotated[float, typer.Option("--right", help="Share of such labels that must be right.")] = 0.95,
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, label: Label = None,
-    group: Group = None, id: Id = None, split: Split = None, seed: Seed = None, threads: Threads = None,
+    group: Group = None, id: Id = None, split: Split = None,
+    encoding: Encoding = None, seed: Seed = None, threads: Threads = None,
     device: Device = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
     no_rows: NoRows = False,
 ) -> None:  # fmt: skip
@@ -316,6 +324,7 @@ def settle(said: Mapping[str, Any], config: Mapping[str, Any], own: tuple[str, .
         "id",
         "split",
         "cluster",
+        "encoding",
         "task",
         "seed",
         "threads",
@@ -360,7 +369,7 @@ def _prepare(said: Mapping[str, Any]) -> int:
     lang, out = _language(settled.pop("lang", None) or "en"), said["out"]
     roles = ("text", "text_pair", "tokens", "choices", "spans", "label", "id", "split", "cluster")
     arguments: dict[str, Any] = {role: _divided(settled[role]) for role in roles if role in settled}
-    arguments |= {name: settled[name] for name in ("groups", "task", "seed") if name in settled}
+    arguments |= {name: settled[name] for name in ("groups", "encoding", "task", "seed") if name in settled}
     arguments |= {name: said[name] for name in ("dev", "test", "form", "originals")}
     steps = said["step"] or list(dict.fromkeys(["clean", *config.get("steps", {})]))
     arguments |= {"steps": [each for each in steps if each != "none"], "step_options": config.get("steps", {})}

@@ -86,7 +86,7 @@ def label(
     _check_task(table.task)
     _check_out(out, [pool, *([data] if isinstance(data, str | Path) else [])])
     table.progress("reading the pool", 0, 1, {})
-    whole = read_pool(pool, next(iter(table.parts.values())))
+    whole = read_pool(pool, next(iter(table.parts.values())), settings.get("encoding"))
     left = without_copies(whole, whole_table.parts.values())
     if not len(left.rows):
         raise DataError(
