@@ -8,14 +8,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from duiqi.config import read_config, read_gates
 from duiqi.core.errors import DuiqiError, OptionError
+
+if TYPE_CHECKING:
+    from duiqi.show.sentences import Sentences
 
 app = typer.Typer(
     name="duiqi",
@@ -165,7 +168,7 @@ def prepare(
     Where a column is called differently in different sources, name all, divided by commas: --text body,review.
     """
     said = dict(locals())
-    with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said), BEGINS_AGAIN)
+    with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said), BEGINS_AGAIN, lang)
 
 
 @app.command("label")
@@ -189,7 +192,7 @@ def label_(
     What they filled in is read back by duiqi prepare.
     """
     said = dict(locals())
-    with_errors(lambda: _label(said), BEGINS_AGAIN)
+    with_errors(lambda: _label(said), BEGINS_AGAIN, lang)
 
 
 @app.command()
@@ -223,7 +226,7 @@ def demo(
         _show(report, lang or "en", json_, quiet, out or Path("duiqi-out-demo"))
         return report.exit_code
 
-    with_errors(call)
+    with_errors(call, lang=lang)
 
 
 @app.command()
@@ -259,19 +262,19 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-GOES_ON = "Call it again with the same arguments to go on where it stopped."
-BEGINS_AGAIN = "Nothing was written. Call it again to begin anew."
+GOES_ON, BEGINS_AGAIN = "goes_on", "begins_again"
 
 
-def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON) -> None:
+def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON, lang: str | None = None) -> None:
     """Run a call; turn what it raises into a message and an exit code."""
     try:
         code = call() or 0
     except DuiqiError as error:
-        _complain(str(error), error.hint)
+        _complain(str(error), error.hint, lang)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        _complain("Interrupted.", interrupted)
+        words = _words(lang)
+        _complain(words.say("error.interrupted"), words.say(f"error.{interrupted}"), lang)
         # An interrupt that came inside exec() of a string, as in the import of a data class, leaves a mark in the
         # interpreter by which `python -m` ends as killed (-2), whatever its exit code; the next exec() wipes it.
         exec("")
@@ -282,13 +285,22 @@ def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON) -> N
     raise typer.Exit(code)
 
 
-def _complain(message: str, hint: str) -> None:
-    sys.stderr.write(f"duiqi: {message}\n" + (f"  hint: {hint}\n" if hint else ""))
+def _complain(message: str, hint: str, lang: str | None = None) -> None:
+    sys.stderr.write(_words(lang).complaint(message, hint) + "\n")
+
+
+def _words(lang: str | None) -> Sentences:
+    """The sentences of the language asked for on the command line, else in duiqi.toml, else English ones."""
+    from duiqi.show.sentences import LANGUAGES, Sentences
+
+    with suppress(DuiqiError):  # the error that is being told
+        lang = lang or read_config(Path.cwd()).get("lang")
+    return Sentences.of(lang if lang in LANGUAGES else "en")
 
 
 def _report(verb: str, said: dict[str, Any], own: tuple[str, ...], *, out: str | None = None) -> None:
     """Settle arguments, call the verb, show the report, leave with its exit code."""
-    with_errors(lambda: _call(verb, said, own, out))
+    with_errors(lambda: _call(verb, said, own, out), lang=said.get("lang"))
 
 
 def _call(verb: str, said: dict[str, Any], own: tuple[str, ...], out: str | None) -> int:
@@ -514,6 +526,10 @@ class Screen:
         self._stages: dict[str, Any] = {}
         self._handler: Any = None
 
+    @property
+    def _words(self) -> Sentences:
+        return _words(self.lang)
+
     def __enter__(self) -> Screen:
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored stays ignored
@@ -548,9 +564,9 @@ class Screen:
             return
         if self._bar is None:
             if stage not in self._stages:
-                self._stages[stage] = sys.stderr.write(f"{stage} …\n")
+                self._stages[stage] = sys.stderr.write(f"{self._words.stage(stage)} …\n")
             return
+        what = self._words.stage(stage, str(facts.get("name", "")))
         if stage not in self._stages:
-            self._stages[stage] = self._bar.add_task(stage, total=max(total, 1))
-        what = f"{stage} {facts['name']}" if "name" in facts else stage
+            self._stages[stage] = self._bar.add_task(what, total=max(total, 1))
         self._bar.update(self._stages[stage], completed=done, total=max(total, 1), description=what)

@@ -85,7 +85,7 @@ def label(
     table, by_machines = by_people(whole_table)
     _check_task(table.task)
     _check_out(out, [pool, *([data] if isinstance(data, str | Path) else [])])
-    table.progress("reading the pool", 0, 1, {})
+    table.progress("reading_pool", 0, 1, {})
     whole = read_pool(pool, next(iter(table.parts.values())), settings.get("encoding"))
     left = without_copies(whole, whole_table.parts.values())
     if not len(left.rows):
@@ -245,7 +245,7 @@ def _more_labels(table: Table, guesser: Guesser, more: int) -> Iterator[Exhibit]
     task, known = guesser.task, guesser.known
     if known is None or task.unit != "row" or not FEWEST <= len(known) <= MOST_CURVED:
         return
-    table.progress("drawing the learning curve", 0, 1, {})
+    table.progress("drawing_curve", 0, 1, {})
     found = curves(
         vectors_of(guesser.model, known), task.read_truth(known), task.labels, known.input_keys, seed=table.seed
     )

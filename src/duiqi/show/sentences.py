@@ -135,6 +135,23 @@ class Sentences:
                 return self.texts[key]
         return plain(code) if otherwise is None else otherwise
 
+    def stage(self, stage: str, name: str = "") -> str:
+        """What is shown of a stage while it runs: "training: 2-reweight", "examining: Fairness"."""
+        code, _, trial = stage.partition(" ")
+        what = self.name("probe", name) if name else re.sub("[a-z_]+", lambda word: self._trained(word[0]), trial)
+        return self.name("stage", code) + (self.say("list.colon") + what if what else "")
+
+    def _trained(self, word: str) -> str:
+        return self.name("remedy", word, otherwise=self.name("stage", word))
+
+    def complaint(self, message: str, hint: str) -> str:
+        """What is wrong, as errors say it ("expected …, given …"), and what to do next; the words around are of the
+        language."""
+        found = re.fullmatch("expected (.+?), given (.+)", message, re.DOTALL)
+        said = self.say("error.said", expected=found[1], given=found[2]) if found else ""
+        said = said or self.say("error.other", message=message)
+        return said + (f"\n{self.say('error.hint', hint=hint)}" if hint else "")
+
     def knows(self, table: str, code: object) -> bool:
         """Whether a code has a name in this table."""
         return f"{table}.{code}.name" in self.texts or f"{table}.{code}" in self.texts
