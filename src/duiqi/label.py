@@ -26,6 +26,7 @@ REPORT, PAGE = "report.json", "report.html"
 LABELLED = ("classify", "classify_pair", "multilabel", "tag")  # tasks whose rows people give labels to
 SHOWN = 20  # rows in the report
 GUESSES_SHOWN = 20
+NOT_TOLD = "not_told"  # of a gain: nothing shows that there is one
 MOST_CURVED = 5000  # labelled rows up to which it is said what more of them would bring
 
 
@@ -199,10 +200,13 @@ def _report(
     if len(chosen) < options["rows"]:
         notes += [{"code": "fewer_rows", "asked": options["rows"], "rows": len(chosen)}]
     exhibits = [*(made.exhibits if made else ()), *_exhibits(picked, choice, chosen, left_out)]
+    more = list(_more_labels(table, guesser, options["rows"]))
+    if guesser.known is not None and any(row[-1] == NOT_TOLD for each in more for row in each.data["rows"]):
+        notes += [{"code": "gain_not_told", "rows": len(guesser.known)}]
     report = Report(
         "label",
         seed=table.seed,
-        exhibits=(*exhibits, *_more_labels(table, guesser, options["rows"])),
+        exhibits=(*exhibits, *more),
         notes=(*notes, {"code": "chosen_no_sample"}),
         facts={"chosen": chosen, "options": dict(options)},
     )
@@ -224,7 +228,7 @@ def _exhibits(
         counts = Counter(choice.why)
         listed = [[each.rule, counts[each.rule]] for each in choice.slices]
         yield Exhibit("table", {"title": "weak_slices", "columns": ["slice", "rows"], "rows": listed})
-    guesses = Counter(picked.spelled)
+    guesses = Counter(kind for kinds in picked.kinds for kind in kinds)
     if len(guesses) <= max(GUESSES_SHOWN, len(chosen) // 2):
         most = [[guess, count] for guess, count in guesses.most_common(GUESSES_SHOWN)]
         yield Exhibit("table", {"title": "guesses", "columns": ["guess", "rows"], "rows": most, "total": len(guesses)})
@@ -253,7 +257,7 @@ def _more_labels(table: Table, guesser: Guesser, more: int) -> Iterator[Exhibit]
     for curve in found:
         wanted = curve.rows if curve.label else min(more, int((FURTHEST - 1) * curve.rows))
         worth = curve.worth(wanted, seed=table.seed)
-        gain = {"value": worth.gain, "low": worth.low, "high": worth.high} if worth.told else "not_told"
+        gain = {"value": worth.gain, "low": worth.low, "high": worth.high} if worth.told else NOT_TOLD
         told = [curve.rows, round(worth.now, 4), worth.more, gain]
         (by_class if curve.label else overall).append([curve.label, *told] if curve.label else told)
     by_class.sort(key=lambda row: -row[-1]["value"] if isinstance(row[-1], Mapping) else 0.0)
