@@ -163,9 +163,16 @@ class Sentences:
         named = Named.of(metric)
         if not self.knows("metric", named.base):
             return plain(metric)
-        values = {"metric": self.name("metric", named.base), "by": self.name("by", named.by) if named.by else None}
+        values = {"metric": self.name("metric", named.base), "by": self._by(named.by) if named.by else None}
         keys = (f"versus.{named.form}.{named.by}", f"around.{named.form}_by", f"around.{named.form}", "around.by")
         return tight(self.say_first(keys if named.by else keys[2:3], **values)) or self.name("metric", named.base)
+
+    def _by(self, by: str) -> str:
+        """What a measure is taken by: a column, or what its options are called ("hate,train")."""
+        options = by.split(",")
+        if not all(self.knows("by", each) for each in options):
+            return self.name("by", by)
+        return self.say("list.comma").join(self.name("by", each) for each in options)
 
     def listing(self, words: Sequence[str], *, last: str = "and") -> str:
         """Words in a row: "a, b and c"."""
