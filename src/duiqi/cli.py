@@ -8,14 +8,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from duiqi.config import read_config, read_gates
 from duiqi.core.errors import DuiqiError, OptionError
+
+if TYPE_CHECKING:
+    from duiqi.show.sentences import Sentences
 
 app = typer.Typer(
     name="duiqi",
@@ -50,6 +53,8 @@ Group = Annotated[list[str] | None, typer.Option("--group", help="Column to be f
 Id = Annotated[str | None, typer.Option("--id", help="Column with your own row ids.")]
 Split = Annotated[str | None, typer.Option("--split", help="Column that says train, dev or test.")]
 Cluster = Annotated[str | None, typer.Option("--cluster", help="Column of what belongs together (author, document).")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="What files are in that are not UTF-8: gb18030, "
+                                              "big5 … [default: by their characters]")]  # fmt: skip
 Only = Annotated[list[str] | None, typer.Option("--only", help="Run just this probe; may be given again.")]
 With = Annotated[list[str] | None, typer.Option("--with", help="Try this remedy; a+b tries two at once.")]
 Budget = Annotated[float | None, typer.Option("--budget", min=0.0, help="Minutes. [default: 12]")]
@@ -86,7 +91,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 def align(
     model: Model, data: Data, task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None,
-    group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None, with_: With = None,
+    group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None, with_: With = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
     no_rows: NoRows = False, dry_run: DryRun = False,
@@ -103,6 +109,7 @@ def diagnose(
     only: Only = None, part: Part = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None,
     out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None, gates: Gates = None,
     parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
     dry_run: DryRun = False,
@@ -116,6 +123,7 @@ def repair(
     model: Model, data: Data, with_: With = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
     gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
     no_rows: NoRows = False, dry_run: DryRun = False,
@@ -132,7 +140,8 @@ def prove(
     margin: Annotated[float, typer.Option("--margin", help="By how much the main metric may be worse.")] = 0.01,
     task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None, group: Group = None,
-    id: Id = None, split: Split = None, cluster: Cluster = None, out: Out = None, seed: Seed = None,
+    id: Id = None, split: Split = None, cluster: Cluster = None,
+    encoding: Encoding = None, out: Out = None, seed: Seed = None,
     threads: Threads = None, device: Device = None, gates: Gates = None, parts: Parts = None, lang: Lang = None,
     json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
 ) -> None:  # fmt: skip
@@ -146,7 +155,8 @@ def prepare(
     out: Annotated[Path, typer.Option("--out", help="Folder for the rows, prepare.json and prepare.html.")],
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
     spans: Spans = None, label: Label = None, group: Group = None, id: Id = None, split: Split = None,
-    cluster: Cluster = None, column: Column = None, label_name: LabelName = None, dev: Dev = None, test: Test = None,
+    cluster: Cluster = None,
+    encoding: Encoding = None, column: Column = None, label_name: LabelName = None, dev: Dev = None, test: Test = None,
     step: Steps = None, form: Annotated[str, typer.Option("--form", help="jsonl, csv or parquet.")] = "jsonl",
     stdin: Annotated[str, typer.Option("--stdin", help="What - is: jsonl, csv, tsv, json, conll.")] = "jsonl",
     originals: Annotated[bool, typer.Option(help="Keep the sources, packed, beside what was made of them.")] = True,
@@ -158,7 +168,7 @@ def prepare(
     Where a column is called differently in different sources, name all, divided by commas: --text body,review.
     """
     said = dict(locals())
-    with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said), BEGINS_AGAIN)
+    with_errors(lambda: _restore(sources, out, quiet) if restore else _prepare(said), BEGINS_AGAIN, lang)
 
 
 @app.command("label")
@@ -172,7 +182,8 @@ def label_(
     self_label: Annotated[bool, typer.Option("--self-label", help="So does the model where it is sure.")] = False,
     right: Annotated[float, typer.Option("--right", help="Share of such labels that must be right.")] = 0.95,
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, label: Label = None,
-    group: Group = None, id: Id = None, split: Split = None, seed: Seed = None, threads: Threads = None,
+    group: Group = None, id: Id = None, split: Split = None,
+    encoding: Encoding = None, seed: Seed = None, threads: Threads = None,
     device: Device = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
     no_rows: NoRows = False,
 ) -> None:  # fmt: skip
@@ -181,7 +192,7 @@ def label_(
     What they filled in is read back by duiqi prepare.
     """
     said = dict(locals())
-    with_errors(lambda: _label(said), BEGINS_AGAIN)
+    with_errors(lambda: _label(said), BEGINS_AGAIN, lang)
 
 
 @app.command()
@@ -215,7 +226,7 @@ def demo(
         _show(report, lang or "en", json_, quiet, out or Path("duiqi-out-demo"))
         return report.exit_code
 
-    with_errors(call)
+    with_errors(call, lang=lang)
 
 
 @app.command()
@@ -251,19 +262,19 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-GOES_ON = "Call it again with the same arguments to go on where it stopped."
-BEGINS_AGAIN = "Nothing was written. Call it again to begin anew."
+GOES_ON, BEGINS_AGAIN = "goes_on", "begins_again"
 
 
-def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON) -> None:
+def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON, lang: str | None = None) -> None:
     """Run a call; turn what it raises into a message and an exit code."""
     try:
         code = call() or 0
     except DuiqiError as error:
-        _complain(str(error), error.hint)
+        _complain(str(error), error.hint, lang)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        _complain("Interrupted.", interrupted)
+        words = _words(lang)
+        _complain(words.say("error.interrupted"), words.say(f"error.{interrupted}"), lang)
         # An interrupt that came inside exec() of a string, as in the import of a data class, leaves a mark in the
         # interpreter by which `python -m` ends as killed (-2), whatever its exit code; the next exec() wipes it.
         exec("")
@@ -274,13 +285,22 @@ def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON) -> N
     raise typer.Exit(code)
 
 
-def _complain(message: str, hint: str) -> None:
-    sys.stderr.write(f"duiqi: {message}\n" + (f"  hint: {hint}\n" if hint else ""))
+def _complain(message: str, hint: str, lang: str | None = None) -> None:
+    sys.stderr.write(_words(lang).complaint(message, hint) + "\n")
+
+
+def _words(lang: str | None) -> Sentences:
+    """The sentences of the language asked for on the command line, else in duiqi.toml, else English ones."""
+    from duiqi.show.sentences import LANGUAGES, Sentences
+
+    with suppress(DuiqiError):  # the error that is being told
+        lang = lang or read_config(Path.cwd()).get("lang")
+    return Sentences.of(lang if lang in LANGUAGES else "en")
 
 
 def _report(verb: str, said: dict[str, Any], own: tuple[str, ...], *, out: str | None = None) -> None:
     """Settle arguments, call the verb, show the report, leave with its exit code."""
-    with_errors(lambda: _call(verb, said, own, out))
+    with_errors(lambda: _call(verb, said, own, out), lang=said.get("lang"))
 
 
 def _call(verb: str, said: dict[str, Any], own: tuple[str, ...], out: str | None) -> int:
@@ -316,6 +336,7 @@ def settle(said: Mapping[str, Any], config: Mapping[str, Any], own: tuple[str, .
         "id",
         "split",
         "cluster",
+        "encoding",
         "task",
         "seed",
         "threads",
@@ -360,7 +381,7 @@ def _prepare(said: Mapping[str, Any]) -> int:
     lang, out = _language(settled.pop("lang", None) or "en"), said["out"]
     roles = ("text", "text_pair", "tokens", "choices", "spans", "label", "id", "split", "cluster")
     arguments: dict[str, Any] = {role: _divided(settled[role]) for role in roles if role in settled}
-    arguments |= {name: settled[name] for name in ("groups", "task", "seed") if name in settled}
+    arguments |= {name: settled[name] for name in ("groups", "encoding", "task", "seed") if name in settled}
     arguments |= {name: said[name] for name in ("dev", "test", "form", "originals")}
     steps = said["step"] or list(dict.fromkeys(["clean", *config.get("steps", {})]))
     arguments |= {"steps": [each for each in steps if each != "none"], "step_options": config.get("steps", {})}
@@ -505,6 +526,10 @@ class Screen:
         self._stages: dict[str, Any] = {}
         self._handler: Any = None
 
+    @property
+    def _words(self) -> Sentences:
+        return _words(self.lang)
+
     def __enter__(self) -> Screen:
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # ignored stays ignored
@@ -539,9 +564,9 @@ class Screen:
             return
         if self._bar is None:
             if stage not in self._stages:
-                self._stages[stage] = sys.stderr.write(f"{stage} …\n")
+                self._stages[stage] = sys.stderr.write(f"{self._words.stage(stage)} …\n")
             return
+        what = self._words.stage(stage, str(facts.get("name", "")))
         if stage not in self._stages:
-            self._stages[stage] = self._bar.add_task(stage, total=max(total, 1))
-        what = f"{stage} {facts['name']}" if "name" in facts else stage
+            self._stages[stage] = self._bar.add_task(what, total=max(total, 1))
         self._bar.update(self._stages[stage], completed=done, total=max(total, 1), description=what)

@@ -13,7 +13,7 @@ FILE = "duiqi.toml"
 TABLES = ("gates", "options", "columns", "labels", "steps")
 PLAIN = (
     "task", "text", "text_pair", "tokens",
-    "choices", "spans", "label", "group", "id", "split", "time", "cluster", "seed", "threads", "device",
+    "choices", "spans", "label", "group", "id", "split", "time", "cluster", "encoding", "seed", "threads", "device",
     "parts", "budget", "out", "lang", "with", "only",
 )  # fmt: skip
 

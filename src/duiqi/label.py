@@ -26,6 +26,7 @@ REPORT, PAGE = "report.json", "report.html"
 LABELLED = ("classify", "classify_pair", "multilabel", "tag")  # tasks whose rows people give labels to
 SHOWN = 20  # rows in the report
 GUESSES_SHOWN = 20
+NOT_TOLD = "not_told"  # of a gain: nothing shows that there is one
 MOST_CURVED = 5000  # labelled rows up to which it is said what more of them would bring
 
 
@@ -93,8 +94,8 @@ def label(
     if rules is not None or self_label:
         check_task(table.task)
     _check_out(out, [pool, *([data] if isinstance(data, str | Path) else [])])
-    table.progress("reading the pool", 0, 1, {})
-    whole = read_pool(pool, next(iter(table.parts.values())))
+    table.progress("reading_pool", 0, 1, {})
+    whole = read_pool(pool, next(iter(table.parts.values())), settings.get("encoding"))
     left = without_copies(whole, whole_table.parts.values())
     if not len(left.rows):
         raise DataError(
@@ -205,10 +206,13 @@ def _report(
     notes = [*table.notes(*table.parts.values()), *pool.notes, *choice.notes, *(made.notes if made else ())]
     notes += [{"code": "guessed_by_regression", "rows": len(guesser.known)}] if guesser.known is not None else []
     exhibits = [*(made.exhibits if made else ()), *_exhibits(picked, choice, chosen, left_out)]
+    more = list(_more_labels(table, guesser, len(chosen)))
+    if guesser.known is not None and any(row[-1] == NOT_TOLD for each in more for row in each.data["rows"]):
+        notes += [{"code": "gain_not_told", "rows": len(guesser.known)}]
     report = Report(
         "label",
         seed=table.seed,
-        exhibits=(*exhibits, *_more_labels(table, guesser, len(chosen))),
+        exhibits=(*exhibits, *more),
         notes=(*notes, {"code": "chosen_no_sample"}),
         facts={"chosen": chosen, "options": dict(options)},
     )
@@ -230,7 +234,7 @@ def _exhibits(
         counts = Counter(choice.why)
         listed = [[each.rule, counts[each.rule]] for each in choice.slices]
         yield Exhibit("table", {"title": "weak_slices", "columns": ["slice", "rows"], "rows": listed})
-    guesses = Counter(picked.spelled)
+    guesses = Counter(kind for kinds in picked.kinds for kind in kinds)
     if len(guesses) <= max(GUESSES_SHOWN, len(chosen) // 2):
         most = [[guess, count] for guess, count in guesses.most_common(GUESSES_SHOWN)]
         yield Exhibit("table", {"title": "guesses", "columns": ["guess", "rows"], "rows": most, "total": len(guesses)})
@@ -251,7 +255,7 @@ def _more_labels(table: Table, guesser: Guesser, more: int) -> Iterator[Exhibit]
     task, known = guesser.task, guesser.known
     if known is None or task.unit != "row" or not FEWEST <= len(known) <= MOST_CURVED:
         return
-    table.progress("drawing the learning curve", 0, 1, {})
+    table.progress("drawing_curve", 0, 1, {})
     found = curves(
         vectors_of(guesser.model, known), task.read_truth(known), task.labels, known.input_keys, seed=table.seed
     )
@@ -259,7 +263,7 @@ def _more_labels(table: Table, guesser: Guesser, more: int) -> Iterator[Exhibit]
     for curve in found:
         wanted = curve.rows if curve.label else min(more, int((FURTHEST - 1) * curve.rows))
         worth = curve.worth(wanted, seed=table.seed)
-        gain = {"value": worth.gain, "low": worth.low, "high": worth.high} if worth.told else "not_told"
+        gain = {"value": worth.gain, "low": worth.low, "high": worth.high} if worth.told else NOT_TOLD
         told = [curve.rows, round(worth.now, 4), worth.more, gain]
         (by_class if curve.label else overall).append([curve.label, *told] if curve.label else told)
     by_class.sort(key=lambda row: -row[-1]["value"] if isinstance(row[-1], Mapping) else 0.0)

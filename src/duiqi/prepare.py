@@ -41,6 +41,7 @@ def prepare(
     time: Names = (),
     cluster: Names = (),
     weight: Names = (),
+    encoding: str | None = None,
     task: str | None = None,
     columns: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
@@ -72,6 +73,9 @@ def prepare(
     Labels that people wrote on rows that `label` handed out are read as the classes known from its report
     beside them or from the other sources: case, width and blanks do not count. What is no such class is an error,
     unless `labels` says what it is; {"neutral": "neutral"} says that it is new on purpose.
+
+    Files may be in UTF-8, UTF-16, GB18030 (GBK), Big5 or Windows-1252; what is not UTF-8 is told by its characters
+    and said in a note, and `encoding` names it where they do not tell (`duiqi.data.encoding`). UTF-8 is written.
 
     Every row says in the column `origin` where it is from. Rows without a text or a label are left out; they, and rows
     that were changed, stand in changes.jsonl with the reason. `originals/` holds the sources byte for byte (`restore`
@@ -107,7 +111,7 @@ def prepare(
     roles = {role: _listed(names) for role, names in named.items() if names}
     asked = Asked(roles, _listed(groups), columns or {}, labels or {}, as_texts=task in ("generate", "rank"))
     check_renames(asked)
-    found = find_sources(given)
+    found = find_sources(given, encoding)
     _check_out(out, [source.path for source in found if source.path])
     collected = with_classes(collect(found, asked, lambda done, total: told("looking", done, total, {})))
     look(early, lambda name: collected.pieces(lambda done, total: told(name, done, total, {})))
@@ -120,6 +124,7 @@ def prepare(
             _check_renamed(collected, ledger)
         options = {
             "form": form, "originals": originals, "shares": shares, "seed": seed, "roles": roles, "task": task,
+            "encoding": encoding,
             "steps": {name: _shown_options(step, (step_options or {}).get(name, {})) for name, step in taken},
             "groups": list(asked.groups), "columns": dict(asked.columns), "labels": dict(asked.labels),
         }  # fmt: skip

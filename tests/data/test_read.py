@@ -260,16 +260,6 @@ def test_line_numbers_are_those_of_an_editor(tmp_path: Path, texts: list[str], d
     assert f"byte 0xff in line {line} " in message(path)
 
 
-def test_chinese_bytes_get_the_line_that_converts_them(tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_bytes("text,label\n味道很好,正面\n太难吃了,负面\n".encode("gb18030"))
-    told = message(path)
-    assert "line 2" in told
-    assert "iconv -f GB18030" in told
-    path.write_bytes("text,label\nIl est très fâché par la qualité,négatif\n".encode("latin-1"))
-    assert "iconv -f WINDOWS-1252" in message(path)
-
-
 def test_bad_json_says_the_line(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"text": "a"}\n\n{"text": "b"}\n{"text": \n')

@@ -17,6 +17,7 @@ from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.report import without_rows
 from duiqi.data.harmful import CATEGORIES
 from duiqi.data.simulated import harmful_case, simulated_case, written_case
+from duiqi.show.html import render
 
 CATALOGUE = Catalogue.installed()
 
@@ -129,3 +130,31 @@ def test_the_last_row_of_a_label_does_not_go():
     train = Dataset.of({"text": ["you idiot", "hello"], "label": ["negative", "positive"]})
     with pytest.raises(DataError, match="every label"):
         plan_of(replace(case, train=train)).data(train)
+
+
+def test_training_rows_are_looked_at_too_and_the_part_is_said():
+    case = case_of({"text": [f"a fine day {n}" for n in range(200)], "label": ["a", "b"] * 100})
+    texts = [f"you idiot {n}" for n in range(30)] + [f"a fine day {n}" for n in range(270)]
+    case = replace(case, train=Dataset.of({"text": texts, "label": ["a", "b"] * 150}))
+    report = report_of(case)
+    assert [each.name for each in report.measures] == ["harmful_rate[hate,train]"]
+    measure = report.measure("harmful_rate[hate,train]")
+    low, high = binomtest(30, 300).proportion_ci(1 - 0.05 / (2 * len(CATEGORIES)), method="exact")
+    assert (measure.value, measure.rows) == (0.1, 300)
+    assert (measure.interval.low, measure.interval.high) == pytest.approx((low, high))
+    assert [each.remedies for each in report.findings] == [("drop_harmful",)]
+    assert table_of(report, "harmful")["rows"] == [["hate", 0, 30]]
+    assert {row[-1] for row in table_of(report, "harmful_examples")["rows"]} == {"in_train"}
+    page = render(report.to_json(), lang="zh")
+    assert "训练集" in page
+    assert "in_train" not in page
+    kept = plan_of(case).data(case.train)
+    assert len(report_of(replace(case, train=kept)).measures) == 0
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "(hate, training rows)"), ("zh", "（仇恨、训练集）")])
+def test_the_part_is_in_the_name(lang, said):
+    from duiqi.show.sentences import Sentences
+
+    words = Sentences.of(lang)
+    assert said in words.metric("harmful_rate[hate,train]")

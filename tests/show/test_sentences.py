@@ -135,3 +135,35 @@ def test_a_lower_bound_is_no_interval():
     assert chinese.value("precision", bound) == "97.4%（不低于 93.0%）"
     assert "least" not in english.value("precision", both)
     assert english.value("precision", {"value": 0.974, "low": None, "high": None}).replace("\u00a0", " ") == "97.4 %"
+
+
+def test_every_stage_that_is_reported_has_a_name_in_both_languages():
+    """Read from the calls themselves, and from the steps of prepare, whose names are stages, too."""
+    import re
+    from pathlib import Path
+
+    import duiqi
+    from duiqi.data.steps import STEPS
+
+    source = Path(duiqi.__file__).parent
+    call = re.compile(r"""\b(?:progress|told)\(f?"([a-z_ ]+)(?: \{|")""")
+    calls = {code.strip() for path in source.rglob("*.py") for code in call.findall(path.read_text(encoding="utf-8"))}
+    assert {"probe", "looking", "reading_pool", "fit"} <= calls
+    assert [code for code in {*calls, *STEPS} if f"stage.{code}" not in EN.texts] == []
+    assert all(is_chinese(ZH.stage(code)) for code in {*calls, *STEPS})
+
+
+def test_stages_say_what_is_trained_and_examined():
+    assert (
+        ZH.stage("fit 2-reweight+augment") == f"训练：2-{ZH.name('remedy', 'reweight')}+{ZH.name('remedy', 'augment')}"
+    )
+    assert ZH.stage("fit plain") == "训练：普通训练"
+    assert EN.stage("probe", "fairness") == "examining: Fairness"
+    assert ZH.stage("probe", "fairness") == "检查：公平性"
+
+
+def test_errors_keep_their_words_in_a_frame_of_the_language():
+    message, hint = "expected a file, given x, y, given up", "Check {it}."
+    assert EN.complaint(message, hint) == "duiqi: expected a file, given x, y, given up\n  hint: Check {it}."
+    assert ZH.complaint(message, hint) == "duiqi 出错\n  要求：a file\n  实际：x, y, given up\n  提示：Check {it}."
+    assert ZH.complaint("Interrupted.", "") == "duiqi：Interrupted."

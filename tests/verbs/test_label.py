@@ -207,7 +207,7 @@ def test_tags_go_out_and_come_back(body, tmp_path):
     sent = {f"p{at}": words for at, (words, _) in enumerate(sentences(25, 2))}
     pool = [{"id": row, "tokens": words} for row, words in sent.items()]
     data, source = lines(tmp_path / "rows.jsonl", labelled), lines(tmp_path / "pool.jsonl", pool)
-    duiqi.label(body, data, pool=source, rows=8, out=tmp_path / "out")
+    report = duiqi.label(body, data, pool=source, rows=8, out=tmp_path / "out")
     config = ET.parse(tmp_path / "out" / "label_studio.xml").getroot()
     assert [each.get("value") for each in config.find("Labels")] == ["LOC", "PER"]
     for task in json.loads((tmp_path / "out" / "to_label.json").read_text()):
@@ -225,6 +225,15 @@ def test_tags_go_out_and_come_back(body, tmp_path):
     own = imported(annotate(tmp_path / "out", lambda row, guess: guess, tmp_path / "g.json"), tmp_path / "g")
     guesses = {row["id"]: json.loads(row["guess"]) for row in table_of(tmp_path / "out")}
     assert any(tag != "O" for guess in guesses.values() for tag in guess)
+    shown = {each.data["title"]: each.data["rows"] for each in report.exhibits}
+    types = ("LOC", "PER")
+    having = {kind: sum(any(tag.endswith(kind) for tag in guess) for guess in guesses.values()) for kind in types}
+    assert {kind: count for kind, count in shown["guesses"] if kind in types} == {k: n for k, n in having.items() if n}
+    for row, _, spelled, *_ in shown["to_label"]:  # the words of each span, then its type
+        for each in () if spelled == "–" else spelled.split(" · "):
+            text, _, kind = each.removesuffix("]").rpartition(" [")
+            assert kind in types
+            assert text.replace(" ", "") in "".join(sent[row])
     assert {row: (each["tokens"], each["label"]) for row, each in own.items()} == {
         row: (sent[row], guess) for row, guess in guesses.items()
     }

@@ -176,8 +176,12 @@ def test_what_more_labels_would_bring_is_told(body, laid, tmp_path):
     (by_class,) = [each.data["rows"] for each in report.exhibits if each.data["title"] == "more_of_class"]
     assert sorted(row[0] for row in by_class) == ["negative", "positive"]
     assert sum(row[1] for row in by_class) == 300
+    untold = [row for row in (*rows, *by_class) if row[-1] == "not_told"]
+    told = [note["rows"] for note in report.notes if note["code"] == "gain_not_told"]
+    assert told == ([300] if untold else [])  # what would show it is said where it is not shown
     page = (tmp_path / "out" / "report.html").read_text()
     assert "What more labels would bring" in page
+    assert ("More labelled rows would show it" in page) == bool(untold)
 
 
 @pytest.mark.parametrize(

@@ -440,3 +440,25 @@ def test_options_written_down(tmp_path):
     wrong = call("rows.jsonl", "--out", "out", cwd=tmp_path)
     assert wrong.returncode == 2
     assert b"Traceback" not in wrong.stderr
+
+
+def test_an_encoding_that_rows_do_not_tell_is_said_on_the_command_line_or_in_a_file(tmp_path):
+    (tmp_path / "names.csv").write_bytes("text,label\n賈璉,a\n甄嬛,b\n".encode("big5"))
+    words = ("names.csv", "--dev", "0", "--test", "0", "--out", "out")
+    ended = call(*words, cwd=tmp_path)
+    assert (ended.returncode, b"--encoding" in ended.stderr) == (2, True)
+    assert call(*words, "--encoding", "big5", cwd=tmp_path).returncode == 0
+    assert [row["text"] for row in rows_of(tmp_path / "out").values()] == ["賈璉", "甄嬛"]
+    (tmp_path / "duiqi.toml").write_text('encoding = "big5"\n')
+    assert call(*words, cwd=tmp_path).returncode == 0
+
+
+def test_stages_and_the_frame_of_errors_are_chinese_where_chinese_is_asked_for(tmp_path):
+    write(tmp_path / "rows.jsonl", [{"text": text(n), "label": "ab"[n % 2]} for n in range(20)])
+    done = call("rows.jsonl", "--out", "out", "--lang", "zh", cwd=tmp_path)
+    assert done.stderr.decode().startswith("查看来源 …\n")
+    (tmp_path / "duiqi.toml").write_text('lang = "zh"\n')
+    gone = call("gone.jsonl", "--out", "x", cwd=tmp_path)
+    assert gone.returncode == 2
+    assert "\n  实际：gone.jsonl, which does not exist\n  提示：" in gone.stderr.decode()
+    assert "given gone.jsonl, which" in call("gone.jsonl", "--out", "x", "--lang", "en", cwd=tmp_path).stderr.decode()

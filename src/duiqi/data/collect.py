@@ -211,9 +211,10 @@ def _with_labels(
     return (data.with_column("label", after), changes) if changes else (data, [])
 
 
-def find_sources(given: Sequence[str | Path]) -> list[Source]:
+def find_sources(given: Sequence[str | Path], encoding: str | None = None) -> list[Source]:
     """The files that are meant, each once: a file, the readable files of a folder (those named train, dev and test
-    alone, where there are such), or a set of the hub. Files named train, dev or test are for that part."""
+    alone, where there are such), or a set of the hub. Files named train, dev or test are for that part. `encoding`
+    is what those are in that are not UTF-8, where it is not told by their characters."""
     found: list[Source] = []
     for each in given:
         if str(each).startswith(HUB):
@@ -229,8 +230,8 @@ def find_sources(given: Sequence[str | Path]) -> list[Source]:
                 hint="Check its name and permissions.",
             ) from error
         folder = "" if path.is_file() else f"{path.resolve().name}/"
-        found += [_file(file, f"{folder}{file.name}".encode(errors="replace").decode()) for file in files]
-    return _told_apart(found)
+        found += [_file(file, f"{folder}{file.name}".encode(errors="replace").decode(), encoding) for file in files]
+    return _told_apart(found, encoding)
 
 
 def _files(path: Path) -> list[Path]:
@@ -247,11 +248,11 @@ def _files(path: Path) -> list[Path]:
     return parted or files
 
 
-def _file(path: Path, name: str) -> Source:
-    return Source(name, lambda: read_pieces(path, name, Path(name)), part_name(path.name.split(".")[0]), path)
+def _file(path: Path, name: str, encoding: str | None) -> Source:
+    return Source(name, lambda: read_pieces(path, name, Path(name), encoding), part_name(path.name.split(".")[0]), path)
 
 
-def _told_apart(sources: list[Source]) -> list[Source]:
+def _told_apart(sources: list[Source], encoding: str | None) -> list[Source]:
     """The sources without repeats; where several have one name the later ones are numbered."""
     seen: set[Path] = set()
     used: set[str] = set()
@@ -269,7 +270,7 @@ def _told_apart(sources: list[Source]) -> list[Source]:
             name, number = f"{folder}{slash}{stem}-{number}{dot}{ending}", number + 1
         used.add(name)
         if name != each.name and each.path is not None:
-            each = replace(_file(each.path, name), part=each.part)
+            each = replace(_file(each.path, name, encoding), part=each.part)
         kept.append(replace(each, name=name))
     return kept
 

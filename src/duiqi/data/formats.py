@@ -6,7 +6,6 @@ are read whole.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
@@ -16,12 +15,13 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from duiqi.core.errors import DataError, DependencyError, nearest
 from duiqi.core.spans import is_tag
+from duiqi.data.encoding import Lines, decoded
 
 ROWS = 1 << 14  # of a piece
 BYTES = 1 << 25  # after which a piece of long rows is full
@@ -50,9 +50,10 @@ class Raw:
         return f"{self.unit}{'s' if len(rows) > 1 else ''} {shown}{' …' if len(rows) > most else ''}"
 
 
-def read_file(path: Path, name: str) -> Raw:
-    """The columns of one file; a `DataError` says what cannot be read, and where."""
-    return whole(list(read_pieces(path, name)))
+def read_file(path: Path, name: str, encoding: str | None = None) -> Raw:
+    """The columns of one file; a `DataError` says what cannot be read, and where. `encoding`: that of text which is not
+    UTF-8, where it is not told by its characters."""
+    return whole(list(read_pieces(path, name, encoding=encoding)))
 
 
 def whole(pieces: Sequence[Raw]) -> Raw:
@@ -68,18 +69,22 @@ def whole(pieces: Sequence[Raw]) -> Raw:
     return Raw(first.name, columns, places, first.unit, first.typeless, tuple(notes.values()))
 
 
-def read_pieces(path: Path, name: str, shown: Path | None = None) -> Iterator[Raw]:
+def read_pieces(path: Path, name: str, shown: Path | None = None, encoding: str | None = None) -> Iterator[Raw]:
     """A file in pieces of some thousand rows, none of them empty; errors as of `read_file`, which call it `shown`."""
-    reader, place, path = _reader(path), path, shown or path
+    suffix, place, path = _known_suffix(path), path, shown or path
     try:
         with place.open("rb") as packed:
             file: Any = gzip.GzipFile(fileobj=packed) if place.suffix.lower() == ".gz" else packed
-            pieces = reader(file, name, path)
+            if suffix in TEXTS:
+                lines = decoded(file, path, encoding)
+                pieces, notes = TEXTS[suffix](lines, name, path), lines.notes
+            else:
+                pieces, notes = TABLES[suffix](file, name, path), ()
             first = next(pieces, None)
             if first is None:
                 raise _without_rows(file, path)
-            yield first
-            yield from pieces
+            for piece in itertools.chain([first], pieces):
+                yield replace(piece, notes=(*notes, *piece.notes)) if notes else piece
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(
             f"expected a gzip file in {path}, given bytes that do not unpack ({error})",
@@ -93,7 +98,7 @@ def read_pieces(path: Path, name: str, shown: Path | None = None) -> Iterator[Ra
 
 def _without_rows(file: Any, path: Path) -> DataError:
     file.seek(0)
-    if any(line.removeprefix(codecs.BOM_UTF8).strip() for line in file):
+    if any(line.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe") for line in file):
         below = " below the header" if _suffix(path) in (".csv", ".tsv", ".xlsx") else ""
         said = f"expected rows in {path}, given none{below}"
     else:
@@ -111,63 +116,16 @@ def _suffix(path: Path) -> str:
     return Path(name).suffix
 
 
-def _reader(path: Path) -> Reader:
+def _known_suffix(path: Path) -> str:
     suffix = _suffix(path)
     if suffix in READERS:
-        return READERS[suffix]
+        return suffix
     if suffix in (".xls", ".ods"):
         hint = "Save the sheet as .xlsx or as CSV (UTF-8) and give that file."
     else:
         hint = nearest(suffix, READERS) + " Rename the file if it is one of these."
     known = ", ".join(READERS)
     raise DataError(f"expected a file ending in {known} (or one of these and .gz), given {path}", hint=hint)
-
-
-def _lines(file: Iterable[bytes], path: Path) -> Iterator[str]:
-    """The lines of a file with their ends, decoded one by one: what is no UTF-8 is told with its line."""
-    for number, line in enumerate(file, 1):
-        if number == 1:
-            line = line.removeprefix(codecs.BOM_UTF8)
-        try:
-            yield line.decode()
-        except UnicodeDecodeError as error:
-            rest = b"".join(itertools.islice(file, 1000))
-            told = f"expected UTF-8 text in {path}, given byte 0x{line[error.start]:02x} in line {number} that is not"
-            if _mostly_utf8(rest):
-                guess = _guessed_encoding(line, at_start=False)
-                raise DataError(
-                    told, hint=f"The lines after it are: mend this line, which looks like {guess}."
-                ) from error
-            guess = _guessed_encoding(line + rest, at_start=number == 1)
-            hint = f"Convert it: iconv -f {guess} -t UTF-8 {path.name} > converted{_suffix(path)}"
-            raise DataError(told, hint=hint) from error
-
-
-def _mostly_utf8(rest: bytes) -> bool:
-    """Whether lines with more than ASCII follow, and most of them are UTF-8."""
-    lines = [line for line in rest.split(b"\n") if not line.isascii()]
-    return len(lines) > 0 and 2 * sum(_is_utf8(line) for line in lines) > len(lines)
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _guessed_encoding(content: bytes, *, at_start: bool) -> str:
-    if at_start and content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16"
-    try:
-        text = content.decode("gb18030")
-    except UnicodeDecodeError:
-        return "WINDOWS-1252"
-    # Western bytes sometimes decode as GB18030 too, but then to few and rare ideographs.
-    wide = [char for char in text if ord(char) > 127]
-    common = sum("\u4e00" <= char <= "\u9fff" or "\u3000" <= char <= "\u303f" or char >= "\uff00" for char in wide)
-    return "GB18030" if len(wide) >= 2 and common / len(wide) > 0.9 and common > len(text) / 20 else "WINDOWS-1252"
 
 
 def _in_pieces(records: Iterable[tuple[int, Any]], size: Callable[[Any], int]) -> Iterator[list[tuple[int, Any]]]:
@@ -187,22 +145,22 @@ def _in_pieces(records: Iterable[tuple[int, Any]], size: Callable[[Any], int]) -
 # CoNLL
 
 
-def _read_conll(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
+def _read_conll(lines: Lines, name: str, path: Path) -> Iterator[Raw]:
     """Sentences of lines "word … tag", divided by empty lines: the first column is the word, the last the tag.
 
     Lines that begin a document (-DOCSTART-) and comments before a sentence (#) belong to none.
     """
-    for piece in _in_pieces(_sentences(file, path), lambda sentence: 60 * len(sentence)):
+    for piece in _in_pieces(_sentences(lines, path), lambda sentence: 60 * len(sentence)):
         tokens = [[word for word, _ in sentence] for _, sentence in piece]
         tags = [[tag for _, tag in sentence] for _, sentence in piece]
         yield Raw(name, {"tokens": tokens, "tags": tags}, [place for place, _ in piece], unit="line")
 
 
-def _sentences(file: BinaryIO, path: Path) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+def _sentences(lines: Lines, path: Path) -> Iterator[tuple[int, list[tuple[str, str]]]]:
     """The line in which each sentence begins, and its words with their tags."""
     sentence: list[tuple[str, str]] = []
     begun = width = 0
-    for number, line in enumerate(_lines(file, path), start=1):
+    for number, line in enumerate(lines, start=1):
         line = line.removesuffix("\n").removesuffix("\r")
         cells = [] if not line.strip() else line.split("\t") if "\t" in line else re.split(" +", line.strip(" "))
         is_comment = not sentence and line.startswith("#") and not is_tag(cells[-1])
@@ -227,8 +185,8 @@ def _sentences(file: BinaryIO, path: Path) -> Iterator[tuple[int, list[tuple[str
 # csv, tsv
 
 
-def _read_csv(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
-    lines = _lines(file, path)
+def _read_csv(file: Lines, name: str, path: Path) -> Iterator[Raw]:
+    lines = iter(file)
     begin = []
     for line in lines:
         begin.append(line)
@@ -240,20 +198,18 @@ def _read_csv(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
     return _table(_cells(itertools.chain(begin, lines), delimiter, csv.QUOTE_MINIMAL, path), name, path, notes)
 
 
-def _read_tsv(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
+def _read_tsv(lines: Lines, name: str, path: Path) -> Iterator[Raw]:
     """Quotes mean what they mean in csv; where that does not work out they are characters like any other."""
-    quoted = any(b'"' in line for line in file)
+    quoted = any('"' in line for line in lines)
     notes: tuple[Mapping[str, Any], ...] = ()
-    file.seek(0)
     if quoted:
         try:
-            for _ in _table(_cells(_lines(file, path), "\t", csv.QUOTE_MINIMAL, path), name, path):
+            for _ in _table(_cells(lines, "\t", csv.QUOTE_MINIMAL, path), name, path):
                 pass
         except DataError:
             quoted, notes = False, ({"code": "literal_quotes"},)
-        file.seek(0)
     quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return _table(_cells(_lines(file, path), "\t", quoting, path), name, path, notes)
+    return _table(_cells(lines, "\t", quoting, path), name, path, notes)
 
 
 def _cells(lines: Iterable[str], delimiter: str, quoting: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -364,8 +320,8 @@ def _plain(cell: Any) -> Any:
 # json, jsonl
 
 
-def _read_jsonl(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
-    held = (line for line in enumerate(_lines(file, path), 1) if line[1] and not line[1].isspace())
+def _read_jsonl(lines: Lines, name: str, path: Path) -> Iterator[Raw]:
+    held = (line for line in enumerate(lines, 1) if line[1] and not line[1].isspace())
     for piece in _in_pieces(held, len):
         rows, places = [], [line for line, _ in piece]
         for line, text in piece:
@@ -380,9 +336,9 @@ def _read_jsonl(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
         yield _objects(rows, places, "line", name, path)
 
 
-def _read_json(file: BinaryIO, name: str, path: Path) -> Iterator[Raw]:
+def _read_json(lines: Lines, name: str, path: Path) -> Iterator[Raw]:
     try:
-        said = json.loads("".join(_lines(file, path)) or "[]")
+        said = json.loads("".join(lines) or "[]")
     except (ValueError, RecursionError) as error:
         line = f", in line {error.lineno} ({error.msg})" if isinstance(error, json.JSONDecodeError) else f" ({error})"
         raise DataError(
@@ -453,13 +409,13 @@ def from_arrow(table: Any, name: str, first: int = 1) -> Raw:
 
 
 Reader = Callable[[Any, str, Path], Iterator[Raw]]
-READERS: Mapping[str, Reader] = {
+TABLES: Mapping[str, Reader] = {".parquet": _read_parquet, ".xlsx": _read_xlsx}
+TEXTS: Mapping[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".json": _read_json,
     ".jsonl": _read_jsonl,
     ".ndjson": _read_jsonl,
-    ".parquet": _read_parquet,
-    ".xlsx": _read_xlsx,
     **dict.fromkeys((".conll", ".bio", ".iob", ".iob2"), _read_conll),
 }
+READERS: Mapping[str, Reader] = {**TEXTS, **TABLES}

@@ -12,7 +12,7 @@ import numpy as np
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions
-from duiqi.core.spans import find_spans, tags_of
+from duiqi.core.spans import OUTSIDE, find_spans, tags_of
 from duiqi.core.task import Task
 from duiqi.data.entities import Part
 from duiqi.data.label_studio import chosen, joined, marked, places
@@ -38,6 +38,13 @@ class HandedOut:
     shown: Sequence[str]
     guesses: Sequence[Any]
     spelled: Sequence[str]
+
+    @property
+    def kinds(self) -> list[list[str]]:
+        """What each row is counted under: the types of its spans, else its guess as it is spelled."""
+        if "tokens" not in self.columns:
+            return [[each] for each in self.spelled]
+        return [sorted({tag[2:] for tag in tags if tag != OUTSIDE}) or ["–"] for tags in self.guesses]
 
     @classmethod
     def of(cls, data: Dataset, guess: Predictions, task: Task) -> HandedOut:

@@ -27,13 +27,13 @@ class Left(NamedTuple):
     out: dict[str, int]
 
 
-def read_pool(source: str | Path, like: Dataset) -> Dataset:
+def read_pool(source: str | Path, like: Dataset, encoding: str | None = None) -> Dataset:
     """The rows of a file (or of all parts of a folder or set), read as the rows they are `like`.
 
     Inputs, groups and ids stand in columns of the same names; a column of labels may be there and is passed over.
     Where the others have words, a pool may have texts: they are cut as marked texts are. `DataError` for other columns.
     """
-    raws = from_hub(str(source)) if str(source).startswith(HUB) else from_disk(Path(source))
+    raws = from_hub(str(source)) if str(source).startswith(HUB) else from_disk(Path(source), encoding)
     raw = whole(list(raws.values()))
     raw = replace(raw, columns={name: values for name, values in raw.columns.items() if name != like.schema.label})
     if like.has("tokens") and like.schema.tokens not in raw.columns and "text" in raw.columns:

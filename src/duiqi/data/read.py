@@ -32,13 +32,15 @@ def read(
     choices: str | None = None,
     spans: str | None = None,
     weight: str | None = None,
+    encoding: str | None = None,
     as_texts: bool = False,
 ) -> dict[str, Dataset]:
     """Data sets "train", "dev" and "test" as far as they are there, or "all" for a file that is not divided.
 
     `source` is a csv, tsv, json, jsonl, parquet, xlsx or CoNLL file (also gzipped), a folder that holds such files
     named train, dev (or valid, validation, val) and test, or `hub:NAME` (`hub:NAME#CONFIG`), the only source that uses
-    a network. `as_texts`: labels are texts to write or to find, whatever they look like.
+    a network. `encoding` is what text is in that is not UTF-8; without it that is told by its characters, where they
+    tell (`duiqi.data.encoding`). `as_texts`: labels are texts to write or to find, whatever they look like.
     A file with a split column is divided by it. Columns that are not named here are guessed where their names are
     plain; each guess is a note of the data set. Classes are strings. Raises `DataError` on what cannot be read and
     `DependencyError` where the hub needs a package.
@@ -56,7 +58,7 @@ def read(
         "spans": spans,
         "weight": weight,
     }
-    raws = from_hub(str(source)) if str(source).startswith(HUB) else from_disk(Path(source))
+    raws = from_hub(str(source)) if str(source).startswith(HUB) else from_disk(Path(source), encoding)
     columns = {column for raw in raws.values() for column in raw.columns}
     found: dict[str, str] = {}
     made = {part: shaped(raw, found, text=text, label=label) for part, raw in raws.items()}
@@ -120,15 +122,15 @@ def check_there(source: str | Path) -> None:
         )
 
 
-def from_disk(path: Path) -> dict[str, Raw]:
+def from_disk(path: Path, encoding: str | None = None) -> dict[str, Raw]:
     """The parts of a folder, or "all" of a file."""
     check_there(path)
     if path.is_dir():
-        return _from_folder(path)
-    return {"all": read_file(path, path.name.split(".")[0])}
+        return _from_folder(path, encoding)
+    return {"all": read_file(path, path.name.split(".")[0], encoding)}
 
 
-def _from_folder(folder: Path) -> dict[str, Raw]:
+def _from_folder(folder: Path, encoding: str | None) -> dict[str, Raw]:
     files = sorted(each for each in folder.iterdir() if each.is_file())
     named: dict[str, list[Path]] = {part: [] for part in PARTS}
     for each in files:
@@ -147,7 +149,8 @@ def _from_folder(folder: Path) -> dict[str, Raw]:
             f"expected files named train, dev and test ({', '.join(READERS)}) in {folder}, given {shown}",
             hint="Rename the files, or give one file: it is divided for you.",
         )
-    return {part: read_file(paths[0], f"{folder.resolve().name}/{part}") for part, paths in named.items() if paths}
+    name = folder.resolve().name
+    return {part: read_file(paths[0], f"{name}/{part}", encoding) for part, paths in named.items() if paths}
 
 
 def from_hub(source: str) -> dict[str, Raw]:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from duiqi.data.harmful_rows import lines
 from duiqi.data.simulated import harmful_case
 
 MOST_EXAMPLES = 3  # of each category
+EXAMINED, TRAIN = "examined", "train"
 
 
 @probe(
@@ -31,32 +32,51 @@ MOST_EXAMPLES = 3  # of each category
 def harmful_content(case: Case, *, categories: tuple[Category, ...] = CATEGORIES) -> Iterator[Measure | Exhibit]:
     """Whether the rows hold harmful content: violence, pornography, hate, discrimination, advertising.
 
-    What: for each of `categories` with any row the share of rows whose words name it, 0 to 1, lower is better. Why: a
-    model says what it was taught, and rows to learn and rows to test on mostly come from one source. How: by the word
-    lists that ship, English and Chinese, which see through usual disguises (f*ck, 傻*逼) and name no group of people;
-    of texts to write both sides are read. No model is asked. The intervals are exact (Clopper & Pearson) and hold for
-    all categories at once, so no other check is judged more strictly for this one; a finding is a share that is proven
-    to be above two in a hundred. A category without a row is not mentioned.
+    What: for each of `categories` with any row the share of rows whose words name it, of the rows examined and of the
+    training rows; 0 to 1, lower is better. Why: a model says what it was taught, and it is judged by what it is tested
+    on. How: by the word lists that ship, English and Chinese, which see through usual disguises (f*ck, 傻*逼) and name
+    no group of people; of texts to write both sides are read. No model is asked. The intervals are exact (Clopper &
+    Pearson) and hold for all categories of all parts at once, so no other check is judged more strictly for this one; a
+    finding is a share that is proven to be above two in a hundred. A category without a row is not mentioned.
 
     Misleads where harm is the subject: rows for a classifier of insults are full of them and shall be, and so are
     quotations and the talk of doctors. And it finds no cruelty in harmless words; the step `harmful` of prepare does
     more where it is given labelled rows. Treated by drop_harmful.
     """
-    texts = lines(case.data, written=case.task.name == "generate")
-    found = case.remember(f"harmful:{case.data.fingerprint}", lambda: rated(texts))
-    flags = Predictions(case.data.row_ids, {"harmful": flagged(found)})
-    there = [category for category in categories if any(category in each for each in found)]
-    rows = []
-    for category in there:
-        measure = case.measure("harmful_rate", guess=flags, truth=(), of=category)
-        measure = replace(measure, stated=exact(measure, looks=len(CATEGORIES)))
-        yield measure
-        rows.append([category, sum(category in each for each in found), measure.cell])
+    parts = {EXAMINED: case}
+    if case.train is not None and case.train is not case.data and (case.train.has("text") or case.train.has("tokens")):
+        parts[TRAIN] = case.of_train()
+    held = {name: _held(part) for name, part in parts.items()}
+    there = [name for name in categories if any(name in each for part in held.values() for each in part.found)]
+    rows: dict[str, list[Any]] = {category: [category] for category in there}
+    for name, part in parts.items():
+        flags = Predictions(part.data.row_ids, {"harmful": flagged(held[name].found)})
+        options: dict[str, Any] = {} if name == EXAMINED else {"part": name}
+        for category in there:
+            count = sum(category in each for each in held[name].found)
+            rows[category].append(count)
+            if count:
+                measure = part.measure("harmful_rate", guess=flags, truth=(), of=category, **options)
+                yield replace(measure, stated=exact(measure, looks=len(CATEGORIES) * len(parts)))
     if there:
-        yield Exhibit("table", {"title": "harmful", "columns": ["category", "rows", "share"], "rows": rows})
-        examples = [row for category in there for row in _examples(texts, found, category)]
-        said = {"title": "harmful_examples", "columns": ["category", "words", "original"], "rows": examples}
+        columns = ["category", *({EXAMINED: "count", TRAIN: "rows_of_train"}[name] for name in parts)]
+        yield Exhibit("table", {"title": "harmful", "columns": columns, "rows": list(rows.values())})
+        examples = [row for category in there for row in _examples(held, category)]
+        said = {"title": "harmful_examples", "columns": ["category", "words", "original", "found_in"], "rows": examples}
         yield Exhibit("table", {**said, "rows_of_data": True})
+
+
+class Held(NamedTuple):
+    """The texts of a part, and what each holds."""
+
+    texts: Sequence[str]
+    found: Sequence[Found]
+
+
+def _held(case: Case) -> Held:
+    """Read once for all models on these rows."""
+    texts = lines(case.data, written=case.task.name == "generate")
+    return Held(texts, case.remember(f"harmful:{case.data.fingerprint}", lambda: rated(texts)))
 
 
 def flagged(found: Sequence[Found]) -> NDArray[np.float64]:
@@ -76,13 +96,13 @@ def exact(measure: Measure, *, looks: int) -> Interval:
     return Interval(low, high, "too_few_rows" if n < FEWEST_ROWS else "")
 
 
-def _examples(texts: Sequence[str], found: Sequence[Found], category: Category) -> Iterator[list[Any]]:
+def _examples(held: Mapping[str, Held], category: Category) -> Iterator[list[Any]]:
     """Rows of a category with the words that were found: the shortest texts, which are soonest checked."""
-    rows = sorted((row for row, each in enumerate(found) if category in each), key=lambda row: len(texts[row]))
-    for row in rows[:MOST_EXAMPLES]:
-        entries, text = found[row][category], texts[row]
+    rows = [(len(text), name, text, each[category]) for name, part in held.items()
+            for text, each in zip(part.texts, part.found, strict=True) if category in each]  # fmt: skip
+    for _, name, text, entries in sorted(rows)[:MOST_EXAMPLES]:
         at = max(folded(text).find(entries[0]), 0)
-        yield [category, ", ".join(entries), excerpt(text, text[at : at + len(entries[0])])]
+        yield [category, ", ".join(entries), excerpt(text, text[at : at + len(entries[0])]), f"in_{name}"]
 
 
 @harmful_content.planted

@@ -27,7 +27,7 @@ Source = str | Path | Dataset | Mapping[str, Dataset]
 
 
 class Settings(TypedDict, total=False):
-    """What every verb takes: columns by role, and how to run.
+    """What every verb takes: columns by role, in which encoding files are that are not UTF-8, and how to run.
 
     `groups` are columns to be fair to. `gates` maps measures to bounds (`{"calibration_error": {"at_most": 0.03}}`),
     `options` maps probes and remedies to their options, `parts` are Python files with parts of your own. `threads`
@@ -46,6 +46,7 @@ class Settings(TypedDict, total=False):
     split: str | None
     time: str | None
     cluster: str | None
+    encoding: str | None
     seed: int
     threads: int | None
     device: str
@@ -56,6 +57,7 @@ class Settings(TypedDict, total=False):
 
 
 COLUMNS = ("text", "text_pair", "tokens", "choices", "spans", "label", "groups", "id", "split", "time", "cluster")
+ENCODING = "encoding"
 
 
 OF_TEXTS = ("generate", "rank")  # tasks whose labels are texts as they stand
@@ -283,8 +285,8 @@ def _parts(data: Source, settings: Settings, *, as_texts: bool) -> Mapping[str, 
 
 
 def named_columns(settings: Settings) -> dict[str, Any]:
-    """The columns that the user named, by role."""
-    return {name: settings[name] for name in COLUMNS if settings.get(name)}  # type: ignore[literal-required]
+    """The columns that the user named, by role, and the encoding where one was named."""
+    return {name: settings[name] for name in (*COLUMNS, ENCODING) if settings.get(name)}  # type: ignore[literal-required]
 
 
 def provenance(report: Report, table: Table, *, data: Dataset, model: Any, before: Any = None, **more: Any) -> Report:

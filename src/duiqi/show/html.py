@@ -58,6 +58,7 @@ CODED_COLUMNS = (
     "edit",
     "status",
     "found",
+    "found_in",
     "planted",
     "repaired",
     "remedy",

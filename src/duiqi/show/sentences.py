@@ -135,6 +135,23 @@ class Sentences:
                 return self.texts[key]
         return plain(code) if otherwise is None else otherwise
 
+    def stage(self, stage: str, name: str = "") -> str:
+        """What is shown of a stage while it runs: "training: 2-reweight", "examining: Fairness"."""
+        code, _, trial = stage.partition(" ")
+        what = self.name("probe", name) if name else re.sub("[a-z_]+", lambda word: self._trained(word[0]), trial)
+        return self.name("stage", code) + (self.say("list.colon") + what if what else "")
+
+    def _trained(self, word: str) -> str:
+        return self.name("remedy", word, otherwise=self.name("stage", word))
+
+    def complaint(self, message: str, hint: str) -> str:
+        """What is wrong, as errors say it ("expected …, given …"), and what to do next; the words around are of the
+        language."""
+        found = re.fullmatch("expected (.+?), given (.+)", message, re.DOTALL)
+        said = self.say("error.said", expected=found[1], given=found[2]) if found else ""
+        said = said or self.say("error.other", message=message)
+        return said + (f"\n{self.say('error.hint', hint=hint)}" if hint else "")
+
     def knows(self, table: str, code: object) -> bool:
         """Whether a code has a name in this table."""
         return f"{table}.{code}.name" in self.texts or f"{table}.{code}" in self.texts
@@ -146,9 +163,16 @@ class Sentences:
         named = Named.of(metric)
         if not self.knows("metric", named.base):
             return plain(metric)
-        values = {"metric": self.name("metric", named.base), "by": self.name("by", named.by) if named.by else None}
+        values = {"metric": self.name("metric", named.base), "by": self._by(named.by) if named.by else None}
         keys = (f"versus.{named.form}.{named.by}", f"around.{named.form}_by", f"around.{named.form}", "around.by")
         return tight(self.say_first(keys if named.by else keys[2:3], **values)) or self.name("metric", named.base)
+
+    def _by(self, by: str) -> str:
+        """What a measure is taken by: a column, or what its options are called ("hate,train")."""
+        options = by.split(",")
+        if not all(self.knows("by", each) for each in options):
+            return self.name("by", by)
+        return self.say("list.comma").join(self.name("by", each) for each in options)
 
     def listing(self, words: Sequence[str], *, last: str = "and") -> str:
         """Words in a row: "a, b and c"."""

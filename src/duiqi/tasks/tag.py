@@ -49,7 +49,7 @@ def tag(*, labels: tuple[str, ...] = (), head: str = "crf") -> Task:
     def spell(answer: Any, words: Sequence[str]) -> str:
         spans = find_spans([answer])
         said = [
-            f"{types[kind]}: {('' if is_cjk(words[start]) else ' ').join(words[start:end])}"
+            f"{('' if is_cjk(words[start]) else ' ').join(words[start:end])} [{types[kind]}]"
             for start, end, kind in zip(spans.start, spans.end, spans.type, strict=True)
         ]
         return " · ".join(said) or "–"
