@@ -180,6 +180,21 @@ def test_the_terminal_shows_few_findings_and_says_how_many_more():
     assert "and 12 more" in shown.replace("\u00a0", " ")
 
 
+@pytest.mark.parametrize(("lang", "more"), [("en", "and 28 more lines on the page"), ("zh", "其余 28 行见网页报告")])
+def test_the_terminal_says_how_many_lines_of_a_table_it_leaves_out(lang, more):
+    title, columns = "sources", ["file", "rows", "rows_used"]
+    rows = [[f"part{at}.csv", 10, 10] for at in range(40)]
+    report = {
+        **samples.diagnose(),
+        "verb": "prepare",
+        "exhibits": [{"form": "table", "data": {"title": title, "columns": columns, "rows": rows}}],
+    }
+    shown = typed(report, lang)
+    assert "part11.csv" in shown
+    assert "part12.csv" not in shown
+    assert more in shown.replace("\u00a0", " ")
+
+
 def test_the_page_caps_findings_rows_and_tables():
     report = samples.many_classes(400)
     long = "battery " + "word " * 5000

@@ -199,7 +199,9 @@ def _panel(panel: Panel, outline: Outline) -> Iterable[RenderableType]:
     for shown in panel.tables:
         yield from _heading(panel.title)
         rows = [[" ".join(f"{cell.text} {_in_brackets(cell.interval)}".split()) for cell in row] for row in shown.rows]
-        rows, left = (rows[:ROWS_SHOWN], max(panel.total, len(rows)) - ROWS_SHOWN) if panel.of_rows else (rows, 0)
+        left, more = len(shown.folded) + shown.left_out, "table.on_page"
+        if panel.of_rows:
+            rows, left, more = rows[:ROWS_SHOWN], max(panel.total, len(rows)) - ROWS_SHOWN, panel.more
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for at, column in enumerate(shown.columns):
             gives_way = not panel.of_rows or max(cell_len(row[at]) for row in rows) > CELL
@@ -208,7 +210,7 @@ def _panel(panel: Panel, outline: Outline) -> Iterable[RenderableType]:
             table.add_row(*(Text(cell, no_wrap=panel.of_rows, overflow="ellipsis") for cell in row))
         yield Padding(table, (0, 0, 0, 2), expand=False)
         if left > 0:
-            yield _indented(outline.words.say(panel.more, n=left), style="dim")
+            yield _indented(outline.words.say(more, n=left), style="dim")
 
 
 def _in_brackets(interval: str) -> str:
