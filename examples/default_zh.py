@@ -1,6 +1,6 @@
 """How `default-zh` is made: a small encoder that reads Chinese, character by character, with English words surviving.
 
-    python examples/default_zh.py DATA OUT [--start minilm|random] [--layers 4] [--rows N] [--epochs 1]
+    python examples/default_zh.py DATA OUT [--start minilm|random] [--layers 4] [--width 384] [--rows N] [--epochs 1]
 
 DATA is a folder of data sets with a README each. Trained on are the plain Chinese corpus and the training texts of the
 sets in `SOURCES`, whose licences allow it, without any text that stands in a test or validation file of any set. The
@@ -52,6 +52,7 @@ TOKENS = 126  # of a row, without its two special tokens
 TIMES = 3  # that a row of `SOURCES` is read in an epoch: the corpus is six times as long, old or legal
 RAREST = 4  # characters and pieces that come less often stay unknown
 CHARACTERS, PIECES = 7000, 2000  # at most, in the vocabulary
+WIDTH = 384  # MiniLM's
 KEPT = {3: (0, 2, 5), 4: (0, 2, 3, 5), 6: (0, 1, 2, 3, 4, 5)}  # layers of MiniLM
 
 
@@ -61,22 +62,26 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--start", choices=("minilm", "random"), default="minilm")
     parser.add_argument("--layers", type=int, choices=sorted(KEPT), default=4)
+    parser.add_argument("--width", type=int, choices=(312, WIDTH), default=WIDTH, help="312 with --start random only")
     parser.add_argument("--rows", type=int, default=0, help="train on so many rows only, drawn at random")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--ship", type=Path, help="write the model there, as the package carries it")
     given = parser.parse_args()
+    if given.start == "minilm" and given.width != WIDTH:
+        parser.error("MiniLM's layers have one width: give --start random with another --width")
     rows = read_rows(given.data, given.out / "texts.parquet")
-    first = given.out / f"first-{given.start}-{given.layers}"
+    body = f"{given.start}-{given.layers}" + (f"x{given.width}" if given.width != WIDTH else "")
+    first = given.out / f"first-{body}"
     if not first.is_dir():  # its vocabulary is that of all rows, however many are trained on
         with swapped_in(first) as aside:
-            make_first(rows, aside, start=given.start, layers=given.layers)
+            make_first(rows, aside, start=given.start, layers=given.layers, width=given.width)
     if given.rows:
         rows = rows.take(torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[: given.rows].numpy())
     else:
         rows = rows.take(np.concatenate([np.arange(len(rows)), *[modern(rows)] * (TIMES - 1)]))
-    name = f"{given.start}-{given.layers}-{len(rows)}x{given.epochs}"
+    name = f"{body}-{len(rows)}x{given.epochs}"
     made = fit(
         find(str(first)), rows, task=filling(), out=given.out / f"model-{name}",
         step=Step("pretrain", {"rows": len(rows), "epochs": given.epochs}),
@@ -180,7 +185,7 @@ def key_of(text: str) -> int:
 # Vocabulary and first network
 
 
-def make_first(rows: Dataset, folder: Path, *, start: str, layers: int) -> None:
+def make_first(rows: Dataset, folder: Path, *, start: str, layers: int, width: int = WIDTH) -> None:
     """A tokenizer of characters and English pieces, and a network for it."""
     from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 
@@ -188,8 +193,8 @@ def make_first(rows: Dataset, folder: Path, *, start: str, layers: int) -> None:
     pieces = AutoTokenizer.from_pretrained(english, local_files_only=True)
     vocabulary = chosen(rows, pieces)
     config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=384, num_hidden_layers=layers, num_attention_heads=12,
-        intermediate_size=1536, max_position_embeddings=512, pad_token_id=0,
+        vocab_size=len(vocabulary), hidden_size=width, num_hidden_layers=layers, num_attention_heads=12,
+        intermediate_size=4 * width, max_position_embeddings=512, pad_token_id=0,
     )  # fmt: skip
     torch.manual_seed(0)
     net = BertForMaskedLM(config)

@@ -67,3 +67,7 @@ def test_its_first_network_reads_chinese_and_english(recipe, data, tmp_path):
     net = AutoModelForMaskedLM.from_pretrained(tmp_path / "first")
     assert len(net.bert.encoder.layer) == 3
     assert net.get_output_embeddings().weight is net.get_input_embeddings().weight
+    recipe.make_first(rows, tmp_path / "narrow", start="random", layers=4, width=312)
+    narrow = AutoModelForMaskedLM.from_pretrained(tmp_path / "narrow")
+    assert narrow.get_input_embeddings().weight.shape == (len(tokenizer), 312)
+    assert narrow.bert.encoder.layer[0].intermediate.dense.out_features == 4 * 312
