@@ -40,7 +40,7 @@ from duiqi.label import label
 from duiqi.model.fit import fit
 from duiqi.model.open import find, open_model
 from duiqi.run.table import guessed_task
-from labels import FIRST, Bench, embedded
+from labels import FIRST, Bench, Kept
 from pretrained import CATALOGUE, interval, known
 
 SETS = {"banking77": "default", "financial-phrasebank": "default", "waimai-10k": "default-zh"}
@@ -142,8 +142,8 @@ def answers(
 
 def chosen(name: str, task: Task, train: Dataset, order: np.ndarray, given: argparse.Namespace) -> np.ndarray:
     """Rows as a strategy chooses them, from the first of a seed on."""
-    vectors = embedded(SETS[name], task, train, given.cache / f"few-{name}-{len(train)}.npy")
-    bench = Bench(task, train, vectors, task.read_truth(train), vectors, np.zeros(0), np.zeros(0))
+    reader = Kept.of(SETS[name], task, [train], given.cache / f"few-{name}")
+    bench = Bench(task, train, reader, train, np.zeros(0))
     labelled, pool = order[:FIRST], order[FIRST:]
     while len(labelled) < given.rows:
         picked = bench.chosen(given.chosen, labelled, pool)

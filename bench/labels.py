@@ -5,10 +5,10 @@ added five times; accuracy on test after all 600, and its mean over the five rou
 What would make this unfair, and how it is met: another start (all begin with the same 100 rows of a seed) · a single
 lucky draw of random (`--draws` draws of it a seed; their mean counts) · rows that are copies (left out for all sides
 alike, as the verb does) · a dev set that only worst_slice has (`--dev` rows are put aside from train for it, and nobody
-is trained on them; it costs people labels that are not counted here) · another model than people train (a logistic
-regression on embeddings of the bundled models; the verb lets word counts have a say, too: nothing is said of that, nor
-of fine-tuning) · seeds that share their test rows (the interval is of the mean difference over seeds, by Student's t:
-with three seeds it is wide, and it says nothing of other test rows).
+is trained on them; it costs people labels that are not counted here) · another model than people train (regressions on
+embeddings of the bundled models and on word counts, as the verb guesses: nothing is said of fine-tuning) · seeds that
+share their test rows (the interval is of the mean difference over seeds, by Student's t: with three seeds it is wide,
+and it says nothing of other test rows).
 
     python bench/labels.py [--data ../shared/data] [--sets banking77 sst2 waimai-10k] [--seeds 3] [--draws 3]
 
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +33,7 @@ from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.task import Task
-from duiqi.data.guessing import fitted
+from duiqi.data.guessing import Guesser
 from duiqi.data.pool import without_copies
 from duiqi.data.read import read
 from duiqi.data.selecting import DOUBTS, k_centres, most_doubtful, weakest_first
@@ -67,8 +68,7 @@ def one_set(name: str, given: argparse.Namespace) -> None:
     train = train.take(without_copies(train, [test]).rows)
     task = Catalogue.installed().task("classify", labels=tuple(sorted(set(map(str, train.values("label"))))))
     model = MODELS.get(name, "default")
-    train_x, test_x = (embedded(model, task, each, given.cache / f"labels-{name}-{len(each)}.npy")
-                       for each in (train, test))  # fmt: skip
+    reader = Kept.of(model, task, (train, test), given.cache / f"labels-{name}")
     begun = time.monotonic()
     found: dict[str, list[np.ndarray]] = {each: [] for each in ("random", *STRATEGIES)}
     slices = []
@@ -76,7 +76,7 @@ def one_set(name: str, given: argparse.Namespace) -> None:
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(train))
         dev, start, pool = order[: given.dev], order[given.dev :][:FIRST], order[given.dev + FIRST :]
-        bench = Bench(task, train, train_x, task.read_truth(train), test_x, task.read_truth(test), dev)
+        bench = Bench(task, train, reader, test, dev)
         draws = [bench.curve("random", start, rng.permutation(pool)) for _ in range(given.draws)]
         found["random"].append(np.mean(draws, axis=0))
         for each in STRATEGIES:
@@ -102,14 +102,33 @@ def interval(values: np.ndarray) -> str:
     return f"{values.mean():+.1f} ({values.mean() - reach:+.1f} to {values.mean() + reach:+.1f})"
 
 
-def embedded(model: str, task: Task, data: Dataset, place: Path) -> np.ndarray:
-    """Embeddings of length 1, made once."""
-    from duiqi.model.open import find, open_model
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A model whose embeddings were made once, by the key of the input."""
 
-    if not place.is_file():
+    vectors: Mapping[int, np.ndarray]
+    name: str = "kept"
+    offers: frozenset[str] = frozenset({"embedding"})
+
+    @classmethod
+    def of(cls, model: str, task: Task, data: Sequence[Dataset], place: Path) -> Kept:
+        """The embeddings of all rows, length 1; they are kept in files that begin so."""
+        from duiqi.model.open import find, open_model
+
         place.parent.mkdir(exist_ok=True)
-        np.save(place, vectors_of(open_model(find(model), task), data))
-    return np.load(place)
+        found = dict[int, np.ndarray]()
+        for each in data:
+            file = place.with_name(f"{place.name}-{len(each)}.npy")
+            if not file.is_file():
+                np.save(file, vectors_of(open_model(find(model), task), each))
+            found |= dict(zip(each.input_keys.tolist(), np.load(file), strict=True))
+        return cls(found)
+
+    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
+        return Predictions(data.row_ids, {"embedding": self.matrix(data)})
+
+    def matrix(self, data: Dataset) -> np.ndarray:
+        return np.array([self.vectors[key] for key in data.input_keys.tolist()])
 
 
 @dataclass(eq=False)
@@ -118,10 +137,8 @@ class Bench:
 
     task: Task
     train: Dataset
-    vectors: np.ndarray
-    truth: np.ndarray
-    test_vectors: np.ndarray
-    test_truth: np.ndarray
+    reader: Kept
+    test: Dataset
     dev: np.ndarray
     found: list[int] = field(default_factory=list)
 
@@ -135,27 +152,28 @@ class Bench:
         return np.array(scores)
 
     def accuracy(self, labelled: np.ndarray) -> float:
-        return float((self.probs(labelled, self.test_vectors).argmax(axis=1) == self.test_truth).mean())
+        return float((self.probs(labelled, self.test).argmax(axis=1) == self.task.read_truth(self.test)).mean())
 
-    def probs(self, labelled: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        return fitted(self.vectors[labelled], self.truth[labelled], asked, len(self.task.labels))
+    def probs(self, labelled: np.ndarray, asked: Dataset) -> np.ndarray:
+        return Guesser(self.reader, self.task, self.train.take(labelled)).answers(asked).probs
 
     def chosen(self, by: str, labelled: np.ndarray, pool: np.ndarray) -> np.ndarray:
         """Places in the pool, as the verb chooses them."""
         if by == "random":
             return np.arange(STEP)
         if by == "core_set":
-            return k_centres(self.vectors[pool], self.vectors[labelled], STEP)[0]
-        probs = self.probs(labelled, self.vectors[pool])
+            there, here = (self.reader.matrix(self.train.take(each)) for each in (pool, labelled))
+            return k_centres(there, here, STEP)[0]
+        rows = self.train.take(pool)
+        probs = self.probs(labelled, rows)
         if by != "worst_slice":
             return most_doubtful(DOUBTS[by, "row"](probs), STEP)
         dev = self.train.take(self.dev)
-        answers = Predictions(dev.row_ids, {"probs": self.probs(labelled, self.vectors[self.dev])})
+        answers = Predictions(dev.row_ids, {"probs": self.probs(labelled, dev)})
         case = Case(Recorded(self.task, answers), dev)
         report = examine(case, orders(case, only=["blind_spots"]))
         weak = [each.slice for each in report.findings if each.ruling.verdict == "fail" and each.slice.where]
         self.found.append(len(weak))
-        rows = self.train.take(pool)
         inside = np.array([each.mask(rows) for each in weak], dtype=bool).reshape(-1, len(pool))
         return weakest_first(inside, DOUBTS["margin", "row"](probs), STEP)[0]
 
