@@ -60,9 +60,8 @@ _SHOWN = {UTF8: "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32", "gb18030": "GB1
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 16  # bytes of lines that are not ASCII
 _LEAST_SHARE, _LEAST_HITS = 0.25, 3
-_BROKEN = (
-    5  # frequent characters that outweigh one that does not decode, as a text cut inside a character has at its end
-)
+# Frequent characters that outweigh one that does not decode, as a text cut inside a character has at its end.
+_BROKEN = 5
 _CHINESE_MARKS = re.compile("[\u3000-\u303f\uff00-\uff65“”‘’…—·]")
 _WESTERN = re.compile("[àâäáãåæçèéêëìíîïñòóôöøœùúüßÀÂÄÁÃÅÆÇÈÉÊËÍÎÑÓÔÖØŒÙÚÜ¿¡«»‘’‚“”„–—…•·€£§°ºª©®™\u00a0]")
 _MOST_WIDE = 1 / 3  # share of letters that are accented in western text
