@@ -44,9 +44,10 @@ def self_training(
 
     `pool` is a file or folder of rows like those of training; labels in it are not read. How sure is enough is told by
     the rows examined, which the model has not learned: above the threshold at least a share `right` of the labels is
-    right, and that fails in at most `alpha` of all samples of rows; by class where there are enough of them
-    (`duiqi.data.confident`). With `words` a linear model on word counts of the training rows has a say, too, as far as
-    that makes the labels of the rows examined likelier: the two are wrong about different rows.
+    right, and that fails in at most `alpha` of all samples of rows; by class where there are enough rows of each, else
+    for all classes together (`duiqi.data.confident`). With `words` a linear model on word counts of the training rows
+    has a say, too, as far as that makes the labels of the rows examined likelier: the two are wrong about different
+    rows.
 
     Rows that stand in the pool and among the training rows, those examined or those put aside, as they are or nearly,
     are left out. Of each class at most `most` times as many rows are added as there are to train on, drawn from all
