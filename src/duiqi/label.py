@@ -51,7 +51,7 @@ def label(
     passed over. Rows that are copies of labelled ones, or of one another, are left out. `by` is
 
     - margin: where the model's best two answers are closest (see `duiqi.data.selecting` for what that is of tags and of
-      several labels); in bench/labels.py the only one that beat rows at random on all three sets,
+      several labels); beat rows at random on two of three sets (docs/results.md), on sst2 it brought nothing,
     - uncertainty: where its best answer is least likely; of two classes that is the same, of many (77) it fell behind
       rows at random,
     - core_set: what lies farthest from all that is labelled and from what was chosen before, in the model's embeddings:

@@ -63,6 +63,14 @@ def test_fails_become_findings_with_slice_and_rows(case):
     assert [exhibit.probe for exhibit in report.exhibits] == ["plain"]
 
 
+def test_only_remedies_for_the_task_are_named(case):
+    """Mixing spans is for tags; training rows are not there, but may be when the remedy is tried."""
+    named = {finding.kind: finding.remedies for finding in examine(case, [Order(plain)]).findings}["task_fit"]
+    assert "mix_spans" in {part.name for part in case.catalogue.all("remedy") if "task_fit" in part.treats}
+    assert "mix_spans" not in named
+    assert "finetune" in named
+
+
 def test_missing_needs_are_skips_that_say_what_to_supply(make_case):
     report = examine(make_case(np.zeros(50, int), np.zeros(50, int)), [Order(plain), Order(by_group)])
     (skip,) = report.skipped

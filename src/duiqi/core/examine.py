@@ -124,7 +124,7 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
     """What a ruling says is wrong, with the slice, rows that show it, and the remedies that treat it."""
     measure = ruling.measure
     meant = _worst_slice(measure)
-    remedies = tuple(part.name for part in case.catalogue.all("remedy") if kind in part.treats)
+    remedies = tuple(part.name for part in case.catalogue.all("remedy") if kind in part.treats and _suits(part, case))
     if measure.of_rows:  # shown by what the probe lists: the model's answers to dev rows say nothing of it
         severity = _distance(ruling) * 1000
         return Finding(kind, measure.probe, ruling, meant, measure.rows, severity, remedies=remedies)
@@ -140,6 +140,11 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
         evidence=tuple(evidence(case, meant)),
         remedies=remedies,
     )
+
+
+def _suits(part: Part, case: Case) -> bool:
+    """Whether a remedy is for the task; what else it needs, such as training rows, a later run may have."""
+    return all(case.has(need) for need in part.needs if need.startswith("task."))
 
 
 def _worst_slice(measure: Measure) -> Slice:
