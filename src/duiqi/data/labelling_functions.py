@@ -97,19 +97,19 @@ def votes(functions: Sequence[Function], data: Dataset, classes: Sequence[str]) 
     for function in functions:
         column = np.full(len(data), ABSTAINS, dtype=np.int64)
         asked: Iterable[Any] = map(dict, rows) if function.wants_row else data.texts  # of rows each may change its own
-        for at, given in enumerate(asked):
-            try:
-                with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr):
+            for at, given in enumerate(asked):
+                try:
                     label = function.call(given)
-            except (Exception, SystemExit) as error:  # a user's code may raise anything
-                said = f"{type(error).__name__}: {error}"
-                left_out.append(LeftOut(function.name, str(data.row_ids[at]), said))
-                break
-            if label is not None:
-                column[at] = _place(function, label, places)
-        else:
-            columns.append(column)
-            names.append(function.name)
+                except (Exception, SystemExit) as error:  # a user's code may raise anything
+                    said = f"{type(error).__name__}: {error}"
+                    left_out.append(LeftOut(function.name, str(data.row_ids[at]), said))
+                    break
+                if label is not None:
+                    column[at] = _place(function, label, places)
+            else:
+                columns.append(column)
+                names.append(function.name)
     if not columns:
         first = f"{left_out[0].name} raises {left_out[0].error} on row {left_out[0].row_id}" if left_out else "none"
         raise DataError(
