@@ -80,12 +80,9 @@ def candidates(
     from scipy.sparse import csr_array
 
     low, high = max(fewest_rows, math.ceil(smallest * len(data))), largest * len(data)
-    found = [
-        *_columns(data),
-        *_shapes(data),
-        *_words(data, low, function_words),
-        *_grams(data, low, function_words, edges),
-    ]
+    found = [*_columns(data), *_shapes(data)]
+    for side, texts in _sides(data).items():
+        found += [*_words(side, texts, low, function_words), *_grams(side, texts, low, function_words, edges)]
     singles = _distinct(each for each in found if low <= len(each.rows) <= high)
     chosen = [(each.slice, each.rows) for each in singles]
     chosen += _pairs([each for each in singles if each.rank < _LAST], len(data), low, max(most - len(singles), 0))
@@ -125,17 +122,26 @@ def _shapes(data: Dataset) -> Iterator[_Single]:
         yield _Single(Slice(tuple(said)), np.flatnonzero(inside), _SHAPE, "length")
 
 
-def _words(data: Dataset, low: int, function_words: Collection[str]) -> Iterator[_Single]:
-    rows = _where(set(words(text)) for text in data.texts)
+def _sides(data: Dataset) -> dict[str, list[str]]:
+    """The texts of the rows, and where they are pairs, the second ones."""
+    return {"text": data.written} | (
+        {"text_pair": [each or "" for each in data.values("text_pair")]} if data.has("text_pair") else {}
+    )
+
+
+def _words(side: str, texts: Sequence[str], low: int, function_words: Collection[str]) -> Iterator[_Single]:
+    rows = _where(set(words(text)) for text in texts)
     common = {word: at for word, at in rows.items() if len(at) >= low and not is_cjk(word) and words(word) == [word]}
     for word in _most_common(common):
         rank = _LAST if word in function_words else _WORD
-        yield _Single(Slice.of("text", word, "contains"), np.array(common[word]), rank, "word")
+        yield _Single(Slice.of(side, word, "contains"), np.array(common[word]), rank, "word")
 
 
-def _grams(data: Dataset, low: int, function_words: Collection[str], edges: frozenset[str]) -> Iterator[_Single]:
+def _grams(
+    side: str, texts: Sequence[str], low: int, function_words: Collection[str], edges: frozenset[str]
+) -> Iterator[_Single]:
     """Runs of two to four Chinese characters, without those that are but part of a longer one."""
-    rows = _where({gram for run in _RUN.findall(text) for gram in _cut(run)} for text in data.texts)
+    rows = _where({gram for run in _RUN.findall(text) for gram in _cut(run)} for text in texts)
     common = {gram: at for gram, at in rows.items() if len(at) >= low and words(gram) == list(gram)}
     readable = {gram: at for gram, at in common.items() if gram[0] not in edges and gram[-1] not in edges}
     parts: dict[str, int] = {}
@@ -145,7 +151,7 @@ def _grams(data: Dataset, low: int, function_words: Collection[str], edges: froz
     whole = {gram: at for gram, at in readable.items() if parts.get(gram, 0) < NEARLY * len(at)}
     for gram in _most_common(whole):
         rank = _WORD if edges.union(function_words).isdisjoint(gram) else _JOINED
-        yield _Single(Slice.of("text", gram, "contains"), np.array(whole[gram]), rank, "word")
+        yield _Single(Slice.of(side, gram, "contains"), np.array(whole[gram]), rank, "word")
 
 
 def _cut(run: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,8 @@ from duiqi.core.seed import hash64, mix
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_UNSPACED = "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"  # Chinese, Japanese, their signs
+_BETWEEN_CHINESE = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
 INPUT_ROLES = ("text", "text_pair", "tokens", "choices", "spans")
 # What is known of rows and hangs on roles: a change of any other role leaves it as it is.
 _HANGS_ON: Mapping[str, tuple[str, ...]] = {
@@ -122,9 +125,17 @@ class Dataset:
         return [" ".join(words) for words in self.values("tokens")]
 
     @cached_property
+    def written(self) -> list[str]:
+        """The text of every row as people write it: of words, Chinese ones stand side by side. Offsets count in
+        `texts`, not here."""
+        if self.schema.text is not None or self.schema.tokens is None:
+            return self.texts
+        return [_BETWEEN_CHINESE.sub("", text) for text in self.texts]
+
+    @cached_property
     def shown(self) -> list[str]:
         """The input of every row in one line, as people read it: a pair as "first ‖ second", choices as (A), (B) …"""
-        lines = list(self.texts)
+        lines = list(self.written)
         if self.has("text_pair"):
             lines = [f"{line} ‖ {pair or ''}" for line, pair in zip(lines, self.values("text_pair"), strict=True)]
         if self.has("choices"):

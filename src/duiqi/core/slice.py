@@ -37,7 +37,8 @@ def is_cjk(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Condition:
-    """`column op value`. Columns are those of the data, or `text`, `length` (in words), `negation`, `number`."""
+    """`column op value`. Columns are those of the data, or `text`, `text_pair`, `length` (in words), `negation`,
+    `number`."""
 
     column: str
     op: str
@@ -101,11 +102,12 @@ def lengths(data: Dataset) -> NDArray[np.int64]:
 
 
 def _matches(pattern: re.Pattern[str]) -> Callable[[Dataset], NDArray[np.bool_]]:
-    return lambda data: np.fromiter((pattern.search(t) is not None for t in data.texts), dtype=bool, count=len(data))
+    return lambda data: np.fromiter((pattern.search(t) is not None for t in data.written), dtype=bool, count=len(data))
 
 
 _DERIVED: Mapping[str, Callable[[Dataset], Any]] = {
-    "text": lambda data: data.texts,
+    "text": lambda data: data.written,
+    "text_pair": lambda data: data.values("text_pair"),
     "length": lengths,
     "negation": _matches(_NEGATION),
     "number": _matches(_NUMBER),
