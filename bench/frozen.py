@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from duiqi.data.crossfit import around_words
 from duiqi.model.open import find, open_model
 
 STRENGTH = 0.3  # inverse regularisation; of .3, 3 and 30 the most accurate and the best calibrated on six sets
+MANY = 500  # new vectors that are worth being saved
 Floats = NDArray[np.float32]
 
 
@@ -33,6 +35,7 @@ class Body:
 
     name: str
     kept: dict[str, Floats] = field(default_factory=dict)
+    saved: int = 0
 
     @cached_property
     def model(self) -> Any:
@@ -45,6 +48,21 @@ class Body:
             found = self.model.predict(Dataset.of({"text": new}), ["embedding"])["embedding"]
             self.kept.update(zip(new, np.asarray(found, dtype=np.float32), strict=True))
         return np.stack([self.kept[text] for text in texts])
+
+    def load(self, path: Path | None) -> None:
+        """Vectors of an earlier run, where there are some."""
+        if path and path.exists():
+            held = np.load(path)
+            self.kept = dict(zip(held["texts"].tolist(), held["vectors"].astype(np.float32), strict=True))
+            self.saved = len(self.kept)
+
+    def save(self, path: Path | None) -> None:
+        """All vectors for another run, where many are new."""
+        if path and len(self.kept) > self.saved + MANY:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            vectors = np.stack(list(self.kept.values())).astype(np.float16)
+            np.savez(path, texts=np.array(list(self.kept), dtype=object).astype(str), vectors=vectors)
+            self.saved = len(self.kept)
 
 
 def seen(body: Body, data: Dataset) -> Any:

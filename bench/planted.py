@@ -1,5 +1,5 @@
-"""Claim: of faults planted in real rows duiqi finds at least 95 % where they are strong and 85 % where they are middling,
-names them and where they lie, and raises a false finding on at most 5 % of untouched controls.
+"""Claim: of faults planted in real rows duiqi finds at least 95 % where they are strong and 85 % where they are
+middling, names them and where they lie, and raises a false finding on at most 5 % of untouched controls.
 
 What would make this unfair, and how it is met: thresholds that were chosen by these sets (those of probes are tuned on
 half of the sets, `TUNING`; what counts is what the others, `SCORING`, say) · a diagnosis that knows what to look for
@@ -7,11 +7,10 @@ half of the sets, `TUNING`; what counts is what the others, `SCORING`, say) · a
 come anyway (one that the control of the same set and seed raises, too, does not count) · a fault that is none (where a
 fault works through the model, it must have made it worse on rows of a reserve, `HARM`; cells where it did not are told
 as void) · controls with faults of their own (a finding on a control is false unless the same measure fails on the
-reserve, too; what is said of training rows cannot be checked there, and counts as false) · other trainings (the grid runs
-on frozen features with a small head; `bench/planted_finetuned.py` asks whether that carries over).
+reserve, too; what is said of training rows cannot be checked there, and counts as false).
 
     python bench/planted.py run [--data ../shared/data] [--sets sst2 …] [--faults …] [--strengths 1 0.5 0]
-        [--controls 13] [--out planted.jsonl]
+        [--controls 13] [--out planted.jsonl] [--vectors FOLDER]
     python bench/planted.py score [--out planted.jsonl]
 
 A run is resumed where it stopped: one line a cell. docs/planted.md says what each fault is and shows the figures.
@@ -60,6 +59,7 @@ def main() -> None:
     parser.add_argument("--strengths", nargs="*", type=float, default=STRENGTHS)
     parser.add_argument("--controls", type=int, default=13, help="control runs a set")
     parser.add_argument("--out", type=Path, default=Path("planted.jsonl"))
+    parser.add_argument("--vectors", type=Path, help="where vectors of texts are kept for another run")
     given = parser.parse_args()
     done = [json.loads(line) for line in given.out.read_text().splitlines()] if given.out.exists() else []
     if given.what == "score":
@@ -75,9 +75,12 @@ def main() -> None:
         if not left:
             continue
         pool = Pool(given.data / name)
+        kept = given.vectors / f"{name}.npz" if given.vectors else None
+        pool.body.load(kept)
         for cell in left:
             with given.out.open("a") as lines:
                 print(json.dumps({**cell, **pool.examined(cell)}, ensure_ascii=False), file=lines)
+            pool.body.save(kept)
 
 
 def key(cell: dict[str, Any]) -> tuple[Any, ...]:

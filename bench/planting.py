@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.candidates import candidates
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.edit import edit_dataset
 from duiqi.core.part import Catalogue
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
+from duiqi.data.readable_slices import of_little_meaning, readable_slices
 from frozen import Body, Frozen, fit
 
 MASK = NDArray[np.bool_]
@@ -38,7 +38,8 @@ DIALECT = {
     "en": ((r"(\w{2,})ing\b", r"\1in'"), (r"\bthe\b", "th'"), (r"\byou\b", "ya"), (r"\band\b", "an'"),
            (r"\bof\b", "o'"), (r"\bto\b", "tae"), (r"\bnot\b", "no'"), (r"\bmy\b", "ma"), (r"\bwhat\b", "whit")),
     "zh": (("不", "唔"), ("没有", "冇"), ("是", "係"), ("的", "嘅"), ("他", "佢"), ("这", "呢"), ("那", "嗰"), ("了", "咗"),
-           ("什么", "乜嘢"), ("在", "喺"), ("我们", "我哋"), ("给", "畀"), ("和", "同")),
+           ("什么", "乜嘢"), ("在", "喺"), ("我们", "我哋"), ("给", "畀"),
+        ("和", "同")),
 }  # fmt: skip
 
 
@@ -69,12 +70,10 @@ class Ground:
 
     def slices(self, low: float, high: float) -> list[Slice]:
         """Words (Chinese: runs of characters) that such a share of the training rows have."""
-        found = self._once(
-            "slices", lambda: candidates(self.train, fewest_rows=15, smallest=0.015, largest=0.5, most=1)
-        )
+        found = readable_slices(Case(self.clean, self.train, memory=self.memory), self.train, largest=0.5, most=1)
         shares = np.asarray(found.rows.sum(axis=1)).ravel() / len(self.train)
         said = zip(found.slices, shares, strict=True)
-        return [each for each, share in said if low <= share <= high and _word(each) is not None]
+        return [each for each, share in said if low <= share <= high and _tells(_word(each))]
 
     def _once(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self.memory:
@@ -107,6 +106,11 @@ def _word(slice: Slice) -> str | None:
     if len(slice.where) != 1 or slice.where[0].column not in ("text", "text_pair", "tokens"):
         return None
     return str(slice.where[0].value)
+
+
+def _tells(word: str | None) -> bool:
+    """Whether it is a word, and one that a row can be about."""
+    return bool(word) and word not in of_little_meaning()[0]
 
 
 def nothing(ground: Ground, strength: float, rng: np.random.Generator) -> Planted:

@@ -8,6 +8,7 @@ import pytest
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
+from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.data.noise import FEWEST, find_noise, fitted, noise_of, of_texts, out_of_sample
@@ -266,3 +267,34 @@ def test_word_counts_alone_say_nothing_of_few_rows():
         noise_of(case)
     with_model = replace(case, start=lambda: case.predictor)
     assert noise_of(with_model).rate > 0.1
+
+
+def test_a_slice_of_wrong_labels_is_told_with_a_share_of_its_own():
+    rng = np.random.default_rng(3)
+    probs, labels, _ = drawn(rng)
+    inside = rng.random(len(labels)) < 0.1
+    turned = inside & (rng.random(len(labels)) < 0.5)
+    labels = np.where(turned, (labels + 1) % 3, labels)
+    noise = fitted(probs, labels)
+    told = noise.within(inside)
+    assert abs(told.wrong[inside].mean() - 0.5) < 0.05  # under the share of all rows it is told too low
+    assert noise.wrong[inside].mean() < told.wrong[inside].mean()
+    assert np.array_equal(told.wrong[~inside], noise.wrong[~inside])
+    assert told.rate == noise.rate
+    nowhere = noise.within(np.zeros(len(labels), dtype=bool))
+    assert np.array_equal(nowhere.wrong, noise.wrong)
+
+
+def test_label_noise_names_the_slice_where_it_lies():
+    case = mislabelled_case(np.random.default_rng(5), wrong=0.0)
+    phones = np.array(["kettle" in text for text in case.train.texts])
+    given = [
+        LABELS[1 - LABELS.index(label)] if bad else label
+        for label, bad in zip(case.train.values("label"), phones & (np.arange(len(phones)) % 2 == 0), strict=True)
+    ]
+    sick = replace(case, train=case.train.with_column("label", given))
+    report = examine(sick, orders(sick, only=["label_noise"]))
+    assert "text has 'kettle'" in {each.slice.rule for each in report.findings}
+    kettle = report.measure("wrong_label_rate", "text has 'kettle'")
+    assert abs(kettle.value - 0.5) < 0.12
+    assert not examine(case, orders(case, only=["label_noise"])).findings

@@ -390,7 +390,7 @@ def test_another_model_on_the_same_rows_reuses_the_candidates(monkeypatch):
     data = rows_of(300)
     first = case_of(data, np.arange(300) % 7 == 0)
     report_of(first)
-    monkeypatch.setattr("duiqi.probes.blind_spots.candidates", None)  # would raise if it were called again
+    monkeypatch.setattr("duiqi.data.readable_slices.candidates", None)  # would raise if it were called again
     report_of(first.with_predictor(case_of(data, np.arange(300) % 5 == 0).predictor))
 
 

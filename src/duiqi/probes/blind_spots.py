@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.candidates import Candidates, candidates
+from duiqi.core.candidates import Candidates
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.exhibit import Exhibit
@@ -21,6 +18,7 @@ from duiqi.core.part import probe
 from duiqi.core.search import Hit, Search, search
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice
+from duiqi.data.readable_slices import readable_slices
 from duiqi.data.simulated import simulated_case
 
 # The promise is at most one false alarm in twenty healthy models. A stricter level keeps it with room for chance when
@@ -57,7 +55,9 @@ def blind_spots(
     if case.slices:
         yield from (_difference(case, each) for each in case.slices if each.where)
         return
-    looked = _candidates(case, fewest_rows=fewest_rows, smallest=smallest, largest=largest, most=most_slices)
+    looked = readable_slices(
+        case, case.data, fewest_rows=fewest_rows, smallest=smallest, largest=largest, most=most_slices
+    )
     errors = row_errors(case)
     found = search(
         looked.rows,
@@ -77,20 +77,6 @@ def blind_spots(
 def row_errors(case: Case) -> NDArray[np.float64]:
     """How wrong every row was answered, float[n]: 0 is right, 1 is wrong."""
     return np.asarray(~case.right, dtype=np.float64)
-
-
-def _candidates(case: Case, **limits: Any) -> Candidates:
-    """The slices to look at: made once for all models on these rows."""
-    return case.remember(
-        f"candidates:{case.data.fingerprint}:{sorted(limits.items())}", lambda: _make(case.data, limits)
-    )
-
-
-def _make(data: Dataset, limits: dict[str, Any]) -> Candidates:
-    lexicon = files("duiqi.data").joinpath("lexicons", "function_words.toml").read_text(encoding="utf-8")
-    said = tomllib.loads(lexicon)
-    function_words = frozenset([*said["en"], *said["zh"]])
-    return candidates(data, function_words=function_words, edges=frozenset(said["zh_edges"]), **limits)
 
 
 def _difference(case: Case, slice: Slice) -> Measure:
