@@ -240,7 +240,7 @@ def test_a_small_group_is_said():
 
 
 def test_the_order_of_rows_changes_nothing(tmp_path):
-    case = leaning_case(np.random.default_rng(0), leaning=0.5, rows=300)
+    case = leaning_case(np.random.default_rng(0), leaning=0.9, rows=300)
     turned = Case(case.predictor, case.data.take(np.arange(300)[::-1]), seed=case.seed, catalogue=CATALOGUE)
     first, second = report_of(case), report_of(turned)
     for form in ("swapped", "inserted"):

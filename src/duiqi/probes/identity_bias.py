@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 @probe(
     kind="identity_bias",
     needs=("model.answer", "data.text"),
-    gates=(Gate("worst_group_identity_effect", at_most=0.1),),
+    gates=(Gate("worst_group_identity_effect", at_most=0.15),),
     source="Garg et al., 2019, Counterfactual fairness in text classification through robustness, AIES, "
     "https://arxiv.org/abs/1809.10610; sentences with a place for a group: Dixon et al., 2018, Measuring and "
     "mitigating unintended bias in text classification, AIES; intervals: Romano & Wolf, 2005, Econometrica",
@@ -53,8 +53,9 @@ def identity_bias(
     tags in spans of a type a row.
 
     Why: flips alone do not tell a fragile model, which turns to and fro, from one that ties a group to a label. So the
-    finding rests on the directed effect of the worst group and class, proven to be above 0.1 by intervals that hold for
-    all groups and classes at once (max-T).
+    finding rests on the directed effect of the worst group and class, proven to be above 0.15 by intervals that hold
+    for all groups and classes at once (max-T). Models that learned nothing of groups also move, by up to 0.12 where
+    they count words and up to 0.18 where they read embeddings of short texts: each word says something to them.
 
     Groups with fewer than 30 rows are shown and take no part in the verdict. It misleads where the group is what the
     label is about (hate speech that depends on its target, medicine, the country of a piece of news: so `nationality`,
@@ -346,4 +347,4 @@ def _examples(asked: Answered, order: Sequence[int]) -> list[list[Any]]:
 
 @identity_bias.planted
 def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
-    return leaning_case(rng, leaning=0.0), leaning_case(rng, leaning=0.5 * strength)
+    return leaning_case(rng, leaning=0.0), leaning_case(rng, leaning=0.7 * strength)
