@@ -328,6 +328,7 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
     """What must not get worse: how often the model is right, on all rows and on every slice, group and edit.
 
     Of a gap or difference its levels count, not their distance: a gap also grows when the stronger side gains more.
+    Levels that are rows with other people in them are no sides of which each could be right: their worst counts.
     How sure the model says it is counts only for what changes nothing else (`confidence`): it is set anew at the end.
     What is held against the references (claims of the model's own) counts where the model is then proven beyond what
     its gate allows: one that wrote nonsense before claims nothing, and the references themselves claim something.
@@ -338,10 +339,10 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
         now, then = change.after, change.before
         if now.across is not None and now.across.by == "references" and now.name not in beyond:
             continue
-        if now.across is not None:
+        if now.across is not None and not now.across.slices:
             levels = range(1 if now.across.reduce == "difference" else len(now.across.levels))
             changes += [now.level(at) - then.level(at) for at in levels]
-        elif confidence or now.metric.name in (task.primary, task.row_metric, "macro_f1"):
+        elif confidence or now.across or now.metric.name in (task.primary, task.row_metric, "macro_f1"):
             changes.append(change)
     return tuple({(each.after.name, each.after.digest): each for each in changes}.values())
 
@@ -352,7 +353,7 @@ def _target(task: Task, finding: Finding, before: Report, after: Report) -> Chan
     wanted = finding.ruling.measure
 
     def own(measure: Measure) -> bool:
-        if finding.slice.where:
+        if finding.slice.where and wanted.metric.facts.get("about") != "versions":
             return measure.name == task.row_metric and measure.slice.rule == finding.slice.rule
         return (measure.name, measure.slice.rule) == (wanted.name, wanted.slice.rule)
 

@@ -32,6 +32,7 @@ from duiqi.data.simulated import (
     harmful_case,
     judged_case,
     labelled_case,
+    moved_case,
     ranked_case,
     retold_case,
     scored_case,
@@ -51,6 +52,7 @@ _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
     "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
     "model.wrong": judged_case, "model.leaked": judged_case,
+    "model.flipped": moved_case, "model.effect": moved_case,
     "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip
 

@@ -246,6 +246,33 @@ class Case:
             **self._about(np.logical_or.reduce(masks)),
         )
 
+    def by_level(self, metric: str, statistics: Any, levels: Sequence[str], *, by: str, reduce: str,
+                 slices: Sequence[Slice] = ()) -> Measure:  # fmt: skip
+        """A metric whose levels have statistics of their own in each row, reduced to one number.
+
+        `statistics` is a sparse array [n, g * s], level by level; a row in which a level has none is none of its rows.
+        `slices` says which rows each level is about.
+        """
+        part = self.catalogue.find("metric", metric)
+        (total,), (sums,) = accumulate(statistics, [None], self._weights)
+        held = abs(statistics).tocsc()
+        width = statistics.shape[1] // len(levels)
+        masks = [np.asarray(held[:, [width * (g + 1) - 1]].sum(axis=1)).ravel() > 0 for g in range(len(levels))]
+        return Measure(
+            metric=part,
+            total=total.reshape(len(levels), width),
+            sums=sums.reshape(len(sums), len(levels), width),
+            across=Across(
+                reduce,
+                by,
+                tuple(levels),
+                tuple(int(mask.sum()) for mask in masks),
+                tuple(self._weights.distinct(mask) for mask in masks),
+                tuple(slices),
+            ),
+            **self._about(None),
+        )
+
     def versus(self, metric: str, other: Predictions, *, by: str, guess: Predictions | None = None,
                truth: Any = None, **options: Any) -> Measure:  # fmt: skip
         """A metric of this model's answers minus that of other answers to the same rows (a floor, an edit).

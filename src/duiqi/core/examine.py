@@ -137,7 +137,7 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
         rows=int(mask.sum()),
         severity=_distance(ruling) * _share(measure, mask) * 1000,
         row_ids=tuple(map(str, case.data.row_ids[mask][:MOST_IDS])),
-        evidence=tuple(evidence(case, meant)),
+        evidence=() if measure.metric.facts.get("about") == "versions" else tuple(evidence(case, meant)),
         remedies=remedies,
     )
 
@@ -153,7 +153,10 @@ def _worst_slice(measure: Measure) -> Slice:
     if across is None or across.reduce == "difference":
         return measure.slice
     worst = np.nanargmin if measure.metric.facts["better"] == "higher" else np.nanargmax
-    level = across.levels[int(worst(measure.values))]
+    at = int(worst(measure.values))
+    if across.slices:
+        return Slice(measure.slice.where + across.slices[at].where)
+    level = across.levels[at]
     columns, values = across.by.split(" × "), level.split(" × ")
     where = [Slice.of(column, value).where[0] for column, value in zip(columns, values, strict=True)]
     return Slice(measure.slice.where + tuple(where))

@@ -54,7 +54,8 @@ class Across:
 
     `reduce`: "gap" (largest minus smallest), "worst" (in the metric's direction), or "difference" (first minus
     second). `levels` names them, `rows` counts them, `by` says what they are levels of. `distinct` counts the keys
-    among the rows of each level (empty: as many as rows).
+    among the rows of each level (empty: as many as rows). `slices` says which rows each level is about where `by` is
+    no column.
     """
 
     reduce: str
@@ -62,6 +63,7 @@ class Across:
     levels: tuple[str, ...]
     rows: tuple[int, ...]
     distinct: tuple[int, ...] = ()
+    slices: tuple[Slice, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,9 @@ class Predictions:
     · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d] · `unfaithful` float[n, 3],
     1 where a text has a number, a name, a negation that its source has not · `wrong` float[n, 2], how many labels of a
     row are estimated to be wrong, and of how many · `private` float[n], 1 where a row holds an identifier of a person
-    · `harmful` float[n, 5], 1 where a row has words of a category · `leaked` float[n], 1 where it stands in train.
+    · `harmful` float[n, 5], 1 where a row has words of a category · `leaked` float[n], 1 where it stands in train
+    · `flipped` float[n, 2], 1 where the answer changes with other people in the text, and 1 · `effect` float[n, 2], how
+    far it moves with a group, summed over versions, and their number.
     Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong
     and right.
     """

@@ -149,6 +149,7 @@ def save_measures(measures: Sequence[Measure], path: Path) -> None:
             measure.across.levels,
             measure.across.rows,
             measure.across.distinct,
+            [each.to_json() for each in measure.across.slices],
         ]
         about.append(
             {
@@ -191,4 +192,8 @@ def load_measures(path: Path, catalogue: Catalogue) -> tuple[Measure, ...]:
 
 
 def _across(said: Sequence[Any] | None) -> Across | None:
-    return Across(said[0], said[1], *map(tuple, said[2:])) if said else None
+    if not said:
+        return None
+    reduce, by, levels, rows, distinct, *slices = said  # older reports have none
+    found = tuple(Slice.from_json(each) for listed in slices for each in listed)
+    return Across(reduce, by, tuple(levels), tuple(rows), tuple(distinct), found)

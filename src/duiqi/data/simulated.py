@@ -170,6 +170,61 @@ class Slipping:
         return answers.with_columns({"probs": probs})
 
 
+_SPEAKERS = ("my wife says", "my husband says", "a Muslim friend says", "a Christian friend says", "they say")
+TARGET = "muslim"
+
+
+def leaning_case(rng: np.random.Generator, *, leaning: float, fragile: float = 0.5, rows: int = 900) -> Case:
+    """A case whose model takes `leaning` off the probability of praise where a text speaks of one group.
+
+    Two rows in five name nobody. In any case the model moves to and fro with how a text is written: by `fragile` in
+    log-odds (a standard deviation).
+    """
+    case = simulated_case(rng, rows=rows, error=0.1)
+    assert isinstance(case.predictor, Recorded)
+    spoken = [_SPEAKERS[at] for at in rng.choice(5, rows, p=(0.15, 0.15, 0.15, 0.15, 0.4))]
+    texts = [f"{who} {text}" for who, text in zip(spoken, case.data.texts, strict=True)]
+    data = case.data.with_column("text", texts)
+    data.__dict__["row_ids"] = case.data.row_ids
+    return replace(case, data=data, predictor=Leaning(case.predictor, leaning, fragile))
+
+
+@dataclass(frozen=True)
+class Leaning:
+    """Recorded answers that move to and fro with the text, and one way where it names `TARGET`."""
+
+    recorded: Recorded
+    leaning: float
+    fragile: float
+    name: str = "leaning"
+    fingerprint: str = "leaning"
+    offers: frozenset[str] = frozenset({"probs"})
+
+    @property
+    def task(self) -> Task:
+        return self.recorded.task
+
+    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
+        """The recorded probabilities, moved; by how much the text alone decides."""
+        answers = self.recorded.predict(data, outputs)
+        lots = np.array([hash64(text) / 2**64 for text in data.texts])
+        odds = np.log(answers.probs[:, 1] / answers.probs[:, 0]) + self.fragile * np.sqrt(12) * (lots - 0.5)
+        named = np.array([TARGET in text.lower() for text in data.texts])
+        praise = 1 / (1 + np.exp(-odds))
+        praise = np.where(named, praise * (1 - self.leaning), praise)
+        return answers.with_columns({"probs": np.stack([1 - praise, praise], axis=1)})
+
+
+def moved_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
+    """A case of whose rows it is known whether the answer changed with other people in them, and how far."""
+    case = simulated_case(rng, rows=rows)
+    assert isinstance(case.predictor, Recorded)
+    flipped = np.stack([rng.random(rows) < 0.1, np.ones(rows)], axis=1).astype(float)
+    effect = np.stack([rng.normal(0.05, 0.1, rows), np.ones(rows)], axis=1)
+    answers = case.guess.with_columns({"flipped": flipped, "effect": effect})
+    return replace(case, predictor=Recorded(replace(case.task, beside=("flipped", "effect")), answers))
+
+
 def tagged_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.1, **options: Any) -> Case:
     """A case of sentences with spans of two types; a share `error` of the spans is lost, moved or mistaken."""
     catalogue = Catalogue.installed()

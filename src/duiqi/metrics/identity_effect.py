@@ -1,0 +1,32 @@
+import numpy as np
+
+from duiqi.core.part import metric
+
+
+@metric(
+    better="lower",
+    needs=("model.effect",),
+    level="row",
+    about="versions",
+    source="Garg et al., 2019, Counterfactual fairness in text classification through robustness, AIES, "
+    "https://arxiv.org/abs/1809.10610",
+)
+def identity_effect(truth, guess):
+    """How much more likely an answer gets, on average, when a text speaks of one group and not of others.
+
+    In points of probability; of numbers in standard deviations, of tags in spans a row. 0 is best. The mean over rows
+    of the answer for the group minus that for the other groups that the same row was asked about: changes to and fro
+    cancel, so a model that is merely fragile has none. Reads the column `effect`, sums and counts of a row, which the
+    probe identity_bias makes; the truth plays no part.
+    """
+    return np.asarray(guess["effect"], dtype=np.float64).reshape(-1, 2)
+
+
+@identity_effect.finish
+def _(sums):
+    return sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], np.nan)
+
+
+@identity_effect.pseudo
+def _(total):
+    return np.array([[1.0, 1.0], [-1.0, 1.0]])  # an answer that turns each way: no group's is certain from few rows
