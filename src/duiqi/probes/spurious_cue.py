@@ -73,7 +73,7 @@ def spurious_cue(case: Case, *, most_rows: int = 500) -> Iterator[Measure | Exhi
     cues = case.remember(f"cues:{train.fingerprint}", lambda: find_cues(texts, truth, train.input_keys))
     glued = [cue for cue in cues if cue.glued][:MOST_GLUED]
     others = [cue for cue in cues if not cue.glued][:MOST_OTHERS]
-    uses = _uses(case, [*glued, *others], most_rows)
+    uses = _uses(case, glued, most_rows)
     if not glued:
         yield case.of_train().measure("cued_rate", guess=_flags(train, "cued", np.zeros(len(train))), truth=())
     for at, cue in enumerate(glued):
@@ -97,7 +97,7 @@ def _rule(data: Dataset, cue: Cue) -> Slice:
 
 
 def _uses(case: Case, cues: list[Cue], most: int) -> list[Use]:
-    """What the model makes of each cue, all asked at once; none where it cannot answer new rows."""
+    """What the model makes of each cue, asked in one call; nothing where it cannot answer new rows."""
     if not case.has("model.answer") or not case.has("data.text") or not cues:
         return []
     asked, plan = [], []
@@ -183,7 +183,7 @@ def _table(case: Case, cues: list[Cue], uses: list[Use]) -> Exhibit:
     rows = []
     for at, cue in enumerate(cues):
         effects: list[Any] = ["–", "–"]
-        if uses:
+        if at < len(uses):
             low, high = jeffreys(int(uses[at].turned.sum()), len(uses[at].turned))
             told = Interval(low, high).to_json()
             effects = [
