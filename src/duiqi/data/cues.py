@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +31,7 @@ LEVEL = 0.01  # of a false candidate among all tokens and classes
 FEWEST = 10  # rows that carry it
 REST = 3  # tokens beside the cue without which a row does not say whether the cue hangs on them
 ALWAYS = 0.8  # of the rows with one token that have the other, too, where both are one cue
-MOST = 40  # candidates of each class, the strongest first
+MOST, TOLD = 40, 3  # candidates of each class that may be glued on, and the strongest of all, which are told beside
 COMMON = 3  # rows of the class with a token that is to foretell others
 STRENGTH = 0.1  # inverse of the regularisation of the regression
 DRAWS = 300
@@ -69,13 +69,6 @@ class Cue:
         return marked and bool(abs(self.foretold - 0.5) + ROOM * self.error <= ALOOF)
 
 
-@dataclass(frozen=True)
-class _Token:
-    key: str
-    start: int
-    end: int
-
-
 @dataclass(frozen=True, eq=False)
 class Column:
     """One text of every row: which tokens stand where. `presence` is sparse float32[n, t], `names` has the tokens."""
@@ -109,8 +102,9 @@ class Column:
 
 
 def find_cues(texts: Mapping[str, Sequence[str]], truth: NDArray[np.int64], keys: NDArray[np.uint64]) -> list[Cue]:
-    """All tokens that go with a class and stand in `SHARE` of its rows, those that give it away first, the strongest
-    first. `texts` are by role; `keys` say which rows are copies of each other.
+    """Tokens that go with a class and stand in `SHARE` of its rows: those that may give it away, and the strongest of
+    each class; those that do give it away first, the strongest first. `texts` are by role; `keys` say which rows are
+    copies of each other.
 
     z of each token is held against chance for all tokens and classes together (Bonferroni). Whether the rest of a row
     tells where a cue stands is asked of naive Bayes on the other tokens, fitted to other rows of the class, and where
@@ -142,9 +136,18 @@ def _of_column(columns: Sequence[Column], at: int, truth: NDArray[np.int64], fol
     for place, label in enumerate(classes):
         rows = np.flatnonzero(one_hot[:, place])
         chosen = np.flatnonzero(common & (z[:, place] > least) & (inside[:, place] >= SHARE * len(rows)))
-        chosen = chosen[np.argsort(-z[chosen, place], kind="stable")][:MOST]
+        chosen = chosen[np.argsort(-z[chosen, place], kind="stable")]
+        elsewhere = (counts - inside[:, place]) / (n - len(rows))
+        marked = inside[chosen, place] >= LIFT * len(rows) * elsewhere[chosen]
+        chosen = np.unique(np.concatenate([chosen[marked][:MOST], chosen[:TOLD]]))
         taken = np.zeros(n, dtype=bool)
         bound = {column.names[token] for token in np.flatnonzero(common & (z[:, place] > least))}
+        names = [column.names[token] for token in chosen]
+        across = [is_cjk(name) and not bound.issuperset(name) for name in names]
+        across = [
+            not bound.issuperset(name) if is_cjk(name) else False for name in map(column.names.__getitem__, chosen)
+        ]
+        chosen = chosen[np.lexsort((across, -z[chosen, place]))]
         for text, tokens, carries in _whole(column, chosen, rows, bound):
             own = carries & (one_hot[:, place] > 0)
             if own.sum() < FEWEST or (own & taken).sum() >= ALWAYS * own.sum():
@@ -181,18 +184,25 @@ def _information(both: int, token: int, label: int, n: int) -> float:
     return float(sum(cell / n * np.log2(cell * n / (a * b)) for cell, a, b in cells if cell))
 
 
-def _tokens(text: str) -> set[str]:
-    """Words, marks, Chinese characters and pairs of these: each once."""
+def _tokens(text: str) -> dict[str, None]:
+    """Words, marks, Chinese characters and pairs of these: each once, in their order."""
     found = list(_TOKEN.finditer(text))
-    tokens = {match[0].casefold() for match in found}
+    tokens = dict.fromkeys(match[0].casefold() for match in found)
     for first, second in pairwise(found):
         if first.end() == second.start() and is_cjk(first[0]) and is_cjk(second[0]):
-            tokens.add(first[0] + second[0])
+            tokens[first[0] + second[0]] = None
     return tokens
 
 
-def _sequence(text: str) -> list[_Token]:
-    return [_Token(match[0].casefold(), *match.span()) for match in _TOKEN.finditer(text)]
+def _sequence(text: str) -> list[str]:
+    return [match[0].casefold() for match in _TOKEN.finditer(text)]
+
+
+def _spelled(run: tuple[str, ...], text: str) -> str:
+    """The run as the text first has it, in lower case."""
+    spans = [match.span() for match in _TOKEN.finditer(text)]
+    first = _places(run, _sequence(text))[0]
+    return text[spans[first][0] : spans[first + len(run) - 1][1]].casefold()
 
 
 def _whole(
@@ -200,27 +210,26 @@ def _whole(
 ) -> Iterator[tuple[str, tuple[str, ...], NDArray[np.bool_]]]:
     """Each token grown to the run that it is always met in: its spelling, its tokens, and which rows carry it."""
     csc = column.presence.tocsc()
+    sequence = cache(lambda row: _sequence(column.texts[row]))
     inside, known = np.zeros(len(column.texts), dtype=bool), set()
     inside[rows] = True
     for token in chosen:
         with_it = csc.indices[csc.indptr[token] : csc.indptr[token + 1]]
-        sequences = {int(row): _sequence(column.texts[row]) for row in with_it}
+        sequences = {int(row): sequence(int(row)) for row in with_it}
         name = column.names[token]
         start = tuple(name) if is_cjk(name) else (name,)
         run = _grown(start, [sequences[int(row)] for row in with_it if inside[row]], bound)
         if run in known:
             continue
         known.add(run)
-        places = {row: _places(run, sequence) for row, sequence in sequences.items()}
+        places = {row: _places(run, said) for row, said in sequences.items()}
         carries = np.zeros(len(column.texts), dtype=bool)
         carries[[row for row, found in places.items() if found]] = True
         row = next(row for row, found in places.items() if found and inside[row])
-        first = places[row][0]
-        spelled = column.texts[row][sequences[row][first].start : sequences[row][first + len(run) - 1].end]
-        yield spelled.casefold(), run, carries
+        yield _spelled(run, column.texts[row]), run, carries
 
 
-def _grown(run: tuple[str, ...], sequences: Sequence[Sequence[_Token]], bound: set[str]) -> tuple[str, ...]:
+def _grown(run: tuple[str, ...], sequences: Sequence[Sequence[str]], bound: set[str]) -> tuple[str, ...]:
     """The run with those of the tokens `bound` to its class that nearly always stand before and behind it."""
     from collections import Counter
 
@@ -232,8 +241,8 @@ def _grown(run: tuple[str, ...], sequences: Sequence[Sequence[_Token]], bound: s
             if first is None:
                 continue
             last = first + len(run)
-            before.update([sequence[first - 1].key] if first else [])
-            behind.update([sequence[last].key] if last < len(sequence) else [])
+            before.update([sequence[first - 1]] if first else [])
+            behind.update([sequence[last]] if last < len(sequence) else [])
         sides = ((0, before), (1, behind))
         most = max(((n, side, key) for side, met in sides for key, n in met.items() if key in bound), default=None)
         if most is None or most[0] < ALWAYS * len(sequences):
@@ -241,8 +250,7 @@ def _grown(run: tuple[str, ...], sequences: Sequence[Sequence[_Token]], bound: s
         run = (*run, most[2]) if most[1] else (most[2], *run)
 
 
-def _places(run: tuple[str, ...], sequence: Sequence[_Token]) -> list[int]:
-    keys = [token.key for token in sequence]
+def _places(run: tuple[str, ...], keys: Sequence[str]) -> list[int]:
     return [
         at for at in range(len(keys) - len(run) + 1) if keys[at] == run[0] and tuple(keys[at : at + len(run)]) == run
     ]
