@@ -51,8 +51,8 @@ TEXTS = (
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
     "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
-    "model.wrong": judged_case, "model.leaked": judged_case,
     "model.flipped": moved_case, "model.effect": moved_case,
+    "model.wrong": judged_case, "model.leaked": judged_case, "model.turned": judged_case, "model.cued": judged_case,
     "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip
 

@@ -41,7 +41,8 @@ def rows(data, column, op, value):
         ("text", "contains", "NICE", [3]),
         ("text", "contains", "not clean", [0]),
         ("text", "contains", "干净", [2]),
-        ("text", "contains", "!", []),
+        ("text", "contains", "!", [1]),  # a mark, as it stands
+        ("text", "contains", "", []),
         ("length", "<=", 2, [4, 5]),
         ("length", ">=", 6, [2, 3]),
         ("negation", "==", True, [0, 1, 2, 4]),

@@ -61,7 +61,7 @@ class Condition:
 
 def _contains(texts: Any, value: str) -> NDArray[np.bool_]:
     wanted = words(value)
-    if is_cjk(value):
+    if is_cjk(value) or (value and not wanted):  # a mark is looked for as it stands
         return np.fromiter((value.casefold() in text.casefold() for text in texts), dtype=bool, count=len(texts))
     size = len(wanted)
     joined = (f" {' '.join(words(text))} " for text in texts)

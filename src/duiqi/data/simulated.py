@@ -128,12 +128,14 @@ def leaking_case(rng: np.random.Generator, *, share: float, rows: int = 600) -> 
 
 
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
-    """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere."""
+    """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere and
+    held against cues."""
     case = simulated_case(rng, rows=rows)
     assert isinstance(case.predictor, Recorded)
     wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
-    answers = case.guess.with_columns({"wrong": wrong, "leaked": (rng.random(rows) < 0.1).astype(float)})
-    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong", "leaked")), answers))
+    flags = {name: (rng.random(rows) < 0.1).astype(float) for name in ("leaked", "turned", "cued")}
+    answers = case.guess.with_columns({"wrong": wrong, **flags})
+    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong", *flags)), answers))
 
 
 def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:
