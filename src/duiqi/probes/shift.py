@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -26,9 +25,9 @@ from duiqi.data.two_samples import FEWEST, Apart, tell_apart
 from duiqi.data.vectors import vectors_of
 
 MOST_APART = 0.53  # chosen with bench/shift.py
-EXPLAINED = 0.7  # of what sets the rows apart, that a slice must hold to stand for it
+EXPLAINED = 0.7  # of the difference must be gone on the rest for a slice to stand for it
 CERTAIN = 0.01  # chance that a slice is found where none is set apart
-MOST_ROWS, MOST_WORDS = 8, 20
+MOST_ROWS, MOST_WORDS, MOST_PROPERTIES = 8, 20, 40
 
 
 @probe(
@@ -69,6 +68,7 @@ def shift(case: Case, *, rows: int = 2000) -> Iterator[Measure | Exhibit]:
 
 
 def _against(case: Case, name: str, known: Dataset, reader: Predictor | None, most: int) -> Iterator[Measure | Exhibit]:
+    against = "in_train" if name == "train" else name
     told = case.remember(
         f"apart:{case.data.fingerprint}:{known.fingerprint}:{most}:{reader and reader.fingerprint}",
         lambda: _look(case, known, reader, most),
@@ -79,10 +79,10 @@ def _against(case: Case, name: str, known: Dataset, reader: Predictor | None, mo
     measure = part.measure("shift_auroc", slice=told.slice, guess=flags, truth=(), **options)
     inside = told.slice.mask(apart.rows)
     yield replace(measure, stated=apart.interval(inside=inside, reach=told.reach))
-    yield _views(apart, name)
+    yield _views(apart, against)
     if told.found:
-        yield from _what_moved(apart, name)
-        yield _rows(apart, name)
+        yield from _what_moved(apart, against)
+        yield _telling(apart, against)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +108,11 @@ def _look(case: Case, known: Dataset, reader: Predictor | None, most: int) -> _T
 
 
 def _slice_of(apart: Apart, seed: int) -> tuple[Slice, float]:
-    """The strongest slice that holds what sets the rows apart, where there is one: on the rest little is left of it."""
+    """The simplest slice, and of these the strongest, without which the rows hardly differ; all rows where there is
+    none."""
     looked = candidates(apart.rows)
+    if not len(looked):
+        return ALL, 0.0
     found = search(
         looked.rows,
         apart.placed,
@@ -119,21 +122,23 @@ def _slice_of(apart: Apart, seed: int) -> tuple[Slice, float]:
         permutations=300,
         level=CERTAIN,
     )
-    for hit in found.hits:
-        inside = looked.rows[[hit.index]].toarray()[0] > 0
-        left = (apart.placed[~inside] - 0.5).sum()
-        if left <= (1 - EXPLAINED) * (apart.placed - 0.5).sum():
-            return looked.slices[hit.index], hit.threshold
-    return ALL, 0.0
+    beyond, sizes = apart.placed - 0.5, np.asarray(looked.rows.sum(axis=1)).ravel()
+    rest = (beyond.sum() - looked.rows @ beyond) / np.maximum(len(beyond) - sizes, 1)
+    enough = np.flatnonzero((found.z > found.threshold) & (rest <= (1 - EXPLAINED) * beyond.mean()))
+    if not len(enough):
+        return ALL, 0.0
+    best = enough[np.lexsort((-found.z[enough], looked.complexity[enough]))[0]]
+    return looked.slices[best], found.threshold
 
 
 def _views(apart: Apart, name: str) -> Exhibit:
     """How well each classifier tells the rows apart."""
-    bars = []
+    rows = []
     for view, told in apart.views.items():
         interval = apart.interval(view)
-        bars.append({"label": view, "value": float(told.placed.mean()), "low": interval.low, "high": interval.high})
-    return Exhibit("bars", {"title": "shift_views", "of": name, "x": "auroc", "bars": bars})
+        value = {"value": float(told.placed.mean()), "low": interval.low, "high": interval.high}
+        rows.append([f"shift_{view}", value, name])
+    return Exhibit("table", {"title": "shift_views", "columns": ["claim", "shift_auroc", "against"], "rows": rows})
 
 
 def _what_moved(apart: Apart, name: str) -> Iterator[Exhibit]:
@@ -144,29 +149,35 @@ def _what_moved(apart: Apart, name: str) -> Iterator[Exhibit]:
     ]
     words, looked = moved_words(*texts)
     if words:
-        rows = [[each.word, *(round(v, 4) for v in (each.known, each.examined, each.z))] for each in words[:MOST_WORDS]]
-        columns = ["word", "share_known", "share_examined", "z"]
-        said: dict[str, Any] = {"title": "shift_words", "of": name, "columns": columns, "rows": rows}
-        yield Exhibit("table", {**said, "total": len(words), "searched": looked, "rows_of_data": True})
+        listed = [[each.word, *_numbers(each.known, each.examined, each.z), name] for each in words[:MOST_WORDS]]
+        columns = ["word", "share_known", "share_examined", "z", "against"]
+        said = {"title": "shift_words", "columns": columns, "rows": listed, "total": len(words), "searched": looked}
+        yield Exhibit("table", {**said, "rows_of_data": True})
     moved = moved_properties(apart.properties, apart.rows, apart.known)
     if moved:
-        rows = [[each.name, *(round(v, 4) for v in (each.known, each.examined, each.distance))] for each in moved]
-        columns = ["property", "mean_known", "mean_examined", "distance"]
-        yield Exhibit("table", {"title": "shift_properties", "of": name, "columns": columns, "rows": rows[:40]})
+        own = apart.properties.names
+        named = [f"property_{each.name}" if each.name in own else each.name for each in moved]
+        numbers = [_numbers(each.known, each.examined, each.distance) for each in moved]
+        rows = [[code, *given, name] for code, given in zip(named, numbers, strict=True)]
+        columns = ["property", "mean_known", "mean_examined", "distance", "against"]
+        said = {"title": "shift_properties", "columns": columns, "rows": rows[:MOST_PROPERTIES], "total": len(rows)}
+        yield Exhibit("table", said)
 
 
-def _rows(apart: Apart, name: str) -> Exhibit:
-    """The rows that look least like known ones."""
-    odds = apart.odds[: len(apart.rows)]
-    order = np.argsort(-odds, kind="stable")[:MOST_ROWS]
-    shown, ids = apart.rows.shown, apart.rows.row_ids
-    rows = [[str(ids[i]), shown[i], round(_chance(odds[i]), 3)] for i in order]
-    columns = ["row", "original", "probability_new"]
-    return Exhibit("table", {"title": "shift_rows", "of": name, "columns": columns, "rows": rows, "rows_of_data": True})
+def _numbers(*values: float) -> list[float]:
+    return [round(float(each), 4) for each in values]
 
 
-def _chance(odds: float) -> float:
-    return float(1 / (1 + np.exp(-odds)))
+def _telling(apart: Apart, name: str) -> Exhibit:
+    """The rows that look least like known ones, near copies once."""
+    n = len(apart.rows)
+    odds = apart.odds[:n]
+    order = np.argsort(-odds, kind="stable")
+    order = order[distinct(apart.alike[:n][order])][:MOST_ROWS]
+    probability = 1 / (1 + np.exp(-odds))
+    rows = [[str(apart.rows.row_ids[i]), apart.rows.shown[i], round(float(probability[i]), 3), name] for i in order]
+    columns = ["row", "original", "probability_new", "against"]
+    return Exhibit("table", {"title": "shift_rows", "columns": columns, "rows": rows, "rows_of_data": True})
 
 
 @shift.planted
