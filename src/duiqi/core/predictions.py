@@ -33,7 +33,8 @@ class Predictions:
     · `harmful` float[n, 5], 1 where a row has words of a category · `leaked` float[n], 1 where it stands in train
     · `flipped` float[n, 2], 1 where the answer changes with other people in the text, and 1 · `effect` float[n, 2], how
     far it moves with a group, summed over versions, and their number
-    · `cued` float[n], 1 where a row carries a spurious cue, `turned` float[n], 1 where a cue put in turns the answer.
+    · `cued` float[n], 1 where a row carries a spurious cue, `turned` float[n], 1 where a cue put in turns the answer
+    · `placed` float[n], the share of known rows that look less new than a row.
     Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong
     and right.
     """

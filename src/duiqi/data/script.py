@@ -65,6 +65,13 @@ def traditionalizer() -> Callable[[str], list[Change]]:
     return changes
 
 
+@cache
+def traditional() -> frozenset[str]:
+    """Characters that only texts in traditional script have."""
+    table = _table("TSCharacters.txt")
+    return frozenset(old for old, new in table.items() if old != new)
+
+
 def _table(*names: str) -> dict[str, str]:
     """Old → new, of these tables of OpenCC."""
     try:

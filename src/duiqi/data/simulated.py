@@ -127,6 +127,24 @@ def leaking_case(rng: np.random.Generator, *, share: float, rows: int = 600) -> 
     return replace(case, data=case.data.with_column("text", signed[0]), train=case.train.with_column("text", given))
 
 
+_NEW_SUBJECTS = ("the flight", "our ferry", "the tram", "a taxi", "the platform", "the airport")
+_NEW_WORDS = ("was late", "left on time", "was crowded", "was cancelled", "ran empty", "had a delay")
+
+
+def shifted_case(rng: np.random.Generator, *, share: float, rows: int = 600) -> Case:
+    """A case of which a share of the rows examined speaks of journeys, and no training row does."""
+    case = simulated_case(rng, rows=rows, error=0.1, train_rows=rows)
+    picks = rng.integers(0, 6, (rows, 2))
+    told = [
+        f"{_NEW_SUBJECTS[a]} {_NEW_WORDS[b]} {_TAILS[(a + b) % 6]} no {rng.integers(997)}"
+        if rng.random() < share
+        else t
+        for (a, b), t in zip(picks.tolist(), case.data.texts, strict=True)
+    ]
+    data = case.data.with_column("id", list(case.data.row_ids), column="row_id")
+    return replace(case, data=data.with_column("text", told))
+
+
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere and
     held against cues."""
@@ -134,8 +152,8 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     assert isinstance(case.predictor, Recorded)
     wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
     flags = {name: (rng.random(rows) < 0.1).astype(float) for name in ("leaked", "turned", "cued")}
-    answers = case.guess.with_columns({"wrong": wrong, **flags})
-    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong", *flags)), answers))
+    answers = case.guess.with_columns({"wrong": wrong, "placed": rng.random(rows), **flags})
+    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong", "placed", *flags)), answers))
 
 
 def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:

@@ -67,9 +67,12 @@ CODED_COLUMNS = (
     "done",
     "gain",
     "threshold",
+    "against",
+    "property",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
-                 "coverage", "conflicts", "now", "threshold")  # fmt: skip
+                 "coverage", "conflicts", "now", "threshold", "share_known", "share_examined",
+                 "probability_new")  # fmt: skip
 RULE_COLUMNS = ("slice", "where", "rule")
 
 
