@@ -144,9 +144,6 @@ def _of_column(columns: Sequence[Column], at: int, truth: NDArray[np.int64], fol
         bound = {column.names[token] for token in np.flatnonzero(common & (z[:, place] > least))}
         names = [column.names[token] for token in chosen]
         across = [is_cjk(name) and not bound.issuperset(name) for name in names]
-        across = [
-            not bound.issuperset(name) if is_cjk(name) else False for name in map(column.names.__getitem__, chosen)
-        ]
         chosen = chosen[np.lexsort((across, -z[chosen, place]))]
         for text, tokens, carries in _whole(column, chosen, rows, bound):
             own = carries & (one_hot[:, place] > 0)
