@@ -168,8 +168,8 @@ class Pool:
         return said
 
     def again(self, finding: Finding, case: Case) -> bool:
-        """Whether the same measure fails on the reserve. Of a slice that was searched: whether it is proven weaker there,
-        in one direction at 5 %."""
+        """Whether the same measure fails on the reserve. Of a slice that was searched: whether it is proven weaker
+        there, in one direction at 5 %."""
         sliced = finding.kind == "blind_spot"
         other = replace(case, data=self.reserve, slices=(finding.slice,) if sliced else (), memory={})
         report = examine(other, orders(other, only=[finding.probe]))
