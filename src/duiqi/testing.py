@@ -50,7 +50,7 @@ TEXTS = (
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
     "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
-    "model.wrong": judged_case, "model.leaked": judged_case, "model.placed": judged_case,
+    "model.wrong": judged_case, "model.leaked": judged_case, "model.placed": judged_case, "model.shares": judged_case,
     "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip
 

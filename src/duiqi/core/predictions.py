@@ -31,7 +31,8 @@ class Predictions:
     1 where a text has a number, a name, a negation that its source has not · `wrong` float[n, 2], how many labels of a
     row are estimated to be wrong, and of how many · `private` float[n], 1 where a row holds an identifier of a person
     · `harmful` float[n, 5], 1 where a row has words of a category · `leaked` float[n], 1 where it stands in train
-    · `placed` float[n], the share of known rows that look less new than a row.
+    · `placed` float[n], the share of known rows that look less new than a row
+    · `shares` float[n, 2k], how far it counts for each class, and the shares of classes in training.
     Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong
     and right.
     """

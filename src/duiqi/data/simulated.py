@@ -145,15 +145,29 @@ def shifted_case(rng: np.random.Generator, *, share: float, rows: int = 600) -> 
     return replace(case, data=data.with_column("text", told))
 
 
+def unlabelled_case(rng: np.random.Generator, *, positive: float, rows: int = 900) -> Case:
+    """A case whose rows have no labels, a share `positive` of them praise, and of the training rows one half."""
+    case = simulated_case(rng, rows=rows, positive=positive, train_positive=0.5, train_rows=rows, ambiguity=0.1)
+    data = Dataset.of({"text": case.data.texts, "id": list(case.data.row_ids)})
+    return replace(case, data=data)
+
+
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere."""
     case = simulated_case(rng, rows=rows)
     assert isinstance(case.predictor, Recorded)
     wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
     answers = case.guess.with_columns(
-        {"wrong": wrong, "leaked": (rng.random(rows) < 0.1).astype(float), "placed": rng.random(rows)}
+        {
+            "wrong": wrong,
+            "leaked": (rng.random(rows) < 0.1).astype(float),
+            "placed": rng.random(rows),
+            "shares": rng.random((rows, 4)),
+        }
     )
-    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong", "leaked", "placed")), answers))
+    return replace(
+        case, predictor=Recorded(replace(case.task, beside=("wrong", "leaked", "placed", "shares")), answers)
+    )
 
 
 def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:
