@@ -20,7 +20,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
 from duiqi.core.predictions import Predictor
 from duiqi.core.task import Task
-from duiqi.data.crossfit import THOROUGH, blend, crossed, folds_of, quick
+from duiqi.data.crossfit import MORE_FOLDS, THOROUGH, blend, crossed, folds_of, quick
 from duiqi.data.floors import both_texts, counted
 from duiqi.data.vectors import vectors_of
 
@@ -115,7 +115,7 @@ def answers(
         raise DataError(
             f"expected words that come again in {known.name}, given texts without", hint="Give longer texts, or labels."
         )
-    k, folds = len(task.labels), folds_of(known.input_keys)
+    k, folds = len(task.labels), folds_of(known.input_keys, MORE_FOLDS)
     fits = [quick if issparse(ours) and k > 2 else THOROUGH for ours, _ in vectors]
     pairs = list(zip(vectors, fits, strict=True))
     probs = blend([crossed(ours, truth, folds, k, fit=fit) for (ours, _), fit in pairs])
