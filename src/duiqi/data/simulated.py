@@ -145,6 +145,13 @@ def shifted_case(rng: np.random.Generator, *, share: float, rows: int = 600) -> 
     return replace(case, data=data.with_column("text", told))
 
 
+def unlabelled_case(rng: np.random.Generator, *, positive: float, rows: int = 900) -> Case:
+    """A case whose rows have no labels, a share `positive` of them praise, and of the training rows one half."""
+    case = simulated_case(rng, rows=rows, positive=positive, train_positive=0.5, train_rows=rows, ambiguity=0.1)
+    data = Dataset.of({"text": case.data.texts, "id": list(case.data.row_ids)})
+    return replace(case, data=data)
+
+
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere and
     held against cues."""
@@ -152,8 +159,9 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     assert isinstance(case.predictor, Recorded)
     wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
     flags = {name: (rng.random(rows) < 0.1).astype(float) for name in ("leaked", "turned", "cued")}
-    answers = case.guess.with_columns({"wrong": wrong, "placed": rng.random(rows), **flags})
-    return replace(case, predictor=Recorded(replace(case.task, beside=("wrong", "placed", *flags)), answers))
+    more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags}
+    answers = case.guess.with_columns(more)
+    return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
 
 
 def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:

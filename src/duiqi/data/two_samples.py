@@ -113,8 +113,8 @@ def tell_apart(data: Dataset, known: Dataset, *, embed: Embed | None = None, see
             f"expected {FEWEST} rows or more on either side of a comparison, given {len(few)} in {few.name}",
             hint="Give more rows.",
         )
-    rows = data.take(_drawn(data, seed)[:most])
-    order = _drawn(known, seed)
+    rows = data.take(drawn(data, seed)[:most])
+    order = drawn(known, seed)
     compared = known.take(order[: min(len(rows), len(known))])
     beyond = known.take(order[len(compared) : KNOWN_WORDS])
     texts = [text for part in (rows, compared, beyond) for text in both_texts(part)]
@@ -136,7 +136,7 @@ def tell_apart(data: Dataset, known: Dataset, *, embed: Embed | None = None, see
     return Apart(rows, compared, views, alike[:both], written)
 
 
-def _drawn(data: Dataset, seed: int) -> NDArray[np.int64]:
+def drawn(data: Dataset, seed: int) -> NDArray[np.int64]:
     """All rows in an order that hangs on their ids alone."""
     return np.argsort(mix(row_hashes(data.row_ids) + np.uint64(derive(seed, "drawn"))), kind="stable")
 

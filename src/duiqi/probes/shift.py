@@ -24,7 +24,7 @@ from duiqi.data.simulated import shifted_case
 from duiqi.data.two_samples import FEWEST, Apart, tell_apart
 from duiqi.data.vectors import vectors_of
 
-MOST_APART = 0.53  # chosen with bench/shift.py
+MOST_APART = 0.55  # bench/shift.py: what is planted in half of the rows lies at .56 and above, halves of one set at .51
 EXPLAINED = 0.7  # of the difference must be gone on the rest for a slice to stand for it
 CERTAIN = 0.01  # chance that a slice is found where none is set apart
 MOST_ROWS, MOST_WORDS, MOST_PROPERTIES = 8, 20, 40
