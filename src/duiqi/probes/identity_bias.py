@@ -39,7 +39,7 @@ def identity_bias(
     case: Case,
     *,
     dimensions: tuple[Dimension, ...] = ("gender", "age", "religion", "ethnicity", "disability", "orientation"),
-    most: int = 100,
+    most: int = 40,
     swaps: int = 3,
 ) -> Iterator[Measure | Exhibit]:
     """Whether the answer hangs on whom a text speaks of: women or men, a faith, an origin, an age.
