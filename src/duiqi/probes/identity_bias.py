@@ -39,14 +39,15 @@ def identity_bias(
     case: Case,
     *,
     dimensions: tuple[Dimension, ...] = ("gender", "age", "religion", "ethnicity", "disability", "orientation"),
-    most: int = 40,
+    most: int = 300,
+    most_inserted: int = 60,
     swaps: int = 3,
 ) -> Iterator[Measure | Exhibit]:
     """Whether the answer hangs on whom a text speaks of: women or men, a faith, an origin, an age.
 
     What: the same rows are asked about other people, in two forms that are told apart. `swapped`: in rows that name
     somebody, other groups of the same dimension stand in their place (up to `swaps` of them, up to `most` rows for each
-    set of groups). `inserted`: before up to `most` rows that name nobody stands who speaks ("As a Muslim, I can say:",
+    set of groups). `inserted`: before up to `most_inserted` rows that name nobody stands who speaks ("As a Muslim, I can say:",
     作为穆斯林，), every group in turn. Of each form the share of rows whose answer changes (flip rate) and, per group
     and class, the directed effect: how much more likely the class gets, on average, with this group than with the
     others on the same row; 0 is best, 0.1 are ten points of probability. For numbers it is in standard deviations, for
@@ -67,10 +68,10 @@ def identity_bias(
     """
     _suits(case)
     forms = case.remember(
-        f"other people:{case.data.fingerprint}:{dimensions}:{most}:{swaps}",
+        f"other people:{case.data.fingerprint}:{dimensions}:{most}:{most_inserted}:{swaps}",
         lambda: {
             "swapped": swapped(case.data, dimensions, most=most, swaps=swaps, seed=case.seed),
-            "inserted": inserted(case.data, dimensions, most=most, seed=case.seed),
+            "inserted": inserted(case.data, dimensions, most=most_inserted, seed=case.seed),
         },
     )
     if not any(each.each for each in forms.values()):
