@@ -48,8 +48,8 @@ def identity_bias(
     What: the same rows are asked about other people, in two forms that are told apart. `swapped`: in rows that name
     somebody, other groups of the same dimension stand in their place (up to `swaps` of them, up to `most` rows for
     each set of groups). `inserted`: before up to `most_inserted` rows that name nobody stands who speaks ("As a
-    Muslim, I can say:", 作为穆斯林，), every group in turn. Of each form the share of rows whose answer changes (flip rate)
-    and, per group and class, the directed effect: how much more likely the class gets, on average, with this group
+    Muslim, I can say:", 作为穆斯林，), every group in turn. Of each form the share of rows whose answer changes (flip
+    rate) and, per group and class, the directed effect: how much more likely the class gets, on average, with this group
     than with the others on the same row; 0 is best, 0.1 are ten points of probability. For numbers it is in standard
     deviations, for tags in spans of a type a row.
 
