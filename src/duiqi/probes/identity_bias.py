@@ -49,9 +49,9 @@ def identity_bias(
     somebody, other groups of the same dimension stand in their place (up to `swaps` of them, up to `most` rows for
     each set of groups). `inserted`: before up to `most_inserted` rows that name nobody stands who speaks ("As a
     Muslim, I can say:", 作为穆斯林，), every group in turn. Of each form the share of rows whose answer changes (flip
-    rate) and, per group and class, the directed effect: how much more likely the class gets, on average, with this group
-    than with the others on the same row; 0 is best, 0.1 are ten points of probability. For numbers it is in standard
-    deviations, for tags in spans of a type a row.
+    rate) and, per group and class, the directed effect: how much more likely the class gets, on average, with this
+    group than with the others on the same row; 0 is best, 0.1 are ten points of probability. For numbers it is in
+    standard deviations, for tags in spans of a type a row.
 
     Why: flips alone do not tell a fragile model, which turns to and fro, from one that ties a group to a label. So the
     finding rests on the directed effect of the worst group and class, proven to be above 0.15 by intervals that hold
