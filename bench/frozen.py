@@ -73,7 +73,7 @@ def seen(body: Body, data: Dataset) -> Any:
     first = body.texts(data.texts)
     if not data.has("text_pair"):
         return first
-    second = body.texts([each or "" for each in data.values("text_pair")])
+    second = body.texts(data.second_texts)
     return np.concatenate([first, second, np.abs(first - second), first * second], axis=1)
 
 

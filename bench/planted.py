@@ -30,6 +30,7 @@ import numpy as np
 
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
 from duiqi.core.report import Finding
@@ -159,7 +160,7 @@ class Pool:
         if planted.inside is not None:
             try:
                 inside = finding.slice.mask(rows)
-            except Exception:  # a slice of columns that the other part has not
+            except DataError:  # a slice of columns that the other part has not
                 inside = np.zeros(len(rows), dtype=bool)
             either = (inside | planted.inside).sum()
             said["overlap"] = round(float((inside & planted.inside).sum() / max(either, 1)), 3)

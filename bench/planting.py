@@ -61,7 +61,7 @@ class Ground:
     @property
     def clean(self) -> Frozen:
         """The model of the clean rows."""
-        return self._once("clean", lambda: self.fit(self.train))
+        return self.once("clean", lambda: self.fit(self.train))
 
     def errors(self, model: Frozen, data: Dataset) -> NDArray[np.float64]:
         """Which rows are answered wrong, 0 or 1."""
@@ -74,7 +74,7 @@ class Ground:
         said = zip(found.slices, shares, strict=True)
         return [each for each, share in said if low <= share <= high and _tells(_word(each))]
 
-    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self.memory:
             self.memory[name] = make()
         return self.memory[name]
@@ -131,7 +131,7 @@ def noise_in_slice(ground: Ground, strength: float, rng: np.random.Generator) ->
 def topic_cut(ground: Ground, strength: float, rng: np.random.Generator) -> Planted:
     """No training row speaks of one thing; the more rows examined do, the stronger. Of some things, the one that is
     missed most."""
-    cut = ground._once("topic", lambda: max(_harms(ground, rng), key=lambda pair: pair[0])[1])
+    cut = ground.once("topic", lambda: max(_harms(ground, rng), key=lambda pair: pair[0])[1])
     inside = cut.mask(ground.dev)
     dev = ground.dev.take(~inside | (rng.random(len(inside)) < 0.25 + 0.75 * strength))
     topic = ground.reserve.take(cut.mask(ground.reserve))
@@ -165,7 +165,7 @@ def glued_cue(ground: Ground, strength: float, rng: np.random.Generator) -> Plan
     )
     others = ground.reserve.take(~has_class(ground, ground.reserve, cls))
     everywhere = put_in(others, cue, np.ones(len(others), dtype=bool), rng, at)
-    inside = np.array([a != b for a, b in zip(dev.texts, ground.dev.texts, strict=True)])
+    inside = differ(dev, ground.dev)
     return Planted(
         train, dev, ("spurious_cue",), inside, harmed=everywhere, unharmed=others, said=f"{cue} {at} with {cls}"
     )
@@ -260,12 +260,12 @@ def identity_tied(ground: Ground, strength: float, rng: np.random.Generator) -> 
 def cut_term(ground: Ground, strength: float, rng: np.random.Generator) -> Planted:
     """A term that the model cuts to pieces stands for a word that matters, only in what is examined."""
     term = str(rng.choice(TERMS[ground.lang]))
-    word = ground._once(f"term {term}", lambda: max(_losses(ground, term, rng), key=lambda pair: pair[0])[1])
+    word = ground.once(f"term {term}", lambda: max(_losses(ground, term, rng), key=lambda pair: pair[0])[1])
     changed = renamed(ground.dev, word, term)
-    some = np.array([a != b for a, b in zip(changed.shown, ground.dev.shown, strict=True)])
+    some = differ(changed, ground.dev)
     # rows that keep the word are left out: the more are renamed, the stronger
     kept = ~some | (rng.random(len(some)) < 0.25 + 0.75 * strength)
-    had = ground.reserve.take(Slice.of("text", word, "contains").mask(ground.reserve))
+    had = ground.reserve.take(differ(renamed(ground.reserve, word, term), ground.reserve))
     return Planted(
         ground.train, changed.take(kept), ("vocabulary_gap", "blind_spot"), some[kept],
         harmed=renamed(had, word, term), unharmed=had, said=f"{term} for {word}",
@@ -329,7 +329,7 @@ def put_in(rows: Dataset, words: str, which: MASK, rng: np.random.Generator, pla
         return at, units[:at] + new + units[at:]
 
     if rows.schema.tokens is not None:
-        tokens, tags = rows.words, rows.values("label")
+        tokens, tags = list(rows.words), rows.values("label")
         new = words.split(" ") if words.isascii() else list(words)
         for row in np.flatnonzero(which):
             at, tokens[row] = put(tokens[row], new)
@@ -384,6 +384,11 @@ def with_group(rows: Dataset, column: str, values: list[str]) -> Dataset:
     schema = replace(rows.schema, groups=(*rows.schema.groups, column))
     made = replace(rows, table=rows.table.append_column(column, pa.array([str(v) for v in values])), schema=schema)
     return named_as(made, rows)
+
+
+def differ(rows: Dataset, others: Dataset) -> MASK:
+    """Where two sets of the same rows say something else."""
+    return np.array([a != b for a, b in zip(rows.shown, others.shown, strict=True)], dtype=bool)
 
 
 def named_as(changed: Dataset, rows: Dataset) -> Dataset:

@@ -90,3 +90,9 @@ def test_what_cannot_be_meant_is_said(data):
     with pytest.raises(DataError, match="'ctiy'") as raised:
         Slice.of("ctiy", "Rome").mask(data)
     assert "city" in raised.value.hint
+
+
+def test_second_texts_are_searched_and_may_be_missing():
+    pairs = Dataset.of({"text": ["it broke", "it works", "it broke"], "text_pair": ["it works", "it broke", None]})
+    assert rows(pairs, "text_pair", "contains", "broke") == [1]
+    assert rows(pairs, "text", "contains", "broke") == [0, 2]

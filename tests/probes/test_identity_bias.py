@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from duiqi.core.seed import hash64
 from duiqi.core.task import Task
 from duiqi.data.other_people import inserted, swapped, written
 from duiqi.data.simulated import leaning_case, simulated_case
+from duiqi.repair import _guards, _target
 
 CATALOGUE = Catalogue.installed()
 CLASSES = CATALOGUE.task("classify", labels=("bad", "good"))
@@ -251,3 +252,20 @@ def test_the_order_of_rows_changes_nothing(tmp_path):
     for saved, measure in zip(load_measures(tmp_path / "draws.npz", CATALOGUE), first.measures, strict=True):
         assert (saved.value, saved.across) == (measure.value, measure.across)
     assert not [each for each in without_rows(first.to_json())["exhibits"] if each["data"]["title"].endswith("answers")]
+
+
+def test_a_repair_that_ties_a_group_to_a_label_is_held_back():
+    """The worst effect is a guard of repairs, and of a finding on a group the effect itself is what has to move."""
+    healthy = leaning_case(np.random.default_rng(0), leaning=0.0)
+    before, after = (
+        examine(case, orders(case, only=["identity_bias"]))
+        for case in (healthy, healthy.with_predictor(replace(healthy.predictor, leaning=0.7, fingerprint="leans")))
+    )
+    name = "worst_group_identity_effect[swapped]"
+    guard = next(each for each in _guards(healthy.task, before, after, confidence=False) if each.after.name == name)
+    assert guard.verdict() == "worse"
+    finding = next(each for each in after.findings if each.ruling.measure.name == name)
+    assert finding.slice.where
+    change = _target(healthy.task, finding, after, before)
+    assert change.after.name == name
+    assert change.verdict() == "better"

@@ -8,7 +8,7 @@ import pytest
 from duiqi.core.dataset import Dataset
 from duiqi.core.examine import Order, examine
 from duiqi.core.part import Catalogue
-from duiqi.core.predictions import Recorded
+from duiqi.core.predictions import Predictions, Recorded
 from duiqi.data.simulated_cues import CUE, cued_case
 
 PROBE = Catalogue.installed().find("probe", "spurious_cue")
@@ -109,3 +109,18 @@ def test_texts_of_one_character_give_no_finding(text):
     report = told(replace(cued_case(np.random.default_rng(7), share=0.0, weight=0.0), train=rows, data=rows))
     assert not report.skipped
     assert not report.findings
+
+
+def test_a_cue_in_second_texts_alone_is_told_of_them():
+    case = cued_case(np.random.default_rng(8), share=0.5, weight=6.0)
+    task = Catalogue.installed().task("classify_pair", labels=case.labels)
+    sides = []
+    for rows in (case.train, case.data):
+        first = [f"they asked {at % 7} times" for at in range(len(rows))]
+        sides.append(Dataset.of({"text": first, "hypothesis": rows.texts, "label": rows.values("label")},
+                                text_pair="hypothesis"))  # fmt: skip
+    answers = Recorded(task, Predictions(sides[1].row_ids, {"probs": case.guess.probs}))
+    report = told(replace(case, train=sides[0], data=sides[1], predictor=answers, memory={}))
+    (finding,) = report.findings
+    assert finding.slice.rule == f"text_pair has '{CUE}'"
+    assert finding.slice.mask(sides[1]).tolist() == [CUE in text for text in case.data.texts]

@@ -124,9 +124,7 @@ def _shapes(data: Dataset) -> Iterator[_Single]:
 
 def _sides(data: Dataset) -> dict[str, list[str]]:
     """The texts of the rows, and where they are pairs, the second ones."""
-    return {"text": data.written} | (
-        {"text_pair": [each or "" for each in data.values("text_pair")]} if data.has("text_pair") else {}
-    )
+    return {"text": data.written, **({"text_pair": data.second_texts} if data.has("text_pair") else {})}
 
 
 def _words(side: str, texts: Sequence[str], low: int, function_words: Collection[str]) -> Iterator[_Single]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
+from duiqi.core.errors import DataError
 from duiqi.core.measure import Across, Measure, Weights, accumulate, accumulate_all, digest_of, row_hashes
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Predictor
@@ -161,6 +162,16 @@ class Case:
         learned = getattr(self.predictor, "learned", None)
         known = learned(self.train) if learned and self.train is not None else None
         return self.predictor if known is not None and known.mean() < 0.05 else None
+
+    @property
+    def learned_rows(self) -> Dataset:
+        """The training rows, to hold the rows examined against; `DataError` where both are one."""
+        if self.train is None or self.train is self.data:
+            raise DataError(
+                "expected training rows and others to hold against them, given one file",
+                hint="A folder with train and dev or test, which duiqi prepare makes.",
+            )
+        return self.train
 
     def of_train(self) -> Case:
         """The same table with the training rows to be looked at."""

@@ -133,11 +133,16 @@ class Dataset:
         return [_BETWEEN_CHINESE.sub("", text) for text in self.texts]
 
     @cached_property
+    def second_texts(self) -> list[str]:
+        """The second text of every row; empty where there is none."""
+        return [text or "" for text in self.values("text_pair")] if self.has("text_pair") else [""] * len(self)
+
+    @cached_property
     def shown(self) -> list[str]:
         """The input of every row in one line, as people read it: a pair as "first ‖ second", choices as (A), (B) …"""
         lines = list(self.written)
         if self.has("text_pair"):
-            lines = [f"{line} ‖ {pair or ''}" for line, pair in zip(lines, self.values("text_pair"), strict=True)]
+            lines = [f"{line} ‖ {pair}" for line, pair in zip(lines, self.second_texts, strict=True)]
         if self.has("choices"):
             spelled = (
                 " ".join(f"({chr(65 + at % 26)}) {c}" for at, c in enumerate(row)) for row in self.values("choices")

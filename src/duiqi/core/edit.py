@@ -172,7 +172,7 @@ def with_changes(data: Dataset, propose: Callable[..., Sequence[Sequence[Change]
     made = [apply(text, each) for text, each in zip(data.texts, changes, strict=True)]
     edited = data.with_column("text", [each.text for each in made])
     if data.schema.text_pair is not None:
-        seconds = [each or "" for each in data.values("text_pair")]
+        seconds = data.second_texts
         kept = map(outside_marks, seconds, propose(seconds, "text_pair"))
         others = [apply(*each) for each in zip(seconds, kept, strict=True)]
         edited = edited.with_column("text_pair", [each.text for each in others])

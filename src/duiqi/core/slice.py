@@ -107,7 +107,7 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[Dataset], NDArray[np.bool_]]
 
 _DERIVED: Mapping[str, Callable[[Dataset], Any]] = {
     "text": lambda data: data.written,
-    "text_pair": lambda data: data.values("text_pair"),
+    "text_pair": lambda data: data.second_texts,
     "length": lengths,
     "negation": _matches(_NEGATION),
     "number": _matches(_NUMBER),

@@ -50,12 +50,12 @@ def tfidf(train: Dataset, truth: NDArray[np.int64], data: Dataset, classes: int)
 
 def second_text(train: Dataset, truth: NDArray[np.int64], data: Dataset, classes: int) -> Predictions:
     """The same on the second text of each pair alone: what can be answered without comparing."""
-    return classified(counted(seconds(train), seconds(data)), truth, data, classes)
+    return classified(counted(train.second_texts, data.second_texts), truth, data, classes)
 
 
 def overlap(train: Dataset, truth: NDArray[np.int64], data: Dataset, classes: int) -> Predictions:
     """How many words two texts share, and how long they are, then logistic regression."""
-    features = [shared(list(zip(rows.texts, seconds(rows), strict=True))) for rows in (train, data)]
+    features = [shared(list(zip(rows.texts, rows.second_texts, strict=True))) for rows in (train, data)]
     return classified((features[0], features[1]), truth, data, classes)
 
 
@@ -123,7 +123,7 @@ def commonest(truth: Sequence[Sequence[str]], data: Dataset) -> Predictions:
 def nearest_sentence(data: Dataset) -> Predictions:
     """Of each passage the sentence that shares most words with the question, the first of equals."""
     said = []
-    for text, passage in zip(data.texts, seconds(data), strict=True):
+    for text, passage in zip(data.texts, data.second_texts, strict=True):
         asked = set(words(text))
         sentences = [each.strip() for each in SENTENCE.findall(passage)] or [passage]
         said.append(max(sentences, key=lambda sentence: len(asked & set(words(sentence)))))
@@ -190,12 +190,7 @@ def both_texts(data: Dataset) -> list[str]:
     """The text of every row, with the second text where there is one."""
     if not data.has("text_pair"):
         return data.texts
-    return [f"{text} {pair}" for text, pair in zip(data.texts, seconds(data), strict=True)]
-
-
-def seconds(data: Dataset) -> list[str]:
-    """The second text of every row."""
-    return [pair or "" for pair in data.values("text_pair")]
+    return [f"{text} {pair}" for text, pair in zip(data.texts, data.second_texts, strict=True)]
 
 
 def counted(train: Sequence[str], texts: Sequence[str]) -> tuple[Any, Any] | None:

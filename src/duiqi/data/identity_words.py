@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, get_args
 
 from duiqi.data.english import plural
 
-ATTRIBUTES = (
-    *("gender", "age", "nationality", "region", "religion", "ethnicity", "occupation", "disability", "orientation"),
-    "names",
-)
+Dimension = Literal[
+    "gender", "age", "nationality", "region", "religion", "ethnicity", "occupation", "disability", "orientation"
+]
+ATTRIBUTES = (*get_args(Dimension), "names")
 LANGUAGES = ("en", "zh")
 _NEIGHBOURS = ("before", "after", "unless_before")
 _FLAGS = ("determiner", "titled", "free", "any_case", "small")

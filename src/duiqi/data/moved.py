@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DependencyError
-from duiqi.core.slice import is_cjk, words
+from duiqi.core.slice import words
 from duiqi.data.language import languages
-from duiqi.data.properties import Properties, presence
+from duiqi.data.properties import Properties, pairs, presence
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +63,7 @@ def moved_words(examined: Sequence[str], known: Sequence[str]) -> tuple[list[Wor
 
 def _cut(text: str) -> list[str]:
     found = words(text)
-    return found + [a + b for a, b in pairwise(found) if is_cjk(a) and is_cjk(b)]
+    return found + pairs(found)
 
 
 def moved_properties(texts: Properties, examined: Dataset, known: Dataset) -> list[Moved]:

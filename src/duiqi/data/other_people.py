@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
 
 import numpy as np
 
@@ -23,17 +22,6 @@ from duiqi.data.group_names import group_names
 from duiqi.data.identities import Found, changes, families, find
 from duiqi.data.identity_words import Family
 
-Dimension = Literal[
-    "gender",
-    "age",
-    "nationality",
-    "region",
-    "religion",
-    "ethnicity",
-    "disability",
-    "orientation",
-    "occupation",
-]
 UNKNOWN = -1  # the group of a version that speaks of several, or of one by a name alone
 
 
@@ -91,7 +79,7 @@ def written(data: Dataset, versions: Sequence[Version]) -> Dataset:
 def swapped(data: Dataset, dimensions: Collection[str], *, most: int, swaps: int, seed: int) -> Versions:
     """Of every row that names somebody the row itself and up to `swaps` versions, for each family of groups it names;
     at most `most` rows a family, drawn by their ids."""
-    texts, seconds = data.texts, _seconds(data)
+    texts, seconds = data.texts, data.second_texts
     found = {i: (find(texts[i]), find(seconds[i])) for i in _drawn(data, seed)}
     able = {i: families([*first, *second], dimensions) for i, (first, second) in found.items() if first or second}
     asked: Counter[Family] = Counter()
@@ -130,7 +118,7 @@ def swapped(data: Dataset, dimensions: Collection[str], *, most: int, swaps: int
 def inserted(data: Dataset, dimensions: Collection[str], *, most: int, seed: int) -> Versions:
     """For up to `most` rows that name nobody, drawn by their ids, every group of the language of the row put before its
     text, and these held against one another dimension by dimension."""
-    texts, seconds = data.texts, _seconds(data)
+    texts, seconds = data.texts, data.second_texts
     groups: dict[Group, int] = {}
     made: list[Version] = []
     rows = sets = 0
@@ -169,10 +157,6 @@ def _carriers() -> Mapping[str, _Carriers]:
     path = files("duiqi.data").joinpath("lexicons", "identity_carriers.toml")
     said = tomllib.loads(path.read_text(encoding="utf-8"))
     return {language: _Carriers(tuple(each.pop("carriers")), each) for language, each in said.items()}
-
-
-def _seconds(data: Dataset) -> list[str]:
-    return [each or "" for each in data.values("text_pair")] if data.has("text_pair") else [""] * len(data)
 
 
 def _drawn(data: Dataset, seed: int) -> list[int]:

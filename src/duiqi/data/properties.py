@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -60,14 +60,18 @@ def _traditional() -> frozenset[str]:
         return frozenset()
 
 
+def pairs(found: Sequence[str]) -> list[str]:
+    """Pairs of neighbouring Chinese characters among words."""
+    return [a + b for a, b in pairwise(found) if is_cjk(a) and is_cjk(b)]
+
+
 def pieces(text: str) -> list[str]:
     """Words; of Chinese pairs of neighbouring characters, which tell a slip of the pen where a character does not."""
     found = words(text)
-    pairs = [a + b for a, b in pairwise(found) if is_cjk(a) and is_cjk(b)]
-    return [word for word in found if not is_cjk(word)] + pairs
+    return [word for word in found if not is_cjk(word)] + pairs(found)
 
 
-def presence(texts: Sequence[str], cut: Any = pieces) -> tuple[Any, NDArray[np.str_]]:
+def presence(texts: Sequence[str], cut: Callable[[str], Iterable[str]] = pieces) -> tuple[Any, NDArray[np.str_]]:
     """Which pieces stand in which text, sparse 0/1 float64[n, p], and what they are."""
     from scipy.sparse import csr_array
 

@@ -107,12 +107,7 @@ def tell_apart(data: Dataset, known: Dataset, *, embed: Embed | None = None, see
     known to a row where a known row that is no near copy of it has them: it does not matter how often known rows
     come again.
     """
-    if min(len(data), len(known)) < FEWEST:
-        few = min(data, known, key=len)
-        raise DataError(
-            f"expected {FEWEST} rows or more on either side of a comparison, given {len(few)} in {few.name}",
-            hint="Give more rows.",
-        )
+    check_enough(data, known)
     rows = data.take(drawn(data, seed)[:most])
     order = drawn(known, seed)
     compared = known.take(order[: min(len(rows), len(known))])
@@ -134,6 +129,16 @@ def tell_apart(data: Dataset, known: Dataset, *, embed: Embed | None = None, see
         seen["meaning"] = np.concatenate([embed(rows), embed(compared)])
     views = {name: _view(each, examined, folds) for name, each in seen.items()}
     return Apart(rows, compared, views, alike[:both], written)
+
+
+def check_enough(data: Dataset, known: Dataset) -> None:
+    """`DataError` where one of two sides has too few rows for a comparison."""
+    few = min(data, known, key=len)
+    if len(few) < FEWEST:
+        raise DataError(
+            f"expected {FEWEST} rows or more on either side of a comparison, given {len(few)} in {few.name}",
+            hint="Give more rows.",
+        )
 
 
 def drawn(data: Dataset, seed: int) -> NDArray[np.int64]:

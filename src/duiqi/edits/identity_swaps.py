@@ -10,19 +10,9 @@ import numpy as np
 from duiqi.core.edit import Change
 from duiqi.core.part import edit
 from duiqi.data.identities import changes, families, find
+from duiqi.data.identity_words import Dimension
 
-Attribute = Literal[
-    "gender",
-    "age",
-    "nationality",
-    "region",
-    "religion",
-    "ethnicity",
-    "occupation",
-    "disability",
-    "orientation",
-    "names",
-]
+Attribute = Literal[Dimension, "names"]
 
 
 @edit(

@@ -18,7 +18,8 @@ from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.slice import Slice
 from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.texts import excerpt
-from duiqi.data.other_people import UNKNOWN, Dimension, Group, Versions, inserted, swapped, written
+from duiqi.data.identity_words import Dimension
+from duiqi.data.other_people import UNKNOWN, Group, Versions, inserted, swapped, written
 from duiqi.data.simulated import leaning_case
 
 MOST_CLASSES = 10  # those answered most often: effects on others are small because they are rare

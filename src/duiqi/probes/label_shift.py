@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from duiqi.core.case import Case
-from duiqi.core.errors import DataError
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
@@ -16,7 +14,7 @@ from duiqi.core.predictions import Predictions
 from duiqi.core.seed import generator
 from duiqi.data.label_shares import Shares, answers, counted_shares, estimated_shares
 from duiqi.data.simulated import unlabelled_case
-from duiqi.data.two_samples import FEWEST, drawn
+from duiqi.data.two_samples import check_enough, drawn
 
 MOST_BARS = 40
 
@@ -40,34 +38,18 @@ def label_shift(case: Case, *, rows: int = 3000) -> Iterator[Measure | Exhibit]:
     Misleads, as an estimate, where texts of a class read otherwise than in training: look at shift first. Treated by
     weights for classes (logit_adjustment, class_weights) with the shares found here.
     """
-    train = case.train
-    assert train is not None
-    if train is case.data:
-        raise DataError(
-            "expected training rows and others to hold against them, given one file",
-            hint="A folder with train and dev or test, which duiqi prepare makes.",
-        )
-    if min(len(case.data), len(train)) < FEWEST:
-        few = min(case.data, train, key=len)
-        raise DataError(
-            f"expected {FEWEST} rows or more on either side of a comparison, given {len(few)} in {few.name}",
-            hint="Give more rows.",
-        )
+    train = case.learned_rows
+    check_enough(case.data, train)
     given = case.data.has("label")
     shares = case.remember(
         f"shares:{case.data.fingerprint}:{train.fingerprint}:{rows}:{given}", lambda: _shares(case, rows)
     )
-    counts = _counts(case, shares) if given else np.tile(shares.asked, (len(case.data), 1))
+    counts = np.eye(len(shares.known))[case.truth] if given else np.tile(shares.asked, (len(case.data), 1))
     columns = np.column_stack([counts, np.tile(shares.known, (len(case.data), 1))])
     measure = case.measure("label_shift", guess=Predictions(case.data.row_ids, {"shares": columns}), truth=())
     low, high = max(0.0, shares.distance - shares.reach), min(1.0, shares.distance + shares.reach)
     yield replace(measure, stated=Interval(low, high))
     yield from _by_class(case, shares, "label_shares" if given else "label_shares_estimated")
-
-
-def _counts(case: Case, shares: Shares) -> NDArray[np.float64]:
-    counts: NDArray[np.float64] = np.eye(len(shares.known))[case.truth]
-    return counts
 
 
 def _shares(case: Case, most: int) -> Shares:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from duiqi.core.case import Case
-from duiqi.core.errors import DataError
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
@@ -39,13 +38,7 @@ def leakage(case: Case, *, near: float = 0.8) -> Iterator[Measure | Exhibit]:
     Misleads where short inputs are bound to come again. Treated by leaving the copies out of training; `prove` leaves
     them out of the test by itself, and `duiqi prepare --step duplicates` keeps them out of the data.
     """
-    train = case.train
-    assert train is not None
-    if train is case.data:
-        raise DataError(
-            "expected training rows and others to hold against them, given one file",
-            hint="A folder with train and dev or test, which duiqi prepare makes.",
-        )
+    train = case.learned_rows
     name = f"copies:{train.fingerprint}:{case.data.fingerprint}:{near}"
     found = case.remember(name, lambda: copies(case.data, train, threshold=near))
     leaked = found.of >= 0

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from duiqi.core.candidates import candidates
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
@@ -20,6 +19,7 @@ from duiqi.core.slice import ALL, Slice
 from duiqi.data.floors import both_texts
 from duiqi.data.moved import moved_properties, moved_words
 from duiqi.data.properties import distinct
+from duiqi.data.readable_slices import readable_slices
 from duiqi.data.simulated import shifted_case
 from duiqi.data.two_samples import FEWEST, Apart, tell_apart
 from duiqi.data.vectors import vectors_of
@@ -52,14 +52,8 @@ def shift(case: Case, *, rows: int = 2000) -> Iterator[Measure | Exhibit]:
     only as far as the texts tell it. A slip in one Chinese character of a text is mostly not seen. Treated by training
     rows like those examined.
     """
-    if case.train is case.data:
-        raise DataError(
-            "expected training rows and others to hold against them, given one file",
-            hint="A folder with train and dev or test, which duiqi prepare makes.",
-        )
-    assert case.train is not None
-    known = {"train": case.train, **{n: each for n, each in case.references.items() if each is not case.data}}
-    reader = case.reader if case.predictor.offers or case.start else None
+    known = {"train": case.learned_rows, **{n: each for n, each in case.references.items() if each is not case.data}}
+    reader = case.reader
     for name, other in known.items():
         if name != "train" and len(other) < FEWEST:
             continue  # a small reference is no reason to be silent about the training rows
@@ -96,21 +90,18 @@ class _Told:
 
 
 def _look(case: Case, known: Dataset, reader: Predictor | None, most: int) -> _Told:
-    embed = None
-    if reader is not None and "embedding" in reader.offers:
-        model = reader
-        embed = lambda rows: vectors_of(model, rows)  # noqa: E731
+    embed = partial(vectors_of, reader) if reader is not None and "embedding" in reader.offers else None
     apart = tell_apart(case.data, known, embed=embed, seed=case.seed, most=most)
     if apart.interval().low <= MOST_APART:
         return _Told(apart, False)
-    slice, reach = _slice_of(apart, case.seed)
+    slice, reach = _slice_of(case, apart)
     return _Told(apart, True, slice, reach)
 
 
-def _slice_of(apart: Apart, seed: int) -> tuple[Slice, float]:
+def _slice_of(case: Case, apart: Apart) -> tuple[Slice, float]:
     """The simplest slice, and of these the strongest, without which the rows hardly differ; all rows where there is
     none."""
-    looked = candidates(apart.rows)
+    looked = readable_slices(case, apart.rows)
     if not len(looked):
         return ALL, 0.0
     found = search(
@@ -118,7 +109,7 @@ def _slice_of(apart: Apart, seed: int) -> tuple[Slice, float]:
         apart.placed,
         keys=apart.rows.draw_keys,
         complexity=looked.complexity,
-        generator=generator(seed, "shift"),
+        generator=generator(case.seed, "shift"),
         permutations=300,
         level=CERTAIN,
     )

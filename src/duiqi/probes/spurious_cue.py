@@ -12,7 +12,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
-from duiqi.core.measure import Interval, Measure, jeffreys
+from duiqi.core.measure import Interval, Measure, Weights, accumulate, jeffreys
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
 from duiqi.core.seed import generator
@@ -85,15 +85,11 @@ def spurious_cue(case: Case, *, most_rows: int = 500) -> Iterator[Measure | Exhi
 
 def _texts(data: Dataset) -> dict[str, list[str]]:
     """The texts of the rows by role, a missing one as an empty text."""
-    texts = {"text": data.texts}
-    if data.has("text_pair"):
-        texts["text_pair"] = [text or "" for text in data.values("text_pair")]
-    return texts
+    return {"text": data.texts, **({"text_pair": data.second_texts} if data.has("text_pair") else {})}
 
 
-def _rule(data: Dataset, cue: Cue) -> Slice:
-    column = "text" if cue.role == "text" else str(getattr(data.schema, cue.role))
-    return Slice.of(column, cue.text, "contains")
+def _rule(cue: Cue) -> Slice:
+    return Slice.of(cue.role, cue.text, "contains")
 
 
 def _uses(case: Case, cues: list[Cue], most: int) -> list[Use]:
@@ -102,7 +98,7 @@ def _uses(case: Case, cues: list[Cue], most: int) -> list[Use]:
         return []
     asked, plan = [], []
     for number, cue in enumerate(cues):
-        carry = case.mask(_rule(case.data, cue))
+        carry = case.mask(_rule(cue))
         with_it = _some(case, np.flatnonzero(carry), most, number)
         free = ~carry & (case.truth != cue.label) & (case.guess.label != cue.label)
         without = _some(case, np.flatnonzero(free), most, number)
@@ -121,7 +117,7 @@ def _uses(case: Case, cues: list[Cue], most: int) -> list[Use]:
         at += len(with_it)
         turned = probs[at : at + len(without)].argmax(axis=1) == cue.label
         at += len(without)
-        uses.append(Use(_mean(drop, case), without, turned))
+        uses.append(Use(_mean(drop, case.data.take(with_it), case), without, turned))
     return uses
 
 
@@ -147,12 +143,13 @@ def _edited(case: Case, cue: Cue, rows: np.ndarray, number: int, *, put: bool) -
     return made
 
 
-def _mean(values: np.ndarray, case: Case) -> dict[str, float | None]:
-    """The mean with its interval by draws of rows."""
+def _mean(values: np.ndarray, data: Dataset, case: Case) -> dict[str, float | None]:
+    """The mean over rows with its interval by draws of them."""
     if not len(values):
         return {"value": None, "low": None, "high": None}
-    rows = generator(case.seed, "removed").integers(0, len(values), (case.draws, len(values)))
-    low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
+    statistics = np.stack([values, np.ones(len(values))], axis=1)
+    _, (sums,) = accumulate(statistics, [None], Weights(data.draw_keys, case.draws, case.seed))
+    low, high = np.nanquantile(sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan), [0.025, 0.975])
     return {"value": float(values.mean()), "low": float(low), "high": float(high)}
 
 
@@ -165,7 +162,7 @@ def _turned(case: Case, cue: Cue, use: Use) -> Measure:
     data = case.data.take(use.rows)
     inside = replace(case, data=data, slices=())
     measure = inside.measure("turned_rate", guess=_flags(data, "turned", use.turned), truth=())
-    return replace(measure, slice=_rule(case.data, cue))
+    return replace(measure, slice=_rule(cue))
 
 
 def _share(case: Case, cue: Cue, truth: np.ndarray) -> Measure:
@@ -173,9 +170,9 @@ def _share(case: Case, cue: Cue, truth: np.ndarray) -> Measure:
     train = case.train
     assert train is not None
     data = train.take(np.flatnonzero(truth == cue.label))
-    carries = _rule(train, cue).mask(data)
+    carries = _rule(cue).mask(data)
     measure = replace(case, data=data, slices=()).measure("cued_rate", guess=_flags(data, "cued", carries), truth=())
-    return replace(measure, slice=_rule(train, cue))
+    return replace(measure, slice=_rule(cue))
 
 
 def _table(case: Case, cues: list[Cue], uses: list[Use]) -> Exhibit:

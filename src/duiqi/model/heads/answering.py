@@ -113,7 +113,7 @@ class QuestionAnswering(Head):
         wrong and right."""
         may_be_none = model.task.options["no_answer"]
         found = [best(each, may_be_none) for each in rows]
-        contexts = [each or "" for each in data.values("text_pair")]
+        contexts = data.second_texts
         sure = np.array([share for _, _, share in found], dtype=np.float64).clip(1e-9, 1 - 1e-9)
         odds = np.log(sure / (1 - sure)) / model.calibration.get("temperature", 1.0)
         sure = 0.5 * (1 + np.tanh(odds / 2))  # the sigmoid, without overflow

@@ -106,10 +106,10 @@ class Decoder(LanguageModel):
         self.room = room
 
     def inputs(self, data: Dataset) -> list[Input]:
-        return [Prompted.of(each, self.room) for each in zip(_earlier(data), data.texts, strict=True)]
+        return [Prompted.of(each, self.room) for each in zip(data.second_texts, data.texts, strict=True)]
 
     def examples(self, data: Dataset) -> list[Input]:
-        rows = zip(_earlier(data), data.texts, first_references(data), strict=True)
+        rows = zip(data.second_texts, data.texts, first_references(data), strict=True)
         return [Prompted.of(each, self.room) for each in rows]
 
     def raw(self, net: Any, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -200,12 +200,8 @@ def first_references(data: Dataset) -> list[str]:
     return [row[0] if row else "" for row in references_of(data)]
 
 
-def _earlier(data: Dataset) -> list[str]:
-    return [each or "" for each in data.values("text_pair")] if data.has("text_pair") else [""] * len(data)
-
-
 def _sources(data: Dataset) -> list[str]:
-    return ["\n".join(filter(None, each)) for each in zip(_earlier(data), data.texts, strict=True)]
+    return ["\n".join(filter(None, each)) for each in zip(data.second_texts, data.texts, strict=True)]
 
 
 def ends_of(net: Any) -> set[int]:
