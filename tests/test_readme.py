@@ -28,7 +28,7 @@ def test_every_file_it_links_or_lists_is_there():
 
 def test_the_options_it_speaks_of_exist():
     told = ""
-    for verb in ("align", "prepare", "label"):
+    for verb in ("align", "diagnose", "prepare", "label"):
         command = [sys.executable, "-m", "duiqi", verb, "--help"]
         told += subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
