@@ -37,12 +37,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=0, help="training rows (default: all)")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=0)
     given = parser.parse_args()
     parts = read(given.data)
     train, test = parts["train"], parts["test"]
     if given.rows:
         train = train.take(np.sort(np.random.default_rng(0).permutation(len(train))[: given.rows]))
-    for seed in range(given.seeds):
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
         first: Measure | None = None
         for head in given.heads:
             measure, seconds = fitted(given.model, head, train, test, seed, given.epochs)
