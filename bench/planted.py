@@ -45,7 +45,9 @@ TUNING = ("sst2", "thucnews-titles", "conll2003-en", "chip-sts")
 SCORING = ("trec", "waimai-10k", "msra-ner", "sick")
 CHINESE = ("thucnews-titles", "chip-sts", "waimai-10k", "msra-ner")
 STRENGTHS = (1.0, 0.5, 0.0)
-TRAIN, DEV, RESERVE, POOLED = 2000, 1000, 1500, 1500  # rows; dev is drawn from so many
+TRAIN, DEV, RESERVE = 2000, 1000, 1500  # rows; the reserve of a fault
+HELD = (2500, 5000)  # fewest and most rows that are not for training: dev, and a reserve that judges controls
+TO_LEARN = 3000  # rows that a seed's training rows are drawn from
 HARM = 0.1  # by how much a fault must have raised the error of the rows it is about
 OVERLAP = 0.5  # Jaccard index of a finding's rows and those of the fault
 OF_TRAIN = ("label_noise", "leakage", "spurious_cue", "shift")  # kinds that say something of training rows
@@ -89,7 +91,7 @@ def key(cell: dict[str, Any]) -> tuple[Any, ...]:
 
 
 class Pool:
-    """Rows of one set without near copies, a body that keeps their vectors, and a reserve."""
+    """Rows of one set without near copies, drawn anew for every seed, and a body that keeps their vectors."""
 
     def __init__(self, folder: Path) -> None:
         rows = read(folder)["train"]
@@ -100,25 +102,27 @@ class Pool:
         self.lang = "zh" if folder.name in CHINESE else "en"
         self.body = Body("default-zh" if self.lang == "zh" else "default")
         rng = np.random.default_rng(0)
-        rows = rows.take(rng.permutation(len(rows))[: 2 * (RESERVE + POOLED + TRAIN)])
+        rows = rows.take(rng.permutation(len(rows))[: 2 * (HELD[1] + TO_LEARN)])
         pairs = near_duplicates(signatures(rows))
         rows = rows.take(np.setdiff1d(np.arange(len(rows)), pairs[:, 1]))
         rows = with_group(rows, "channel", list(rng.choice(("app", "shop", "web"), len(rows), p=(0.5, 0.3, 0.2))))
-        self.reserve = rows.take(np.arange(RESERVE), name="reserve")
-        self.dev = rows.take(np.arange(RESERVE, RESERVE + POOLED), name="dev")
-        self.train = rows.take(np.arange(RESERVE + POOLED, len(rows)), name="train")
+        held = int(np.clip(len(rows) - TO_LEARN, *HELD))
+        self.held = rows.take(np.arange(held))
+        self.train = rows.take(np.arange(held, min(held + TO_LEARN, len(rows))), name="train")
         self.grounds: dict[int, Ground] = {}
+        self.reserve = self.held
 
     def ground(self, seed: int) -> Ground:
         """The clean rows of a seed."""
         if seed not in self.grounds:
             rng = np.random.default_rng(derive(seed, "ground"))
-            train, dev = (
-                part.take(rng.permutation(len(part))[:many]) for part, many in ((self.train, TRAIN), (self.dev, DEV))
-            )
-            self.grounds = {
-                seed: Ground(self.task, self.lang, self.body, train, dev, self.reserve, self.catalogue)
-            }  # only the last: rows are quick to draw
+            train = self.train.take(rng.permutation(len(self.train))[:TRAIN])
+            order = rng.permutation(len(self.held))
+            dev = self.held.take(order[:DEV], name="dev")
+            self.reserve = self.held.take(order[DEV:], name="reserve")
+            some = self.reserve.take(np.arange(RESERVE), name="reserve")
+            # only the last ground is kept: rows are quick to draw
+            self.grounds = {seed: Ground(self.task, self.lang, self.body, train, dev, some, self.catalogue)}
         return self.grounds[seed]
 
     def examined(self, cell: dict[str, Any]) -> dict[str, Any]:
