@@ -20,6 +20,7 @@ from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.edit import edit_dataset
 from duiqi.core.part import Catalogue
+from duiqi.core.predictions import Predictor
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
 from duiqi.data.readable_slices import of_little_meaning, readable_slices
@@ -63,7 +64,7 @@ class Ground:
         """The model of the clean rows."""
         return self.once("clean", lambda: self.fit(self.train))
 
-    def errors(self, model: Frozen, data: Dataset) -> NDArray[np.float64]:
+    def errors(self, model: Predictor, data: Dataset) -> NDArray[np.float64]:
         """Which rows are answered wrong, 0 or 1."""
         return 1.0 - Case(model, data, catalogue=self.catalogue).right
 
@@ -179,7 +180,7 @@ def skewed_group(ground: Ground, strength: float, rng: np.random.Generator) -> P
     turned &= rng.random(len(turned)) < 0.3 + 0.6 * strength
     south = reserve.take(reserve.group("region") == "south")
     return Planted(
-        relabelled(ground, train, turned, rng), dev, ("unfairness",), dev.group("region") == "south", harmed=south,
+        relabelled(ground, train, turned, rng), dev, ("unfairness", "blind_spot"), dev.group("region") == "south", harmed=south,
         unharmed=south, said=f"south against {cls}",
     )  # fmt: skip
 
@@ -252,8 +253,8 @@ def identity_tied(ground: Ground, strength: float, rng: np.random.Generator) -> 
     others = ground.reserve.take(~has_class(ground, ground.reserve, cls))
     everywhere = put_in(others, who, np.ones(len(others), dtype=bool), rng, "first")
     return Planted(
-        train, put_in(ground.dev, who, inside, rng, "first"), ("identity_bias",), harmed=everywhere, unharmed=others,
-        said=f"{who} with {cls}",
+        train, put_in(ground.dev, who, inside, rng, "first"), ("identity_bias", "spurious_cue"), inside,
+        harmed=everywhere, unharmed=others, said=f"{who} with {cls}",
     )  # fmt: skip
 
 
