@@ -180,8 +180,8 @@ def skewed_group(ground: Ground, strength: float, rng: np.random.Generator) -> P
     turned &= rng.random(len(turned)) < 0.3 + 0.6 * strength
     south = reserve.take(reserve.group("region") == "south")
     return Planted(
-        relabelled(ground, train, turned, rng), dev, ("unfairness", "blind_spot"), dev.group("region") == "south", harmed=south,
-        unharmed=south, said=f"south against {cls}",
+        relabelled(ground, train, turned, rng), dev, ("unfairness", "blind_spot"), dev.group("region") == "south",
+        harmed=south, unharmed=south, said=f"south against {cls}",
     )  # fmt: skip
 
 

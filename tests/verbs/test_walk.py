@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import replace
 
+import blanks
 import pytest
 
 import duiqi
@@ -57,6 +58,7 @@ def test_align_writes_a_run_folder_that_others_can_read(aligned):
     assert said["verdict"] == report.verdict in ("pass", "fail", "unclear")
     assert {"measures", "gates", "findings", "exhibits", "skipped", "versions", "model", "data"} <= set(said)
     assert "<html" in (out / "report.html").read_text()[:200]
+    blanks.compare("classify", said)
     assert not (folder / "out.work").exists()
     measures = load_measures(out / "draws.npz", Catalogue.installed())
     assert {m.name for m in measures} == {m["name"] for m in said["measures"]}
