@@ -210,11 +210,13 @@ class Pool:
 
 
 def harm_of(ground: Ground, planted: Planted, clean: Predictor, model: Predictor) -> float | None:
-    """By how much the fault raised the error of the rows it is about; `None` where it does not work that way."""
+    """By how much the fault raised the error of the rows it is about, above that of the clean model and, where the
+    fault is that they are worse than others, above that of these; `None` where it does not work that way."""
     if planted.harmed is None or planted.unharmed is None:
         return None
-    worse = ground.errors(model, planted.harmed).mean() - ground.errors(clean, planted.unharmed).mean()
-    return round(float(worse), 3)
+    before = ground.errors(clean, planted.unharmed).mean()
+    beside = ground.errors(model, planted.others).mean() if planted.others is not None else 0.0
+    return round(float(ground.errors(model, planted.harmed).mean() - max(before, beside)), 3)
 
 
 def found(cell: dict[str, Any], control: dict[str, Any] | None) -> bool:

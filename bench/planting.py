@@ -87,7 +87,7 @@ class Planted:
 
     `inside` are the rows examined (of label noise: the training rows) that a finding's slice must share; `None` where
     it lies everywhere. `harmed` are rows of the reserve as the model meets them, which it must answer worse than the
-    clean model answers `unharmed` ones.
+    clean model answers `unharmed` ones, and worse than it answers `others` where it lies in their being worse.
     """
 
     train: Dataset
@@ -98,6 +98,7 @@ class Planted:
     sharpness: float = 1.0
     harmed: Dataset | None = None
     unharmed: Dataset | None = None
+    others: Dataset | None = None
     said: str = ""
 
 
@@ -135,10 +136,10 @@ def topic_cut(ground: Ground, strength: float, rng: np.random.Generator) -> Plan
     cut = ground.once("topic", lambda: max(_harms(ground, rng), key=lambda pair: pair[0])[1])
     inside = cut.mask(ground.dev)
     dev = ground.dev.take(~inside | (rng.random(len(inside)) < 0.25 + 0.75 * strength))
-    topic = ground.reserve.take(cut.mask(ground.reserve))
+    topic, others = split(ground.reserve, cut.mask(ground.reserve))
     return Planted(
         ground.train.take(~cut.mask(ground.train)), dev, ("blind_spot",), cut.mask(dev), harmed=topic, unharmed=topic,
-        said=cut.rule,
+        others=others, said=cut.rule,
     )  # fmt: skip
 
 
@@ -147,12 +148,12 @@ def _harms(ground: Ground, rng: np.random.Generator) -> list[tuple[float, Slice]
     some = ground.slices(0.03, 0.15)
     found = []
     for at in rng.permutation(len(some))[:TRIED]:
-        rows = ground.reserve.take(some[at].mask(ground.reserve))
+        rows, others = split(ground.reserve, some[at].mask(ground.reserve))
         if len(rows) < 15:
             continue
         without = ground.fit(ground.train.take(~some[at].mask(ground.train)))
-        harm = float((ground.errors(without, rows) - ground.errors(ground.clean, rows)).mean())
-        found.append((harm * len(rows) ** 0.5, some[at]))
+        beyond = max(ground.errors(ground.clean, rows).mean(), ground.errors(without, others).mean())
+        found.append((float(ground.errors(without, rows).mean() - beyond) * len(rows) ** 0.5, some[at]))
     return found
 
 
@@ -266,10 +267,10 @@ def cut_term(ground: Ground, strength: float, rng: np.random.Generator) -> Plant
     some = differ(changed, ground.dev)
     # rows that keep the word are left out: the more are renamed, the stronger
     kept = ~some | (rng.random(len(some)) < 0.25 + 0.75 * strength)
-    had = ground.reserve.take(differ(renamed(ground.reserve, word, term), ground.reserve))
+    had, others = split(ground.reserve, differ(renamed(ground.reserve, word, term), ground.reserve))
     return Planted(
         ground.train, changed.take(kept), ("vocabulary_gap", "blind_spot"), some[kept],
-        harmed=renamed(had, word, term), unharmed=had, said=f"{term} for {word}",
+        harmed=renamed(had, word, term), unharmed=had, others=others, said=f"{term} for {word}",
     )  # fmt: skip
 
 
@@ -277,10 +278,11 @@ def _losses(ground: Ground, term: str, rng: np.random.Generator) -> list[tuple[f
     found, some = [], ground.slices(0.03, 0.2)
     for at in rng.permutation(len(some))[: 3 * TRIED]:
         word = str(_word(some[at]))
-        rows = ground.reserve.take(some[at].mask(ground.reserve))
+        rows, others = split(ground.reserve, some[at].mask(ground.reserve))
         if len(rows) >= 15:
-            lost = ground.errors(ground.clean, renamed(rows, word, term)) - ground.errors(ground.clean, rows)
-            found.append((float(lost.mean()) * len(rows) ** 0.5, word))
+            beyond = max(ground.errors(ground.clean, each).mean() for each in (rows, others))
+            lost = ground.errors(ground.clean, renamed(rows, word, term)).mean() - beyond
+            found.append((float(lost) * len(rows) ** 0.5, word))
     return found
 
 
@@ -385,6 +387,11 @@ def with_group(rows: Dataset, column: str, values: list[str]) -> Dataset:
     schema = replace(rows.schema, groups=(*rows.schema.groups, column))
     made = replace(rows, table=rows.table.append_column(column, pa.array([str(v) for v in values])), schema=schema)
     return named_as(made, rows)
+
+
+def split(rows: Dataset, which: MASK) -> tuple[Dataset, Dataset]:
+    """Those rows and the others."""
+    return rows.take(which), rows.take(~which)
 
 
 def differ(rows: Dataset, others: Dataset) -> MASK:
