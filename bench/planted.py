@@ -165,6 +165,7 @@ class Pool:
         told = [self.told(each, planted, case, control=cell["fault"] == "none") for each in report.findings]
         return {
             "harm": harm,
+            "plain": plain(ground, planted, model),
             "said": planted.said,
             "kinds": planted.kinds,
             "somewhere": planted.inside is not None,
@@ -217,6 +218,17 @@ def harm_of(ground: Ground, planted: Planted, clean: Predictor, model: Predictor
     before = ground.errors(clean, planted.unharmed).mean()
     beside = ground.errors(model, planted.others).mean() if planted.others is not None else 0.0
     return round(float(ground.errors(model, planted.harmed).mean() - max(before, beside)), 3)
+
+
+def plain(ground: Ground, planted: Planted, model: Predictor) -> float | None:
+    """How many standard errors the rows examined are worse where the fault lies than elsewhere: what one who knew the
+    place would have to go by. `None` where it lies everywhere or in training rows."""
+    if planted.inside is None or planted.in_train or not 0 < planted.inside.sum() < len(planted.inside):
+        return None
+    wrong = ground.errors(model, planted.dev)
+    here, rest = wrong[planted.inside], wrong[~planted.inside]
+    spread = wrong.std() * (1 / len(here) + 1 / len(rest)) ** 0.5
+    return round(float((here.mean() - rest.mean()) / max(spread, 1e-9)), 2)
 
 
 def found(cell: dict[str, Any], control: dict[str, Any] | None) -> bool:
