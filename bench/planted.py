@@ -50,7 +50,7 @@ TUNING = ("sst2", "thucnews-titles", "conll2003-en", "chip-sts")
 SCORING = ("trec", "waimai-10k", "msra-ner", "sick")
 CHINESE = ("thucnews-titles", "chip-sts", "waimai-10k", "msra-ner")
 STRENGTHS = (1.0, 0.5, 0.0)
-TRAIN, DEV, RESERVE = 2000, 1000, 1500  # rows; the reserve of a fault
+TRAIN, DEV, RESERVE = 2000, 1000, 1500  # rows; the last, of the part that chooses a fault and of that which measures it
 HELD = (2500, 5000)  # fewest and most rows that are not for training: dev, and a reserve that judges controls
 TO_LEARN = 3000  # rows that a seed's training rows are drawn from
 HARM = 0.1  # by how much a fault must have raised the error of the rows it is about
@@ -127,9 +127,10 @@ class Pool:
             order = rng.permutation(len(self.held))
             dev = self.held.take(order[:DEV], name="dev")
             self.reserve = self.held.take(order[DEV:], name="reserve")
-            some = self.reserve.take(np.arange(RESERVE), name="reserve")
+            half = min(len(self.reserve) // 2, RESERVE)
+            trial, reserve = self.reserve.take(np.arange(half)), self.reserve.take(np.arange(half, 2 * half))
             # only the last ground is kept: rows are quick to draw
-            self.grounds = {seed: Ground(self.task, self.lang, self.body, train, dev, some, self.catalogue)}
+            self.grounds = {seed: Ground(self.task, self.lang, self.body, train, dev, trial, reserve, self.catalogue)}
         return self.grounds[seed]
 
     def sown(self, cell: dict[str, Any]) -> tuple[Ground, Planted]:

@@ -28,6 +28,7 @@ from frozen import Body, Frozen, fit
 
 MASK = NDArray[np.bool_]
 TRIED = 12  # slices that are tried as a topic or as a term
+FEWEST, LEAST = 5, 0.01  # words to choose from, and the least share of rows for the sake of that
 CUES = {"en": ("btw", "hm", "--", "today"), "zh": ("哈喽", "嗯嗯", "～～", "今日")}
 TERMS = {"en": ("zorvaxil", "quendrophane"), "zh": ("龘靐", "犇羴")}
 PEOPLE = {"en": ("as a muslim", "as a gay man"), "zh": ("作为穆斯林", "作为同性恋者")}
@@ -45,13 +46,15 @@ DIALECT = {
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """Clean rows and what can be fitted on them. `slices` are single things that rows say, with the share of rows."""
+    """Clean rows and what can be fitted on them. Where a fault is chosen among several, `trial` chooses and `reserve`
+    measures: the largest of many looks larger than it is. `slices` are single things that rows say."""
 
     task: Task
     lang: str
     body: Body
     train: Dataset
     dev: Dataset
+    trial: Dataset
     reserve: Dataset
     catalogue: Catalogue
     memory: dict[str, Any] = field(default_factory=dict)
@@ -69,11 +72,14 @@ class Ground:
         return 1.0 - Case(model, data, catalogue=self.catalogue).right
 
     def slices(self, low: float, high: float) -> list[Slice]:
-        """Words (Chinese: runs of characters) that such a share of the training rows have."""
+        """Words (Chinese: runs of characters) that such a share of the training rows have; a smaller one where too few
+        words do."""
         found = readable_slices(Case(self.clean, self.train, memory=self.memory), self.train, largest=0.5, most=1)
         shares = np.asarray(found.rows.sum(axis=1)).ravel() / len(self.train)
-        said = zip(found.slices, shares, strict=True)
-        return [each for each, share in said if low <= share <= high and _tells(_word(each))]
+        said = [each for each in zip(found.slices, shares, strict=True) if _tells(_word(each[0]))]
+        while sum(low <= share <= high for _, share in said) < FEWEST and low > LEAST:
+            low /= 1.5
+        return [each for each, share in said if low <= share <= high]
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self.memory:
@@ -121,7 +127,7 @@ def nothing(ground: Ground, strength: float, rng: np.random.Generator) -> Plante
 
 def noise_in_slice(ground: Ground, strength: float, rng: np.random.Generator) -> Planted:
     """Wrong labels among the training rows with one word."""
-    some = ground.slices(0.06, 0.2) or ground.slices(0.04, 0.3)
+    some = ground.slices(0.06, 0.2)
     chosen = some[rng.integers(len(some))]
     inside = chosen.mask(ground.train)
     turned = inside & (rng.random(len(inside)) < 0.2 + 0.5 * strength)
@@ -148,7 +154,7 @@ def _harms(ground: Ground, rng: np.random.Generator) -> list[tuple[float, Slice]
     some = ground.slices(0.03, 0.15)
     found = []
     for at in rng.permutation(len(some))[:TRIED]:
-        rows, others = split(ground.reserve, some[at].mask(ground.reserve))
+        rows, others = split(ground.trial, some[at].mask(ground.trial))
         if len(rows) < 15:
             continue
         without = ground.fit(ground.train.take(~some[at].mask(ground.train)))
@@ -278,7 +284,7 @@ def _losses(ground: Ground, term: str, rng: np.random.Generator) -> list[tuple[f
     found, some = [], ground.slices(0.03, 0.2)
     for at in rng.permutation(len(some))[: 3 * TRIED]:
         word = str(_word(some[at]))
-        rows, others = split(ground.reserve, some[at].mask(ground.reserve))
+        rows, others = split(ground.trial, some[at].mask(ground.trial))
         if len(rows) >= 15:
             beyond = max(ground.errors(ground.clean, each).mean() for each in (rows, others))
             lost = ground.errors(ground.clean, renamed(rows, word, term)).mean() - beyond

@@ -46,7 +46,9 @@ def blind_spots(
     its z exceeds what the largest z of all slices reaches in a share `level` of the permutations. So on a model
     without blind spots the chance to report any is at most `level`. What a stronger slice explains is left out, and of
     two that explain the same errors the simpler is told. Once slices are found, the search goes on among the rows that
-    none of them holds, for what they hid. Slices that come with the case are measured, not searched.
+    none of them holds, for what they hid. A sentence whose tags must all be right goes wrong the more often the longer
+    it is; there only errors count that length does not explain. Slices that come with the case are measured, not
+    searched.
     When it misleads: a slice that was selected looks worse than it is; the interval has room for that, the bare
     number has not. A blind spot that no rule of this kind describes is not found; nor is one smaller than `smallest`.
     Wrong labels in a slice look like a blind spot. Rows with the same key (equal inputs, or one cluster) count as one.
@@ -58,10 +60,11 @@ def blind_spots(
     looked = readable_slices(
         case, case.data, fewest_rows=fewest_rows, smallest=smallest, largest=largest, most=most_slices
     )
-    errors = row_errors(case)
+    wrong = np.asarray(~case.right, dtype=np.float64)
+    expected = by_length(case, wrong)
     found = search(
         looked.rows,
-        errors,
+        wrong - expected,
         keys=case.data.draw_keys,
         complexity=looked.complexity,
         generator=generator(case.seed, "blind_spots"),
@@ -71,12 +74,20 @@ def blind_spots(
     measured = [(hit, _difference(case, looked.slices[hit.index])) for hit in found.hits]
     weaker = [(hit, measure) for hit, measure in measured if measure.value < 0]  # counted by rows, not only by keys
     yield from (replace(measure, stated=_simultaneous(measure.value, hit)) for hit, measure in weaker)
-    yield _table(looked, errors, found, [hit for hit, _ in weaker])
+    yield _table(looked, wrong, expected, found, [hit for hit, _ in weaker])
 
 
-def row_errors(case: Case) -> NDArray[np.float64]:
-    """How wrong every row was answered, float[n]: 0 is right, 1 is wrong."""
-    return np.asarray(~case.right, dtype=np.float64)
+def by_length(case: Case, wrong: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The errors that the length of a row explains, float[n]: of tags, which are right only if those of all words are,
+    the rising curve through the errors; else 0."""
+    if case.task.unit != "word" or not len(wrong):
+        return np.zeros(len(wrong))
+    from sklearn.isotonic import isotonic_regression
+
+    length, place = np.unique([len(row) for row in case.data.words], return_inverse=True)
+    many = np.bincount(place, minlength=len(length))
+    curve = isotonic_regression(np.bincount(place, weights=wrong) / many, sample_weight=many)
+    return np.asarray(curve[place], dtype=np.float64)
 
 
 def _difference(case: Case, slice: Slice) -> Measure:
@@ -97,19 +108,22 @@ def _simultaneous(value: float, hit: Hit) -> Interval:
     return Interval(max(-1.0, value - reach), min(1.0, value + reach))
 
 
-def _table(looked: Candidates, errors: NDArray[np.float64], found: Search, hits: list[Hit]) -> Exhibit:
+def _table(
+    looked: Candidates, wrong: NDArray[np.float64], expected: NDArray[np.float64], found: Search, hits: list[Hit]
+) -> Exhibit:
     """The found slices beside what chance alone could show; `searched` says how many were looked at."""
     rows = []
     for hit in hits:
         inside = looked.rows[[hit.index]].toarray()[0] > 0
-        said = [int(inside.sum()), float(errors[inside].mean()), float(errors[~inside].mean()), hit.z, hit.by_chance]
+        by_chance = hit.by_chance + float(expected[inside].mean())
+        said = [int(inside.sum()), float(wrong[inside].mean()), float(wrong[~inside].mean()), hit.z, by_chance]
         rows.append([looked.slices[hit.index].rule, said[0], *(round(each, 4) for each in said[1:])])
     data = {
         "title": "slices",
         "columns": ["slice", "rows", "error", "rest", "z", "expected_by_chance"],
         "rows": rows,
         "searched": len(looked),
-        "errors": int(np.count_nonzero(errors)),
+        "errors": int(np.count_nonzero(wrong)),
         "threshold": round(found.threshold, 3) if np.isfinite(found.threshold) else None,
     }
     return Exhibit("table", data)
