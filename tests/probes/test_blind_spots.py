@@ -315,6 +315,28 @@ def test_finds_what_is_weak(slice):
     assert found >= 11
 
 
+def tagged(worse: float, seed: int) -> Case:
+    """Sentences of 3 to 40 words of which each is tagged wrong at .02, at `worse` where one speaks of a kettle."""
+    rng = np.random.default_rng(seed)
+    task = CATALOGUE.task("tag", labels=("thing",))
+    words = [[str(each) for each in rng.choice(NOUNS[1:], rng.integers(3, 41))] for _ in range(1200)]
+    about = rng.random(len(words)) < 0.15
+    words = [[*row, "kettle"] if said else row for row, said in zip(words, about, strict=True)]
+    truth = [rng.integers(0, 2, len(row)) for row in words]
+    turned = [rng.random(len(row)) < (worse if said else 0.02) for row, said in zip(words, about, strict=True)]
+    guess = [np.where(each, 1 - tags, tags) for tags, each in zip(truth, turned, strict=True)]
+    names = ("O", "B-thing")
+    data = Dataset.of({"tokens": words, "label": [[names[tag] for tag in tags] for tags in truth]})
+    return Case(Recorded(task, Predictions(data.row_ids, {"tags": guess})), data, catalogue=CATALOGUE, seed=seed)
+
+
+def test_of_tags_a_long_sentence_is_no_blind_spot_and_a_weak_one_is():
+    healthy = [examine(tagged(0.02, seed), [Order(BLIND_SPOTS)]) for seed in range(5)]
+    assert [finding.slice.rule for report in healthy for finding in report.findings] == []
+    weak = [examine(tagged(0.06, seed), [Order(BLIND_SPOTS)]).findings for seed in range(5)]
+    assert all(len(found) == 1 and "text has 'kettle'" in found[0].slice.rule for found in weak)
+
+
 def test_what_a_finding_says():
     data = rows_of(3000)
     wrong, inside = planted(data, NORTH_KETTLE, 5)
