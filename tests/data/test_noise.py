@@ -136,6 +136,10 @@ def test_finds_wrong_tags():
     assert noise.rate == pytest.approx(turned.mean(), abs=0.04)
     assert turned[noise.suspects()].mean() > 0.75
     assert noise.by_row.shape == (500,)
+    given = np.concatenate([[tag != "O" for tag in row] for row in case.train.values("label")])
+    slips, counted = noise.statistics.sum(axis=0)
+    assert slips == pytest.approx(noise.rate * len(turned), rel=0.02)
+    assert given.sum() <= counted < len(turned)  # words without a tag that are likely right hide nothing
 
 
 def test_several_labels_a_row_are_decisions_of_their_own():

@@ -49,6 +49,8 @@ class Noise:
     that is likeliest otherwise. `rate`: the share of wrong labels, 0 to 1; `shares` float[m] have it as their mean and
     vary as much as it does by chance.
     `sizes` int[n] says how many labels each row has. Rows of classes that are too rare to tell have `wrong` 0.
+    `counted` bool[m]: of words those that have a tag or are likely to, as the many that have none would hide how often
+    a tag is wrong; else all.
     """
 
     wrong: Floats
@@ -57,6 +59,7 @@ class Noise:
     rate: float
     shares: Floats
     sizes: NDArray[np.int64]
+    counted: NDArray[np.bool_] | None = None
 
     @cached_property
     def by_row(self) -> Floats:
@@ -69,9 +72,10 @@ class Noise:
 
     @property
     def statistics(self) -> Floats:
-        """Of every row the sum of its shares and how many labels it has, float[n, 2]: what the metric reads."""
+        """Of every row the sum of its shares and how many labels count, float[n, 2]: what the metric reads."""
         rows = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        return np.stack([np.bincount(rows, self.shares, len(self.sizes)), self.sizes], axis=1)
+        many = self.sizes if self.counted is None else np.bincount(rows, self.counted, len(self.sizes))
+        return np.stack([np.bincount(rows, self.shares, len(self.sizes)), many], axis=1)
 
     def within(self, rows: NDArray[np.bool_]) -> Noise:
         """The same labels, told with a share of wrong ones of its own in some of the rows (bool[n]).
@@ -145,7 +149,8 @@ def find_noise(task: Task, train: Dataset, reader: Predictor | None = None) -> N
     labels, probs, sizes = out_of_sample(task, train, vectors)
     noise = fitted(probs, labels, sizes)
     if sizes is not None:
-        return noise
+        words = task.unit == "word"
+        return replace(noise, counted=(labels != 0) | (probs.argmax(axis=1) != 0)) if words else noise
     labels, probs, _ = out_of_sample(task, train, vectors, weights=1 - noise.wrong)
     return ranked_anew(noise, probs, labels)
 

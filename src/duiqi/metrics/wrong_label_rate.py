@@ -16,9 +16,9 @@ from duiqi.core.part import metric
 def wrong_label_rate(truth, guess):
     """Share of labels that are estimated to be wrong: 0 to 1, lower is better.
 
-    Of tagged words and of rows with several labels it is taken over words, and over labels that are given or not. Reads
-    the column `wrong`, which the probe label_noise makes of the rows alone. It estimates how many there are, not which:
-    fewer can be pointed at with confidence.
+    Of words it is taken over those that have a tag or are likely to, of rows with several labels over labels that are
+    given or not. Reads the column `wrong`, which the probe label_noise makes of the rows alone. It estimates how many
+    there are, not which: fewer can be pointed at with confidence.
     """
     return np.asarray(guess["wrong"], dtype=np.float64).reshape(-1, 2)
 
