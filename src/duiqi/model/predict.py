@@ -120,8 +120,9 @@ def predict(
     float64[words, k], and `tags` a list of int[words]. `embedding`
     float32[n, d]: the mean of the last hidden states over the tokens. Texts longer than the model takes are read in
     windows that overlap by a quarter; the answer is the normalised mean of the windows' log-probabilities, the
-    embedding their mean. `pieces` list of int[p, 3]: see `duiqi.model.pieces`; the network is not run for them.
-    `dtype` forces a number type; by default the fastest one that agrees with float32 on the first rows is used. Raises `OptionError` for outputs the model does not offer.
+    embedding their mean. `pieces` list of int[p, 3]: see `duiqi.model.pieces`; the network is not run for them. `dtype`
+    forces a number type; by default the fastest one that agrees with float32 on the first rows is used. Raises
+    `OptionError` for outputs the model does not offer.
     """
     for name in outputs:
         if name not in model.offers:
