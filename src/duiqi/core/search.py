@@ -25,8 +25,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.measure import Interval
-
 Floats = NDArray[np.float64]
 
 # A block of this many permutations stays in the cache; of densities measured from .02 to .2, sparse products are
@@ -52,16 +50,6 @@ class Hit:
     z: float
     threshold: float
     by_chance: float
-
-    def around(self, value: float) -> Interval:
-        """The interval about a difference of shares that holds for all slices looked at together: as many standard
-        errors as the search asks for. Its upper end lies below zero exactly where the search found the slice.
-
-        For a slice found among the rows outside others the value is that of all rows, and its standard error stands to
-        it as among the rows where it was found.
-        """
-        reach = abs(value) * self.threshold / self.z
-        return Interval(max(-1.0, value - reach), min(1.0, value + reach))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
-from duiqi.core.measure import Measure
+from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
 from duiqi.core.search import Hit, Search, search
 from duiqi.core.seed import generator
@@ -70,7 +70,7 @@ def blind_spots(
     )
     measured = [(hit, _difference(case, looked.slices[hit.index])) for hit in found.hits]
     weaker = [(hit, measure) for hit, measure in measured if measure.value < 0]  # counted by rows, not only by keys
-    yield from (replace(measure, stated=hit.around(measure.value)) for hit, measure in weaker)
+    yield from (replace(measure, stated=_simultaneous(measure.value, hit)) for hit, measure in weaker)
     yield _table(looked, errors, found, [hit for hit, _ in weaker])
 
 
@@ -84,6 +84,17 @@ def _difference(case: Case, slice: Slice) -> Measure:
     inside = case.mask(slice)
     levels = {"slice": inside, "rest": ~inside}
     return case.across(case.task.row_metric, levels, by="slice", reduce="difference", slice=slice)
+
+
+def _simultaneous(value: float, hit: Hit) -> Interval:
+    """The interval that holds for all slices looked at together: the value and as many standard errors as the search
+    asks for. Its upper end lies below zero exactly where the search found the slice.
+
+    For a slice found among the rows outside others the value is that of all rows, and its standard error stands to it
+    as among the rows where it was found.
+    """
+    reach = abs(value) * hit.threshold / hit.z
+    return Interval(max(-1.0, value - reach), min(1.0, value + reach))
 
 
 def _table(looked: Candidates, errors: NDArray[np.float64], found: Search, hits: list[Hit]) -> Exhibit:

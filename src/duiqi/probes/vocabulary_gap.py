@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from duiqi.core.case import Case
+from duiqi.core.case import Case, misses
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
 from duiqi.core.exhibit import Exhibit
@@ -17,7 +17,7 @@ from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, jeffreys
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
-from duiqi.core.search import Hit, search
+from duiqi.core.search import search
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice
 from duiqi.data.cutting import Cutting, cut, reads_characters
@@ -52,10 +52,11 @@ def vocabulary_gap(
     Why: the names of a trade, a product or a drug carry the meaning of a row; to the model they are a heap of letters.
     How: the tokenizer is asked where its pieces lie. A Chinese term is a run of up to four characters around one that
     is unknown, or around two that never stand together in training. Terms in at least `fewest_rows` rows (and a share
-    `largest` of them at most) are tested for harm by permuting errors over rows, as in blind_spots. Terms that are both
-    cut and new, those only new, and those only cut are tested apart: the first are few and suspect, and need not stand
-    against many others. The chance of any finding where no term does harm is at most `level`. Terms without proven harm
-    are listed, and are no finding.
+    `largest` of them at most) are tested for harm as in blind_spots, by permuting over rows how much probability was
+    not given to the truth (where none is told: whether the answer was wrong). Terms that are both cut and new, those
+    only new, and those only cut are tested apart: the first are few and suspect, and need not stand against many
+    others. The chance of any finding where no term does harm is at most `level`. Of a term that passes, the share right
+    is told with an interval of its own, and it is a finding where that lies below zero. All others are only listed.
     When it misleads: a rare term in fewer rows is only counted. Rows with a term may be hard for another reason. A
     tokenizer of bytes or single characters cuts everything by design: its cutting is not told. Of a model that does not
     say how it cuts, such as an API, only terms that no training row has are looked at; without training rows none.
@@ -83,10 +84,9 @@ def vocabulary_gap(
         yield from (_difference(case, each) for each in case.slices if each in names)
         return
     harmful = _harmful(case, terms, permutations, level) if judged else []
-    for _, hit, measure in harmful:
-        yield replace(measure, stated=hit.around(measure.value))
+    yield from (replace(measure, stated=measure.interval) for _, measure in harmful)
     if terms:
-        yield _table(case, terms, {at: hit for at, hit, _ in harmful}, judged)
+        yield _table(case, terms, [at for at, _ in harmful], judged)
 
 
 def _sides(data: Dataset) -> dict[str, list[str]]:
@@ -120,10 +120,11 @@ def _difference(case: Case, slice: Slice) -> Measure:
     return case.across(case.task.row_metric, levels, by="term", reduce="difference", slice=slice)
 
 
-def _harmful(case: Case, terms: Sequence[Term], permutations: int, level: float) -> list[tuple[int, Hit, Measure]]:
-    """The terms on whose rows the model is worse than chance explains: place among all, what the search says, and
-    the measure."""
-    errors, found = np.asarray(~case.right, dtype=np.float64), []
+def _harmful(case: Case, terms: Sequence[Term], permutations: int, level: float) -> list[tuple[int, Measure]]:
+    """The terms on whose rows the model is worse than chance explains, the strongest first: place among all, and the
+    measure."""
+    errors, found = misses(case.task, case.truth, case.guess), []
+    errors = errors if errors is not None else np.asarray(~case.right, dtype=np.float64)
     sorts: dict[str, list[int]] = defaultdict(list)
     for at, term in enumerate(terms):
         sorts[_claim(term).replace("unknown", "cut")].append(at)
@@ -137,9 +138,9 @@ def _harmful(case: Case, terms: Sequence[Term], permutations: int, level: float)
             permutations=permutations,
             level=level / SORTS,
         )
-        found += [(which[hit.index], hit) for hit in searched.hits]
-    measured = [(at, hit, _difference(case, terms[at].slice)) for at, hit in found]
-    return [each for each in measured if each[2].value < 0]
+        found += [(hit.z, which[hit.index]) for hit in searched.hits]
+    measured = [(at, _difference(case, terms[at].slice)) for _, at in sorted(found, reverse=True)]
+    return [(at, measure) for at, measure in measured if measure.value < 0]
 
 
 def _matrix(case: Case, terms: Sequence[Term]) -> Any:
@@ -164,12 +165,12 @@ def _counts(case: Case, cutting: Cutting, train: Dataset | None) -> Exhibit:
     return Exhibit("table", {"title": "cutting", "columns": columns, "rows": rows})
 
 
-def _table(case: Case, terms: Sequence[Term], hits: Mapping[int, Hit], judged: bool) -> Exhibit:
+def _table(case: Case, terms: Sequence[Term], harmful: Sequence[int], judged: bool) -> Exhibit:
     """The terms, those that do harm first, then the commonest."""
     errors = 1.0 - case.right if judged else None
-    order = sorted(range(len(terms)), key=lambda at: (at not in hits, -hits[at].z if at in hits else 0, at))
+    order = dict.fromkeys([*harmful, *range(len(terms))])
     rows = []
-    for at in order[:MOST_ROWS]:
+    for at in list(order)[:MOST_ROWS]:
         term = terms[at]
         pieces = "–" if np.isnan(term.pieces) else round(term.pieces, 1)
         said: list[Any] = [term.text, _claim(term), len(term.rows), pieces]
