@@ -91,7 +91,7 @@ class Frozen:
 
     @property
     def offers(self) -> frozenset[str]:
-        return frozenset({"tags", "probs"} if self.task.unit == "word" else {"probs", "embedding"})
+        return frozenset({"tags", "probs", "pieces"} if self.task.unit == "word" else {"probs", "embedding", "pieces"})
 
     @cached_property
     def fingerprint(self) -> str:
@@ -103,6 +103,8 @@ class Frozen:
 
     def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
         columns: dict[str, Any] = {}
+        if "pieces" in outputs:
+            columns["pieces"] = self.body.model.predict(data, ["pieces"])["pieces"]
         if "embedding" in outputs:
             columns["embedding"] = seen(self.body, data)
         if {"probs", "tags"} & {*outputs}:

@@ -38,7 +38,7 @@ def test_a_body_has_no_labels_and_a_head_tells_them(body, headed):
 def test_a_model_is_a_predictor(body, task):
     model = open_model(find(body), task)
     assert isinstance(model, Predictor)
-    assert model.offers == {"probs", "embedding"}
+    assert model.offers == {"probs", "embedding", "pieces"}
 
 
 def test_the_seed_makes_the_fresh_head(body, task):

@@ -53,6 +53,17 @@ def parts_of(task: Task, truth: Any, guess: Predictions) -> tuple[NDArray[np.int
     return divided
 
 
+def misses(task: Task, truth: Any, guess: Predictions) -> NDArray[np.float64] | None:
+    """How much of the probability of every row was not given to its truth, float[n], 0 to 1: of words and labels, to
+    all of them being right, as if they did not hang on each other. `None` where none is told of truths."""
+    if "probs" not in guess.columns or task.unit == "answer" or "text" in guess.columns:
+        return None
+    classes, parts = parts_of(task, truth, guess)
+    told = np.log(np.maximum(parts.probs[np.arange(len(classes)), classes], 1e-12))
+    lengths = [1] * len(guess) if task.unit == "row" else [len(each) for each in truth]
+    return np.asarray(1 - np.exp(by_row(told, lengths)), dtype=np.float64)
+
+
 def as_words(truth: Sequence[NDArray[np.int64]], guess: Predictions) -> tuple[NDArray[np.int64], Predictions]:
     """Tags of all words one after the other, and the answers to them as one class each."""
     flat = np.concatenate([np.zeros(0, dtype=np.int64), *truth])

@@ -15,7 +15,7 @@ from duiqi.core.task import Task
 
 OUTPUTS = (
     *("probs", "tags", "labels", "ranks", "spans", "text", "scores", "loglik", "tokens"),
-    *("embedding", "gradient", "attention"),
+    *("embedding", "gradient", "attention", "pieces"),
 )
 ANSWERS = ("tags", "labels", "scores", "text")  # columns that are answers as they stand; classes are read off `probs`
 
@@ -36,6 +36,10 @@ class Predictions:
     · `cued` float[n], 1 where a row carries a spurious cue, `turned` float[n], 1 where a cue put in turns the answer
     · `placed` float[n], the share of known rows that look less new than a row
     · `shares` float[n, 2k], how far it counts for each class, and the shares of classes in training.
+    · `pieces` list of int[p, 3]: how the tokenizer cuts the first text of a row, as it stands in `Dataset.texts`: the
+    first character of each piece, its end, and 1 where it stands for what the tokenizer does not know
+    · `cut` float[n, 2], how many words of a row the tokenizer cuts to pieces, and of how many · `unknown` float[n, 2],
+    how many of them it does not know, and of how many.
     Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong
     and right.
     """

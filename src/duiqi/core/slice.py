@@ -30,6 +30,11 @@ def words(text: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(text)]
 
 
+def places(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text lie, in its characters; as many as `words` gives."""
+    return [word.span() for word in _WORD.finditer(text)]
+
+
 def is_cjk(text: str) -> bool:
     """Whether a text has a Chinese, Japanese or Korean character."""
     return _CJK.search(text) is not None

@@ -153,13 +153,14 @@ def unlabelled_case(rng: np.random.Generator, *, positive: float, rows: int = 90
 
 
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
-    """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere and
-    held against cues."""
+    """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere, held
+    against cues and cut into words."""
     case = simulated_case(rng, rows=rows)
     assert isinstance(case.predictor, Recorded)
     wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
     flags = {name: (rng.random(rows) < 0.1).astype(float) for name in ("leaked", "turned", "cued")}
-    more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags}
+    counts = {name: np.stack([rng.binomial(9, 0.05, rows), np.full(rows, 9)], axis=1) for name in ("unknown", "cut")}
+    more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
     answers = case.guess.with_columns(more)
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
 

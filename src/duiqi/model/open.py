@@ -206,7 +206,7 @@ class Model:
 
     @property
     def offers(self) -> frozenset[str]:
-        return self.head.offers
+        return self.head.offers | {"pieces"}
 
     @property
     def calibration(self) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from duiqi.core.task import Task
 from duiqi.model.heads import Head
 from duiqi.model.kernels import pack, shorten
 from duiqi.model.numbers import TYPES, agree, check_type, fast_type, same_label
+from duiqi.model.pieces import pieces
 from duiqi.model.quiet import quiet
 from duiqi.model.tokens import PADDED_TO, Encoded, Input, by_length, collate, encode, words_of
 
@@ -119,8 +120,9 @@ def predict(
     float64[words, k], and `tags` a list of int[words]. `embedding`
     float32[n, d]: the mean of the last hidden states over the tokens. Texts longer than the model takes are read in
     windows that overlap by a quarter; the answer is the normalised mean of the windows' log-probabilities, the
-    embedding their mean. `dtype` forces a number type; by default the fastest one that agrees with float32 on the first
-    rows is used. Raises `OptionError` for outputs the model does not offer.
+    embedding their mean. `pieces` list of int[p, 3]: see `duiqi.model.pieces`; the network is not run for them. `dtype`
+    forces a number type; by default the fastest one that agrees with float32 on the first rows is used. Raises
+    `OptionError` for outputs the model does not offer.
     """
     for name in outputs:
         if name not in model.offers:
@@ -128,6 +130,9 @@ def predict(
                 f"expected outputs among {', '.join(sorted(model.offers))}, given '{name}'",
                 hint=nearest(name, model.offers),
             )
+    cut = {"pieces": pieces(model.tokenizer, data.texts)} if "pieces" in outputs else {}
+    if {*outputs} <= {*cut}:  # nothing that the network is asked for
+        return Predictions(data.row_ids, cut)
     inputs = model.head.inputs(data)
     unique, where = _unique(inputs)
     kinds = [
@@ -138,7 +143,7 @@ def predict(
     number_type = choose(model, data, dtype or model.number_type)
     answers = _answers(model, unique, kinds, number_type, progress)
     _note(model, data, answers[kinds[0]] if kinds else [], where)
-    columns: dict[str, Any] = {}
+    columns: dict[str, Any] = {**cut}
     if "raw" in answers:
         columns.update(model.head.outputs(model, [answers["raw"][i].raw for i in where], data))
     if "embedding" in answers:
