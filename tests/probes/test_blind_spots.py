@@ -14,7 +14,7 @@ from duiqi.core.examine import Order, examine
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
-from duiqi.core.search import null, search
+from duiqi.core.search import HANDICAP, null, search
 from duiqi.core.slice import Slice
 
 CATALOGUE = Catalogue.installed()
@@ -142,6 +142,22 @@ def test_threshold_is_exact_for_one_slice():
     count = law.mean() + found.threshold * law.std()  # a slice needs more errors than this
     assert law.sf(math.floor(count)) <= 0.05 + 0.007
     assert law.sf(math.floor(count) - 2) > 0.05
+
+
+def test_what_is_of_one_thing_needs_less_to_be_found():
+    """Twenty single slices among a thousand pairs: a z between both thresholds is enough for a single one alone."""
+    rng = np.random.default_rng(0)
+    rows = csr_array((rng.random((1020, 800)) < 0.1).astype(float))
+    errors = (rng.random(800) < 0.2).astype(float)
+    complexity = np.repeat([1, 2], [20, 1000])
+    found = search(rows, errors, keys=np.arange(800, dtype=np.uint64), complexity=complexity,
+                   generator=np.random.default_rng(1), level=0.03)  # fmt: skip
+    alike = search(rows, errors, keys=np.arange(800, dtype=np.uint64), complexity=np.ones(1020, dtype=int),
+                   generator=np.random.default_rng(1), level=0.03)  # fmt: skip
+    assert found.threshold < alike.threshold - 0.25
+    assert alike.threshold < found.threshold + HANDICAP < alike.threshold + 0.25
+    plain = null(rows, errors).z(rows @ errors)
+    assert found.z == pytest.approx(plain - HANDICAP * (complexity - 1))
 
 
 def test_copies_of_a_row_are_one_observation():
@@ -355,7 +371,7 @@ def test_what_a_finding_says():
     n, k = len(data), int(inside.sum())
     spread = math.sqrt(wrong.var() * n * n / (k * (n - k) * (n - 1)))  # of the difference, if it were chance
     assert said["z"] == pytest.approx(-measure.value / spread, abs=1e-3)
-    assert measure.interval.high == pytest.approx(measure.value + table["threshold"] * spread, abs=1e-3)
+    assert measure.interval.high == pytest.approx(measure.value + (table["threshold"] + HANDICAP) * spread, abs=1e-3)
     assert measure.interval.high < 0
     assert wrong.mean() < said["expected_by_chance"] < said["error"]
 

@@ -52,8 +52,8 @@ class CuttingWords:
 def term_case(
     rng: np.random.Generator, *, harm: float, share: float = 1 / 15, rows: int = 1500, error: float = 0.12
 ) -> Case:
-    """A case in which a share of the rows speaks of `TERM`, and a quarter as many of each of `OTHERS`; the model is wrong
-    on a share `harm` more of the rows with `TERM`. Training rows have all of these but `TERM`."""
+    """A case in which a share of the rows speaks of `TERM`, and a quarter as many of each of `OTHERS`; the model is
+    wrong on a share `harm` more of the rows with `TERM`. Training rows have all of these but `TERM`."""
     chosen = rng.random((rows, 1 + len(OTHERS))) < [share, *[share / 4] * len(OTHERS)]
     case = simulated_case(
         rng, rows=rows, error=lambda _: (error + harm * chosen[:, 0]).astype(np.float64), train_rows=rows
