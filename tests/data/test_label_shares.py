@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from duiqi.data.label_shares import mixture, counted_shares, estimated_shares
+from duiqi.data.label_shares import counted_shares, estimated_shares, mixture
 
 
 def test_a_mixture_comes_apart_exactly():

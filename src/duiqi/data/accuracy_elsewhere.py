@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 OF_ANSWERS = ("confidence", "threshold")  # read off the answers to the others alone; the nearest on bench/unlabelled.py
 FEWEST_OF_CLASS = 10  # labelled answers of every class that occurs: with fewer, how it is answered is a guess
 MOST_CLASSES = 30  # beyond which mixing takes long and few rows are left for each
-REFUTED = 3.0  # standard errors by which answers elsewhere are surer, or less sure, than an assumption foretells
+REFUTED = 2.0  # standard errors by which answers elsewhere are surer, or less sure, than an assumption foretells
 BLOCK = 4_000_000  # weights of answers that are made at a time
 
 
@@ -181,7 +181,7 @@ def reaching(known: Answers, right: Floats, others: Answers) -> Floats:
 
 
 def shares_elsewhere(known: Answers, truth: NDArray[np.int64], others: Answers) -> Floats:
-    """The shares of classes among the others, float[1 + b, k]: those whose mean answers mix to the mean answer there."""
+    """The shares of classes among the others, float[1 + b, k]: those whose mean answers mix to the mean one there."""
     k = known.probs.shape[1]
     asked = np.stack([others.mean(column) for column in others.probs.T], axis=1)
     rows = np.stack([known.sums((truth == each).astype(float)) for each in range(k)], axis=1)
