@@ -216,6 +216,11 @@ def summary(half: str, told: list[Told]) -> Iterator[str]:
             f"{half}: {what} {len(some)} of {len(told)}, covered {covered} of {len(some)} ({covered / len(some):.0%}), "
             f"mean width {width:.3f}, estimate off by {off:.3f}, accuracy on the labelled rows off by {changed:.3f}"
         )
+        spans = [
+            (min(low for _, low, _, out in t.estimates.values() if not out), t.truth, t.high) for t in some
+        ]  # without being made longer
+        below, above = sum(truth < low for low, truth, _ in spans), sum(truth > high for *_, truth, high in spans)
+        yield f"    the truth lies below what the estimates span in {below}, above in {above}"
         for name in sorted({name for t in some for name in t.estimates}):
             mine = [(t.truth, *t.estimates[name]) for t in some if name in t.estimates]
             held = sum(low <= truth <= high for truth, _, low, high, _ in mine)

@@ -135,7 +135,7 @@ def test_the_task_is_guessed_and_the_whole_loop_ran(walked):
     assert f"{primary}_difference[{cheap}]" in {gate["measure"] for gate in said["gates"]}
     assert {f"{primary}_difference[{edit}]" for edit in ("typos", "casing", "punctuation", "whitespace")} <= measures
     classes = name in ("classify_pair", "relation")
-    without = set() if classes else {"imbalance", "label_shift", "spurious_cue"}
+    without = {"unlabelled_accuracy"} | (set() if classes else {"imbalance", "label_shift", "spurious_cue"})
     without |= set() if classes or name in ("multilabel", "regress") else {"identity_bias"}
     without |= set() if classes or name in ("multilabel", "choose", "extract") else {"calibration"}
     without |= set() if name.startswith("generate") else {"unfaithfulness"}
