@@ -132,14 +132,12 @@ def accuracy_elsewhere(
     """Estimates of the accuracy on the others.
 
     `truth` int[p] has the classes of the answers to `known`, `odds` float[m] the log-odds that a known row is one of
-    the others, and `pseudo` float[1 + b, 2] the weights of a right and a wrong answer more in each draw (Jeffreys), so
-    that intervals are none of nothing where all answers are right. `classes`: whether classes are the same in all rows.
+    the others; `pseudo`: see `share_right`. `classes`: whether classes are the same in all rows.
     """
     hits = (known.given == truth).astype(float)
     temperature = best_temperature(known.probs, truth)
     known, others = known.tempered(temperature), others.tempered(temperature)
-    count, plain = known.sums(np.ones(len(hits))), known.mean(hits)
-    here = (plain * count + pseudo[:, 0]) / np.maximum(count + pseudo.sum(axis=1), 1e-12)
+    plain, here = known.mean(hits), share_right(known, hits, pseudo)
     sure, sure_there = known.mean(known.confidence), others.mean(others.confidence)
     found = {"confidence": here + sure_there - sure, "threshold": reaching(known, here, others)}
     foretold = {}
@@ -154,6 +152,13 @@ def accuracy_elsewhere(
     off = {name: each - sure_there for name, each in foretold.items()}
     refuted = {name for name, each in off.items() if abs(each[0]) > REFUTED * max(float(each[1:].std()), 1e-9)}
     return Elsewhere(here, {name: np.clip(each, 0, 1) for name, each in found.items()}, frozenset(refuted))
+
+
+def share_right(answers: Answers, hits: Floats, pseudo: Floats) -> Floats:
+    """The share of right answers, float[1 + b]. `pseudo` float[1 + b, 2] are the weights of a right and a wrong answer
+    more in each draw (Jeffreys): without them nothing would vary where all answers are right."""
+    count = answers.sums(np.ones(len(hits)))
+    return np.asarray((answers.sums(hits) + pseudo[:, 0]) / np.maximum(count + pseudo.sum(axis=1), 1e-12))
 
 
 def enough_of_each(truth: NDArray[np.int64], classes: int) -> bool:

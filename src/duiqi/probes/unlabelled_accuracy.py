@@ -17,7 +17,7 @@ from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
 from duiqi.core.seed import jeffreys_weights, poisson_weights
-from duiqi.data.accuracy_elsewhere import OF_ANSWERS, Answers, Elsewhere, accuracy_elsewhere, ends_of
+from duiqi.data.accuracy_elsewhere import OF_ANSWERS, Answers, Elsewhere, accuracy_elsewhere, ends_of, share_right
 from duiqi.data.simulated import unsure_case
 from duiqi.data.two_samples import FEWEST, check_enough, drawn, tell_apart
 from duiqi.data.vectors import vectors_of
@@ -140,16 +140,16 @@ def _look(case: Case, known: Dataset, other: Dataset) -> _Told:
     mine, true = _answers(case, known)
     theirs, true_there = _answers(case, other)
     assert true is not None
-    elsewhere = accuracy_elsewhere(
-        mine,
-        true,
-        theirs,
-        pseudo=np.concatenate([np.zeros((1, 2)), jeffreys_weights("elsewhere", 2, case.draws, case.seed)]),
-        odds=odds,
-        classes=bool(case.task.labels) and case.task.unit != "label",
-    )
-    counted = None if true_there is None else theirs.mean((theirs.given == true_there).astype(float))
+    here, there = (_pseudo(case, side) for side in ("here", "there"))
+    classes = bool(case.task.labels) and case.task.unit != "label"
+    elsewhere = accuracy_elsewhere(mine, true, theirs, pseudo=here, odds=odds, classes=classes)
+    counted = None if true_there is None else share_right(theirs, (theirs.given == true_there).astype(float), there)
     return _Told(apart.auroc, elsewhere, counted)
+
+
+def _pseudo(case: Case, side: str) -> NDArray[np.float64]:
+    weights = jeffreys_weights(f"unlabelled_accuracy|{side}", 2, case.draws, case.seed)
+    return np.concatenate([np.zeros((1, 2)), weights])
 
 
 def _answers(case: Case, data: Dataset) -> tuple[Answers, NDArray[np.int64] | None]:
