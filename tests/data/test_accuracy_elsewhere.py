@@ -11,6 +11,7 @@ from duiqi.data.accuracy_elsewhere import (
     Answers,
     Elsewhere,
     accuracy_elsewhere,
+    effective_rows,
     ends_of,
     mixed,
     reaching,
@@ -204,3 +205,10 @@ def test_many_or_rare_classes_are_not_mixed():
     many = rng.dirichlet(np.ones(40), 800)
     found = accuracy_elsewhere(answers(many, rng), np.arange(800) % 40, answers(many, rng), pseudo=pseudo(rng))
     assert "mixed" not in found.found
+
+
+def test_rows_count_as_many_as_are_of_equal_weight():
+    assert effective_rows(np.zeros(50)) == pytest.approx(50)
+    assert effective_rows(np.array([700.0] * 5 + [0.0] * 45)) == pytest.approx(5)
+    assert effective_rows(np.log([3.0, 1.0])) == pytest.approx(16 / 10)
+    assert effective_rows(np.array([0.0, -np.inf, 0.0])) == pytest.approx(2)

@@ -154,6 +154,12 @@ def accuracy_elsewhere(
     return Elsewhere(here, {name: np.clip(each, 0, 1) for name, each in found.items()}, frozenset(refuted))
 
 
+def effective_rows(odds: Floats) -> float:
+    """As how many rows of equal weight those weighted by these log-odds count (Kish, 1965, Survey sampling)."""
+    by = np.exp(odds - odds.max())
+    return float(by.sum() ** 2 / (by**2).sum())
+
+
 def share_right(answers: Answers, hits: Floats, pseudo: Floats) -> Floats:
     """The share of right answers, float[1 + b]. `pseudo` float[1 + b, 2] are the weights of a right and a wrong answer
     more in each draw (Jeffreys): without them nothing would vary where all answers are right."""

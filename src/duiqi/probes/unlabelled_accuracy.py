@@ -17,12 +17,21 @@ from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
 from duiqi.core.seed import jeffreys_weights, poisson_weights
-from duiqi.data.accuracy_elsewhere import OF_ANSWERS, Answers, Elsewhere, accuracy_elsewhere, ends_of, share_right
+from duiqi.data.accuracy_elsewhere import (
+    OF_ANSWERS,
+    Answers,
+    Elsewhere,
+    accuracy_elsewhere,
+    effective_rows,
+    ends_of,
+    share_right,
+)
 from duiqi.data.simulated import unsure_case
 from duiqi.data.two_samples import FEWEST, check_enough, drawn, tell_apart
 from duiqi.data.vectors import vectors_of
 
 TOO_FAR = 0.99  # AUROC beyond which the two sides barely overlap; chosen on half of the shifts of bench/unlabelled.py
+LEAST_ALIKE = 30.0  # labelled rows that those like the others must count as; fewer say nothing of rows there
 COMPARED = 500  # rows of either side that the classifier sees: of more it learns more, and the bound would be another
 MOST_LOST = 0.1  # less than that estimates can hardly tell: their intervals are .15 wide on real shifts
 MOST_LEARNED = 0.5  # of the labelled rows may be among those the model was trained on
@@ -50,7 +59,8 @@ def unlabelled_accuracy(case: Case, *, rows: int = 2000) -> Iterator[Measure | E
     what is judged: so the method can be tried on rows of one's own. Of tags, accuracy is meant by word; of several
     labels, by label.
 
-    Where a classifier tells the two sides apart nearly always no number is given: nothing known is like those rows.
+    Where a classifier tells the two sides apart nearly always, or hardly any labelled row is like the others, no number
+    is given: nothing known is like those rows.
     Misleads where labels mean something else there, or texts are made to deceive the model: its confidence does not
     tell, and estimates are too high. Settled by labels for some of those rows; treated by training on rows like them.
     """
@@ -61,23 +71,29 @@ def unlabelled_accuracy(case: Case, *, rows: int = 2000) -> Iterator[Measure | E
         )
     known, others = _sides(case)
     known = known.take(drawn(known, case.seed)[:rows])
-    refused: dict[str, float] = {}
+    refused: dict[str, _Told] = {}
     for name, each in others.items():
         other = each.take(drawn(each, case.seed)[:rows])
         told = _look(case, known, other)
         if told.elsewhere is None:
-            refused[name] = told.auroc
+            refused[name] = told
         else:
             yield from _said(case, name, other, told)
     if refused and len(refused) == len(others):
-        said = ", ".join(f"{name or case.data.name} (AUROC {value:.3f})" for name, value in refused.items())
-        raise DataError(
-            f"expected rows that overlap with the labelled ones (an AUROC of {TOO_FAR} at most), given {said}",
-            hint="No number would stand on anything. Label some of these rows, or give labelled rows like them.",
-        )
+        raise _too_far({name or case.data.name: told for name, told in refused.items()})
     if refused:
-        listed = [[name, round(value, 4)] for name, value in refused.items()]
-        yield Exhibit("table", {"title": "too_far", "columns": ["against", "shift_auroc"], "rows": listed})
+        rows_of = [[name, round(told.auroc, 4), round(told.alike)] for name, told in refused.items()]
+        columns = ["against", "shift_auroc", "rows_alike"]
+        yield Exhibit("table", {"title": "too_far", "columns": columns, "rows": rows_of})
+
+
+def _too_far(refused: Mapping[str, _Told]) -> DataError:
+    said = [f"{name} (AUROC {told.auroc:.4f}; {told.alike:.0f} rows)" for name, told in refused.items()]
+    return DataError(
+        f"expected rows that overlap with the labelled ones (told from them with an AUROC of {TOO_FAR} at most, and "
+        f"labelled rows like them that count as {LEAST_ALIKE:.0f} or more), given {', '.join(said)}",
+        hint="No number would stand on anything. Label some of these rows, or give labelled rows like them.",
+    )
 
 
 def _sides(case: Case) -> tuple[Dataset, Mapping[str, Dataset]]:
@@ -121,10 +137,11 @@ def _truth(case: Case, data: Dataset) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class _Told:
-    """How far two sides are apart, and where that is not too far the estimates; where the other side has labels, the
-    counted accuracy float[1 + b]."""
+    """How far two sides are apart, and as how many rows the labelled ones like the others count; where that is not too
+    far the estimates, and where the other side has labels the counted accuracy float[1 + b]."""
 
     auroc: float
+    alike: float
     elsewhere: Elsewhere | None = None
     counted: NDArray[np.float64] | None = None
 
@@ -133,10 +150,11 @@ def _look(case: Case, known: Dataset, other: Dataset) -> _Told:
     reader = case.reader or case.predictor
     embed = partial(vectors_of, reader) if "embedding" in reader.offers else None
     apart = tell_apart(known, other, embed=embed, seed=case.seed, most=COMPARED)
-    if apart.auroc > TOO_FAR:
-        return _Told(apart.auroc)
     odds = np.full(len(known), -np.inf)  # rows that the classifier did not see count nothing in what it weighs
     odds[drawn(known, case.seed)[:COMPARED]] = -apart.odds[: len(apart.rows)]
+    alike = effective_rows(odds)
+    if apart.auroc > TOO_FAR or alike < LEAST_ALIKE:
+        return _Told(apart.auroc, alike)
     mine, true = _answers(case, known)
     theirs, true_there = _answers(case, other)
     assert true is not None
@@ -144,7 +162,7 @@ def _look(case: Case, known: Dataset, other: Dataset) -> _Told:
     classes = bool(case.task.labels) and case.task.unit != "label"
     elsewhere = accuracy_elsewhere(mine, true, theirs, pseudo=here, odds=odds, classes=classes)
     counted = None if true_there is None else share_right(theirs, (theirs.given == true_there).astype(float), there)
-    return _Told(apart.auroc, elsewhere, counted)
+    return _Told(apart.auroc, alike, elsewhere, counted)
 
 
 def _pseudo(case: Case, side: str) -> NDArray[np.float64]:
