@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from duiqi.data.accuracy_elsewhere import (
+    UNSEEN,
     Answers,
     Elsewhere,
     accuracy_elsewhere,
@@ -153,7 +154,7 @@ def test_where_answers_are_less_sure_for_no_reason_of_classes_mixing_is_refuted(
     assert found.interval.low < true < found.interval.high
 
 
-def test_the_interval_spans_what_stands_and_goes_down_by_the_disagreement():
+def test_the_interval_spans_what_stands_and_goes_down_by_the_doubt():
     steady = {name: np.full(101, value) for name, value in {"confidence": 0.7, "threshold": 0.66, "mixed": 0.8}.items()}
     found = Elsewhere(np.full(101, 0.81), steady, frozenset({"mixed"}))
     assert found.disagreement == pytest.approx(0.15)
@@ -161,6 +162,9 @@ def test_the_interval_spans_what_stands_and_goes_down_by_the_disagreement():
     assert found.interval.high == pytest.approx(0.7)
     assert found.interval_of_lost.low == pytest.approx(0.81 - 0.7)
     assert found.interval_of_lost.high == pytest.approx(0.81 - 0.66 + 0.15)
+    apart = replace(found, auroc=0.9)
+    assert apart.interval.low == pytest.approx(0.66 - 0.15 - 0.8 * UNSEEN)
+    assert apart.interval.high == found.interval.high
     assert replace(found, refuted=frozenset()).interval.high == pytest.approx(0.8)
 
 

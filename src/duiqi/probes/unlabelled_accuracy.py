@@ -33,7 +33,7 @@ from duiqi.data.vectors import vectors_of
 TOO_FAR = 0.99  # AUROC beyond which the two sides barely overlap; chosen on half of the shifts of bench/unlabelled.py
 LEAST_ALIKE = 30.0  # labelled rows that those like the others must count as; fewer say nothing of rows there
 COMPARED = 500  # rows of either side that the classifier sees: of more it learns more, and the bound would be another
-MOST_LOST = 0.1  # less than that estimates can hardly tell: their intervals are .15 wide on real shifts
+MOST_LOST = 0.1  # less than that estimates can hardly tell: on real shifts their intervals are about .2 wide
 MOST_LEARNED = 0.5  # of the labelled rows may be among those the model was trained on
 UNITS = ("row", "word", "label")
 
@@ -54,13 +54,14 @@ def unlabelled_accuracy(case: Case, *, rows: int = 2000) -> Iterator[Measure | E
     by side, each with what it assumes: mean confidence (a confidence means the same there), the share of answers above
     a threshold (so does the threshold), labelled rows weighted to be like the others (alike rows are answered alike),
     classes mixed anew (only the shares of classes moved). Of the last two it is told where the answers contradict what
-    they assume. The interval spans the others, made longer downwards by how much all of them disagree. What is judged
-    is the loss against the labelled rows. Where a reference has labels the truth stands beside the estimates and is
-    what is judged: so the method can be tried on rows of one's own. Of tags, accuracy is meant by word; of several
-    labels, by label.
+    they assume. The interval spans the others, made longer downwards by how much all of them disagree and how well the
+    rows are told apart. What is judged is the loss against the labelled rows. Where a reference has labels the truth
+    stands beside the estimates and is what is judged: so the method can be tried on rows of one's own. Of tags,
+    accuracy is meant by word; of several labels, by label.
 
     Where a classifier tells the two sides apart nearly always, or hardly any labelled row is like the others, no number
     is given: nothing known is like those rows.
+
     Misleads where labels mean something else there, or texts are made to deceive the model: its confidence does not
     tell, and estimates are too high. Settled by labels for some of those rows; treated by training on rows like them.
     """
@@ -160,7 +161,7 @@ def _look(case: Case, known: Dataset, other: Dataset) -> _Told:
     assert true is not None
     here, there = (_pseudo(case, side) for side in ("here", "there"))
     classes = bool(case.task.labels) and case.task.unit != "label"
-    elsewhere = accuracy_elsewhere(mine, true, theirs, pseudo=here, odds=odds, classes=classes)
+    elsewhere = accuracy_elsewhere(mine, true, theirs, pseudo=here, odds=odds, classes=classes, auroc=apart.auroc)
     counted = None if true_there is None else share_right(theirs, (theirs.given == true_there).astype(float), there)
     return _Told(apart.auroc, alike, elsewhere, counted)
 
@@ -213,7 +214,8 @@ def _side_by_side(elsewhere: Elsewhere, counted: NDArray[np.float64] | None, nam
         for claim, values, assumption, held in lines
     ]
     columns = ["claim", "accuracy", "assumption", "held", "against"]
-    return Exhibit("table", {"title": "accuracy_estimates", "columns": columns, "rows": rows})
+    auroc = round(elsewhere.auroc, 4)
+    return Exhibit("table", {"title": "accuracy_estimates", "columns": columns, "rows": rows, "auroc": auroc})
 
 
 @unlabelled_accuracy.planted
