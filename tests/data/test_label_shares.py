@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from duiqi.data.label_shares import _mixture, counted_shares, estimated_shares
+from duiqi.data.label_shares import counted_shares, estimated_shares, mixture
 
 
 def test_a_mixture_comes_apart_exactly():
@@ -13,11 +13,11 @@ def test_a_mixture_comes_apart_exactly():
     by_class = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.2, 0.6]])
     rows = np.array([10.0, 20.0, 5.0])
     shares = np.array([0.1, 0.2, 0.7])
-    assert _mixture(by_class * rows[:, None], rows, shares @ by_class) == pytest.approx(shares)
+    assert mixture(by_class * rows[:, None], rows, shares @ by_class) == pytest.approx(shares)
 
 
 def test_a_class_without_known_rows_stays_at_zero():
-    shares = _mixture(
+    shares = mixture(
         np.array([[8.0, 1.0, 1.0], [0, 0, 0], [1.0, 1.0, 8.0]]), np.array([10.0, 0, 10]), np.full(3, 1 / 3)
     )
     assert shares[1] == 0

@@ -125,7 +125,8 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
     measure = ruling.measure
     meant = _worst_slice(measure)
     remedies = tuple(part.name for part in case.catalogue.all("remedy") if kind in part.treats and _suits(part, case))
-    if measure.of_rows:  # shown by what the probe lists: the model's answers to dev rows say nothing of it
+    elsewhere = measure.metric.facts.get("about") == "elsewhere"
+    if measure.of_rows or elsewhere:  # shown by what the probe lists: the answers to dev rows say nothing of it
         severity = _distance(ruling) * 1000
         return Finding(kind, measure.probe, ruling, meant, measure.rows, severity, remedies=remedies)
     mask = case.mask(meant) if meant.where else np.ones(len(case.data), dtype=bool)

@@ -180,7 +180,8 @@ def metric(
     "centred" for a statistic whose draws are biased (they are moved back onto the estimate). `off_by` is how far the
     value may lie from the exact one, where it is computed approximately: changes below it are not told.
     `about="rows"` is said of a metric that no model's answers move, such as the share of wrong labels: wrong answers
-    are then no evidence. Nor are they with `about="versions"`, of a metric that compares answers to versions of a row.
+    are then no evidence. Nor are they with `about="versions"`, of a metric that compares answers to versions of a row,
+    and with `about="elsewhere"`, of one that speaks of other rows than those examined.
     """
     facts = {**facts, "better": better, "interval": interval, "low": low, "high": high}
     return _decorator("metric", needs=tuple(needs), source=source, facts=facts)

@@ -73,18 +73,18 @@ def estimated_shares(truth: NDArray[np.int64], probs: Floats, asked: Floats, rng
     """
     k = probs.shape[1]
     inside = np.eye(k)[truth]
-    known_shares, asked_shares = inside.mean(axis=0), _mixture(inside.T @ probs, inside.sum(axis=0), asked.mean(axis=0))
+    known_shares, asked_shares = inside.mean(axis=0), mixture(inside.T @ probs, inside.sum(axis=0), asked.mean(axis=0))
     known_draws, asked_draws = np.zeros((DRAWS, k)), np.zeros((DRAWS, k))
     for draw in range(DRAWS):
         some = np.bincount(rng.integers(0, len(truth), len(truth)), minlength=len(truth)).astype(float)
         others = np.bincount(rng.integers(0, len(asked), len(asked)), minlength=len(asked)).astype(float)
         weighed = inside * some[:, None]
         known_draws[draw] = weighed.sum(axis=0) / len(truth)
-        asked_draws[draw] = _mixture(weighed.T @ probs, weighed.sum(axis=0), others @ asked / len(asked))
+        asked_draws[draw] = mixture(weighed.T @ probs, weighed.sum(axis=0), others @ asked / len(asked))
     return Shares(known_shares, asked_shares, known_draws, asked_draws)
 
 
-def _mixture(sums: Floats, rows: Floats, mean: Floats) -> Floats:
+def mixture(sums: Floats, rows: Floats, mean: Floats) -> Floats:
     """The shares of classes under which their mean probabilities, `sums` float[k, k] over `rows`, mix to `mean`."""
     from scipy.optimize import nnls
 

@@ -152,6 +152,30 @@ def unlabelled_case(rng: np.random.Generator, *, positive: float, rows: int = 90
     return replace(case, data=data)
 
 
+def unsure_case(rng: np.random.Generator, *, share: float, rows: int = 1200, labelled: bool = False) -> Case:
+    """A labelled case whose model is unsure, and wrong as often as it says, where texts speak of journeys: three in
+    ten of the rows do, and a share `share` of those of a reference, "field", which has labels where `labelled`."""
+    case = simulated_case(rng, rows=2 * rows)
+    assert isinstance(case.predictor, Recorded)
+    told = np.where(np.arange(2 * rows) < rows, 0.3, share) > rng.random(2 * rows)
+    picks = rng.integers(0, 6, (2 * rows, 3))
+    texts = [
+        f"{_NEW_SUBJECTS[a]} {_NEW_WORDS[b]} {_TAILS[c]} no {n}" if journey else text
+        for (a, b, c), n, journey, text in zip(
+            picks, rng.integers(0, 9973, 2 * rows), told, case.data.texts, strict=True
+        )
+    ]
+    logit = rng.normal(0, np.where(told, 0.4, 6.0))
+    praise = 1 / (1 + np.exp(-logit))
+    truth = (rng.random(2 * rows) < praise).astype(np.int64)
+    data = Dataset.of({"text": texts, "label": [LABELS[t] for t in truth], "id": list(case.data.row_ids)})
+    answers = Predictions(data.row_ids, {"probs": np.stack([1 - praise, praise], axis=1)})
+    field = data.take(np.arange(rows, 2 * rows), name="field")
+    field = field if labelled else replace(field, schema=replace(field.schema, label=None))
+    predictor = Recorded(case.predictor.task, answers)
+    return replace(case, predictor=predictor, data=data.take(np.arange(rows)), references={"field": field}, memory={})
+
+
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere, held
     against cues and cut into words."""
@@ -161,6 +185,7 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     flags = {name: (rng.random(rows) < 0.1).astype(float) for name in ("leaked", "turned", "cued")}
     counts = {name: np.stack([rng.binomial(9, 0.05, rows), np.full(rows, 9)], axis=1) for name in ("unknown", "cut")}
     more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
+    more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}
     answers = case.guess.with_columns(more)
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
 

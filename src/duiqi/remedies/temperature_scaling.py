@@ -3,15 +3,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from duiqi.core.case import Case, parts_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.part import remedy
 from duiqi.core.plan import Plan
 from duiqi.core.report import Finding
-
-LOW, HIGH = 0.05, 20.0
+from duiqi.data.temperature import best_temperature
 
 
 @remedy(
@@ -31,16 +28,6 @@ def temperature_scaling(case: Case, findings: Sequence[Finding]) -> Plan:
 
 def fit_temperature(predictor: Any, data: Dataset) -> Mapping[str, float]:
     """The temperature that minimises log loss, times the one already in use; for a field, of its words' marginals."""
-    from scipy.optimize import minimize_scalar
-
     answers = predictor.predict(data, predictor.task.outputs)
     truth, guess = parts_of(predictor.task, predictor.task.read_truth(data), answers)
-    logits = np.log(np.clip(guess.probs, 1e-12, None))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        scaled = scaled - scaled.max(axis=1, keepdims=True)
-        return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(truth)), truth]))
-
-    best = minimize_scalar(loss, bounds=(np.log(LOW), np.log(HIGH)), method="bounded")
-    return {"temperature": float(np.exp(best.x)) * predictor.calibration.get("temperature", 1.0)}
+    return {"temperature": best_temperature(guess.probs, truth) * predictor.calibration.get("temperature", 1.0)}

@@ -69,6 +69,8 @@ CODED_COLUMNS = (
     "threshold",
     "against",
     "property",
+    "assumption",
+    "held",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
                  "coverage", "conflicts", "now", "threshold", "share_known", "share_examined",

@@ -297,7 +297,8 @@ class Outline:
         name = words.name("kind", kind)
         slots = self._slots(finding, metric, here, overall, before, slice_words)
         places = ["here", "gap", "all"] if slice_words else ["gap", "all"]
-        keys = [f"{{}}.{k}.{p}" for k in (kind, "other") for p in places] + ["{}.other.bare"]
+        base = Named.of(metric).base
+        keys = [f"{{}}.{k}.{p}" for k in (base, kind, "other") for p in places] + ["{}.other.bare"]
         if finding.get("status") == "repaired":
             keys.insert(0, "{}.other.repaired")
         severity = finding.get("severity") if is_number(finding.get("severity")) else None
