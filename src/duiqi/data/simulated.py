@@ -159,7 +159,13 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     assert isinstance(case.predictor, Recorded)
     wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
     flags = {name: (rng.random(rows) < 0.1).astype(float) for name in ("leaked", "turned", "cued")}
-    more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags}
+    more = {
+        "wrong": wrong,
+        "placed": rng.random(rows),
+        "gain": rng.random(rows) - 0.3,
+        "shares": rng.random((rows, 4)),
+        **flags,
+    }
     answers = case.guess.with_columns(more)
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
 

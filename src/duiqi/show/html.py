@@ -72,6 +72,7 @@ CODED_COLUMNS = (
     "threshold",
     "against",
     "property",
+    "held_by",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
                  "coverage", "conflicts", "now", "threshold", "share_known", "share_examined",
