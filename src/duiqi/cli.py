@@ -209,7 +209,7 @@ def explain_(
     class_: Annotated[str | None, typer.Option("--class", help="Class to explain. [default: the answer]")] = None,
     word: Annotated[str | None, typer.Option("--word", help="Word whose tag to explain.")] = None,
     train: Annotated[str | None, typer.Option("--train", metavar="DATA", help="Rows the model was trained on.")] = None,
-    counterfactual: Annotated[bool, typer.Option(help="Look for the smallest edit that turns the answer.")] = True,
+    counterfactual: Annotated[bool | None, typer.Option(help="Look for the smallest edit that turns it.")] = None,
     rows: Annotated[int, typer.Option("--rows", help="How many rows of a file to explain.")] = 200,
     task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
     label: Label = None, id: Id = None, split: Split = None, encoding: Encoding = None, out: Out = None,

@@ -28,6 +28,7 @@ GRADIENTS = "integrated_gradients"
 FEW = 20  # texts up to which the default is thorough
 MOST = 200  # rows of a file that are explained, where nothing else is said
 IMPORTANT = 30  # words listed of many texts
+HELD = 50  # explanations that are looked at whether they hold
 SEVERAL = 5  # texts from which on their words are listed together
 IN_TWOS = ("classify_pair",)
 
@@ -41,7 +42,7 @@ def explain(
     class_: str | None = None,
     word: str | None = None,
     train: Source | None = None,
-    counterfactual: bool = True,
+    counterfactual: bool | None = None,
     rows: int = MOST,
     out: str | Path | None = None,
     lang: str = "en",
@@ -66,10 +67,10 @@ def explain(
     - integrated_gradients: along the way from [MASK] to the text; needs the network itself. How far the weights are
       from summing to the change of the answer is told, and steps are added until that is at most 2 %.
 
-    By default shap, occlusion and gradients of up to 20 texts, and gradients alone (else occlusion) of more. The first
-    method named is the one that sentences and lists are made of. `train` are the rows that the model was trained on:
-    the nearest ones are shown, and words that tell their classes are tried as replacements. Without `counterfactual`
-    nobody looks for the smallest edit that turns an answer.
+    By default Shapley values, occlusion and gradients of up to 20 texts, and occlusion alone of more. The first method
+    named is the one that sentences and lists are made of. `train` are the rows that the model was trained on:
+    the nearest ones are shown, and words that tell their classes are tried as replacements. With `counterfactual` the
+    smallest edit is looked for that turns each answer, by default of up to 20 texts.
 
     Words are taken out one by one, so the model also answers texts that nobody would write: a weight says what the
     model reacts to, not what is true. Where methods disagree, trust none of them alone.
@@ -96,6 +97,7 @@ def explain(
     methods, left_out = _methods(method, len(data), lacking(predictor))
     notes += left_out
     asking = [each for each in methods if each in ASKING]
+    counterfactual = len(data) <= FEW if counterfactual is None else counterfactual
 
     def progress(done: int, total: int) -> None:
         table.progress("asking", done, total, {})
@@ -111,7 +113,8 @@ def explain(
     known = None if train is None else _train(train, settings)
     turned = _turned(table, predictor, subject, found, known) if counterfactual else [None] * len(found)
     examples = _examples(table, predictor, subject, known, notes)
-    report = Report("explain", table.seed, exhibits=_exhibits(found, methods[0], len(data)))
+    exhibits = (*_exhibits(found, methods[0], len(data)), *_held(table, predictor, subject, found, methods))
+    report = Report("explain", table.seed, exhibits=exhibits)
     facts = {
         "explanations": [
             _said(each, subject, edit, examples[each.row], predictor.task)
@@ -201,7 +204,7 @@ def _methods(asked: Sequence[str], rows: int, lacking: str) -> tuple[tuple[str, 
     """The methods to run, and a note for one that was asked for and cannot be."""
     methods = tuple(dict.fromkeys(asked))
     if not methods:
-        methods = ("kernel_shap", "occlusion", GRADIENTS) if rows <= FEW else (GRADIENTS,)
+        methods = ("kernel_shap", "occlusion", GRADIENTS) if rows <= FEW else ("occlusion",)
     if GRADIENTS not in methods or not lacking:
         return methods, []
     kept = tuple(each for each in methods if each != GRADIENTS)
@@ -332,6 +335,25 @@ def _exhibits(found: Sequence[Explanation], method: str, rows: int) -> tuple[Exh
         [each.word, *([each.name] if named else []), _weight(each.mean, each.margin), each.rows] for each in listed
     ]
     return (Exhibit("table", {"title": "word_importance", "columns": columns, "rows": table}),)
+
+
+def _held(
+    table: Table, predictor: Any, subject: Subject, found: Sequence[Explanation], methods: Sequence[str]
+) -> tuple[Exhibit, ...]:
+    """Whether the explanations of several texts hold: what answers lose without the words named, beside random words,
+    and how alike two methods order the words."""
+    from duiqi.data.faithfulness import agreement, faithfulness, in_figures
+
+    if len(subject.data) < SEVERAL or not found or "probs" not in predictor.offers or predictor.task.output == "text":
+        return ()
+    some = found[:HELD]
+    table.progress("holding", 0, 1, {})
+    holds = faithfulness(predictor, subject, some, methods[0], seed=table.seed)
+    names = ("comprehensiveness", "random_comprehensiveness", "sufficiency", "random_sufficiency")
+    rows = [[name, in_figures(getattr(holds, name))] for name in names]
+    if len(methods) > 1:
+        rows.append(["agreement", in_figures(agreement(some, methods[0], some, methods[1]))])
+    return (Exhibit("table", {"title": "faithfulness", "columns": ["held_by", "mean_change"], "rows": rows}),)
 
 
 def _weight(mean: float, margin: float | None) -> dict[str, float | None]:

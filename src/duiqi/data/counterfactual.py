@@ -24,10 +24,11 @@ from duiqi.data.explaining import AT_ONCE, Explanation, Subject
 from duiqi.data.synonyms import Synonyms
 from duiqi.data.targets import numbers_of, reading_of
 
-BEAM = 5
-MOST = 6  # edits
-DEEPER = 12  # words that are tried at depths after the first: those whose change moved the answer most
-TELLING = 8  # words of other classes that are tried in every place
+BEAM = 3
+MOST = 5  # edits
+DEEPER = 8  # words that are tried at depths after the first: those whose change moved the answer most
+CHANGES = 4  # of each of them that are tried there: those that moved it most
+TELLING = 6  # words of other classes that are tried in every place
 FEWEST = 3  # rows in which such a word must stand
 
 
@@ -99,13 +100,16 @@ def counterfactuals(
     beams: dict[int, list[_State]] = {at: [_State(tuple(each.divided.words))] for at, each in enumerate(found)}
     order: dict[int, list[int]] = {at: list(range(len(each.divided))) for at, each in enumerate(found)}
     for depth in range(most):
-        asked: list[tuple[int, _State]] = []
+        chunks: list[list[tuple[int, _State]]] = [[]]
         for at, states in beams.items():
-            asked += [(at, each) for each in _next(states, order[at], options[at])]
-        if not asked:
+            asked = [(at, each) for each in _next(states, order[at], options[at])]
+            if len(chunks[-1]) + len(asked) > AT_ONCE:  # one call, but for a bound on memory
+                chunks.append([])
+            chunks[-1] += asked
+        if not any(chunks):
             break
-        for start in range(0, len(asked), AT_ONCE):  # one call, but for a bound on memory
-            _answer(predictor, subject, found, asked[start : start + AT_ONCE], result, beams, order, beam, depth)
+        for chunk in filter(None, chunks):
+            _answer(predictor, subject, found, chunk, result, beams, order, beam, options, depth)
         beams = {at: states for at, states in beams.items() if result[at] is None and states}
     return result
 
@@ -143,7 +147,7 @@ def _next(states: Sequence[_State], places: Sequence[int], options: Sequence[Seq
 def _answer(
     predictor: Predictor, subject: Subject, found: Sequence[Explanation], asked: Sequence[tuple[int, _State]],
     result: list[Counterfactual | None], beams: dict[int, list[_State]], order: dict[int, list[int]], beam: int,
-    depth: int,
+    options: list[list[list[str]]], depth: int,
 ) -> None:  # fmt: skip
     """Ask all candidates; note those that turn their answer, and keep the nearest ones of the others."""
     reading = reading_of(predictor)
@@ -170,8 +174,11 @@ def _answer(
             result[at] = Counterfactual(edits, texts[start + best], instead)
         beams[at] = [states[i] for i in nearest[:beam].tolist()]
         if depth == 0:
-            moved = dict[int, None]()
+            best_first: dict[int, list[str]] = {}
             for i in nearest.tolist():
-                moved.update(dict.fromkeys(states[i].changed))
-            order[at] = list(moved)[:DEEPER]
+                (place,) = states[i].changed
+                best_first.setdefault(place, []).append(states[i].words[place])
+            order[at] = list(best_first)[:DEEPER]
+            for place, words in best_first.items():
+                options[at][place] = words[:CHANGES]
         start = end

@@ -76,7 +76,7 @@ def opacity(
         ("stability", agreement(found, OTHER, again, OTHER)),
     )
     table = [[name, in_figures(values)] for name, values in lines]
-    yield Exhibit("table", {"title": "faithfulness", "columns": ["held_by", "mean_weight"], "rows": table})
+    yield Exhibit("table", {"title": "faithfulness", "columns": ["held_by", "mean_change"], "rows": table})
 
 
 @opacity.planted

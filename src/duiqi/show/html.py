@@ -32,6 +32,7 @@ PAIRS_SHOWN = 12
 # What people ask first stands first; anything else follows in the order it was reported.
 ORDER = (
     "word_importance",
+    "faithfulness",
     "sources",
     "changes",
     "labels_by_part",
