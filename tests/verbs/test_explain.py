@@ -167,3 +167,36 @@ def test_a_text_that_the_model_writes_is_explained_by_how_likely_it_stays(decode
     assert len(one["methods"][0]["weights"]) == 4
     assert {"code": "no_gradients_head"} in report.notes
     assert told(one, Sentences.of("en")).sentence.startswith("The model writes ")
+
+
+def test_choices_are_the_texts_after_the_question(body, tmp_path):
+    import numpy as np
+
+    from duiqi.core.dataset import Dataset
+
+    rng = np.random.default_rng(0)
+    right = rng.integers(0, 2, 300)
+    pick = rng.integers(0, 4, (300, 2)).tolist()
+    choices = [[f"the plot {(BAD, GOOD)[at == place][words[place]]}" for place in (0, 1)]
+               for at, words in zip(right.tolist(), pick, strict=True)]  # fmt: skip
+    data = Dataset.of({"text": ["it was"] * 300, "choices": choices, "label": right.tolist()})
+    model = trained(body, tmp_path, "choose", data)
+    report = duiqi.explain(model, "it was", "the plot awful", "the plot great")
+    (one,) = report.facts["explanations"]
+    assert one["answer"] == "B"
+    assert one["words"] == ["it", "was", "the", "plot", "awful", "the", "plot", "great"]
+    weights = one["methods"][0]["weights"]
+    assert max(range(8), key=weights.__getitem__) == 4  # what is bad of the other choice speaks for this one
+    assert {"code": "no_gradients_head"} in report.notes
+    assert "".join(text for text, _ in one["segments"]) == "it was (A) the plot awful (B) the plot great"
+    with pytest.raises(DataError, match="two choices"):
+        duiqi.explain(model, "it was", "the plot awful")
+
+
+def test_tasks_that_cannot_be_explained_say_so(fitted, body):
+    from duiqi.core.errors import ModelError
+
+    with pytest.raises(ModelError, match="rank"):
+        duiqi.explain(body, "the film", task="rank")
+    with pytest.raises(ModelError, match="head"):
+        duiqi.explain(body, "the film")

@@ -144,6 +144,11 @@ def _next(states: Sequence[_State], places: Sequence[int], options: Sequence[Seq
     return list(made.values())
 
 
+def _put_in(state: _State) -> int:
+    """How many words stand in the place of others."""
+    return sum(bool(state.words[place]) for place in state.changed)
+
+
 def _answer(
     predictor: Predictor, subject: Subject, found: Sequence[Explanation], asked: Sequence[tuple[int, _State]],
     result: list[Counterfactual | None], beams: dict[int, list[_State]], order: dict[int, list[int]], beam: int,
@@ -167,8 +172,8 @@ def _answer(
         states = [state for _, state in asked[span]]
         nearest = np.argsort(values, kind="stable")
         if turned.any():
-            best = int(nearest[turned[nearest]][0])
-            words = found[at].divided.words
+            words = found[at].divided.words  # of edits of as many words those that only take out are plainest
+            best = min(nearest[turned[nearest]].tolist(), key=lambda i: _put_in(states[i]))
             edits = tuple(Edit(i, words[i], states[best].words[i]) for i in sorted(states[best].changed))
             instead = reading.instead(predictor.task, answers.columns, start + best, target)
             result[at] = Counterfactual(edits, texts[start + best], instead)
