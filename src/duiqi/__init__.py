@@ -22,6 +22,7 @@ _WHERE = {
     "label": "duiqi.label",
     "repair": "duiqi.repair",
     "prove": "duiqi.prove",
+    "explain": "duiqi.explain",
     "demo": "duiqi.demo",
     "doctor": "duiqi.doctor",
     "Dataset": "duiqi.core.dataset",

@@ -72,6 +72,10 @@ STEP_HELP = (
     "[default: clean]"
 )
 RULES_HELP = "Python file of functions (text) -> class or None that label rows without people."
+METHOD_HELP = (
+    "kernel_shap, occlusion, lime, integrated_gradients; several divided by commas or given again. "
+    "[default: the first two and the last]"
+)
 Steps = Annotated[list[str] | None, typer.Option("--step", help=STEP_HELP)]
 Dev = Annotated[float | None, typer.Option("--dev", help="Share of dev. [default: 0.15, at most 2,000 rows]")]
 Test = Annotated[float | None, typer.Option("--test", help="Share of test. [default: 0.15, at most 5,000 rows]")]
@@ -193,6 +197,28 @@ def label_(
     """
     said = dict(locals())
     with_errors(lambda: _label(said), BEGINS_AGAIN, lang)
+
+
+@app.command("explain")
+def explain_(
+    model: Model,
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT…", help="Texts, or one file or folder of rows.")],
+    method: Annotated[list[str] | None, typer.Option("--method", help=METHOD_HELP)] = None,
+    samples: Annotated[int | None, typer.Option("--samples", help="Questions a text. [default: by its length]")] = None,
+    scale: Annotated[str, typer.Option("--scale", help="log_odds or probability.")] = "log_odds",
+    class_: Annotated[str | None, typer.Option("--class", help="Class to explain. [default: the answer]")] = None,
+    word: Annotated[str | None, typer.Option("--word", help="Word whose tag to explain.")] = None,
+    train: Annotated[str | None, typer.Option("--train", metavar="DATA", help="Rows the model was trained on.")] = None,
+    counterfactual: Annotated[bool | None, typer.Option(help="Look for the smallest edit that turns it.")] = None,
+    rows: Annotated[int, typer.Option("--rows", help="How many rows of a file to explain.")] = 200,
+    task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
+    label: Label = None, id: Id = None, split: Split = None, encoding: Encoding = None, out: Out = None,
+    seed: Seed = None, threads: Threads = None, device: Device = None, parts: Parts = None, lang: Lang = None,
+    json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
+) -> None:  # fmt: skip
+    """Say which words speak for the model's answers, and what would turn them."""
+    said = dict(locals())
+    with_errors(lambda: _explain(said), BEGINS_AGAIN, lang)
 
 
 @app.command()
@@ -408,6 +434,23 @@ def _label(said: Mapping[str, Any]) -> int:
         report = run(
             model, data, pool=pool, out=out, lang=lang, report_rows=not said["no_rows"], progress=screen.progress,
             **settled,
+        )  # fmt: skip
+    _show(report, lang, said["json_"], said["quiet"], out)
+    return int(report.exit_code)
+
+
+def _explain(said: Mapping[str, Any]) -> int:
+    """Settle the arguments of `explain`, call it, show what it says."""
+    from duiqi.explain import explain as run
+
+    own = ("method", "samples", "scale", "class_", "word", "train", "counterfactual", "rows")
+    settled = settle(said, read_config(Path.cwd()), own)
+    lang, out = _language(settled.pop("lang", None) or "en"), settled.pop("out", None)
+    settled["method"] = [name for each in settled.get("method", ()) for name in _divided(each)]
+    with Screen(said["quiet"] or said["json_"], lang) as screen:
+        report = run(
+            said["model"], *said["texts"], out=out, lang=lang, report_rows=not said["no_rows"],
+            progress=screen.progress, **settled,
         )  # fmt: skip
     _show(report, lang, said["json_"], said["quiet"], out)
     return int(report.exit_code)

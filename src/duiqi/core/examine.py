@@ -35,9 +35,10 @@ class Order:
 def orders(
     case: Case, *, only: Iterable[str] = (), options: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Order]:
-    """All probes, or those named in `only`, with their options."""
-    names = tuple(only) or case.catalogue.names("probe")
-    return [Order(case.catalogue.find("probe", name), (options or {}).get(name, {})) for name in names]
+    """All probes but those that run on request, or those named in `only`, with their options."""
+    named = tuple(only)
+    found = [case.catalogue.find("probe", name) for name in named or case.catalogue.names("probe")]
+    return [Order(p, (options or {}).get(p.name, {})) for p in found if named or not p.facts.get("on_request")]
 
 
 def examine(

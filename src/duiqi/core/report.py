@@ -134,7 +134,10 @@ def without_rows(said: Mapping[str, Any]) -> dict[str, Any]:
         {**finding, "evidence": [], "slice": {**finding["slice"], "row_ids": []}} for finding in said["findings"]
     ]
     exhibits = [each for each in said["exhibits"] if not each["data"].get("rows_of_data")]
-    return {**said, "findings": findings, "exhibits": exhibits}
+    bare: dict[str, Any] = (
+        {"explanations": []} if "explanations" in said else {}
+    )  # these are row texts through and through
+    return {**said, "findings": findings, "exhibits": exhibits, **bare}
 
 
 def save_measures(measures: Sequence[Measure], path: Path) -> None:

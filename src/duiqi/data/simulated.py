@@ -186,6 +186,7 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     counts = {name: np.stack([rng.binomial(9, 0.05, rows), np.full(rows, 9)], axis=1) for name in ("unknown", "cut")}
     more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
     more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}
+    more["gain"] = rng.random(rows) - 0.3
     answers = case.guess.with_columns(more)
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
 

@@ -17,11 +17,13 @@ from typing import Any
 from markupsafe import Markup
 
 from duiqi.show import figure
+from duiqi.show.explanations import levels
 from duiqi.show.outline import Json, Outline, Problem
 from duiqi.show.sentences import Named, Sentences, is_number, is_share
 
 LANG_TAGS = {"en": "en", "zh": "zh-Hans"}
 PROBLEMS_SHOWN = 25
+EXPLAINED_SHOWN = 100
 ROWS_SHOWN = 12
 ROWS_KEPT = 150
 TEXT = 60  # characters from which on a cell holds a text
@@ -29,6 +31,8 @@ READABLE_CLASSES = 12
 PAIRS_SHOWN = 12
 # What people ask first stands first; anything else follows in the order it was reported.
 ORDER = (
+    "word_importance",
+    "faithfulness",
     "sources",
     "changes",
     "labels_by_part",
@@ -71,6 +75,7 @@ CODED_COLUMNS = (
     "property",
     "assumption",
     "held",
+    "held_by",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
                  "coverage", "conflicts", "now", "threshold", "share_known", "share_examined",
@@ -157,6 +162,8 @@ def render(report: Mapping[str, Any], *, lang: str) -> str:
         lang=LANG_TAGS[lang],
         style=Markup(style),
         digest=digest,
+        explanations=outline.explanations[:EXPLAINED_SHOWN],
+        explanations_left=max(0, len(outline.explanations) - EXPLAINED_SHOWN),
         problems=outline.problems[:PROBLEMS_SHOWN],
         problems_left=max(0, len(outline.problems) - PROBLEMS_SHOWN),
         strips=lambda problem: strips(problem, outline.words),
@@ -441,10 +448,7 @@ def _pairs(
 
 def _tokens(data: Json) -> tuple[tuple[str, str], ...]:
     """Tokens with a class by weight: p1 to p3 speak for, n1 to n3 against."""
-    weights = [float(w) if is_number(w) else 0.0 for w in data.get("weights") or []]
-    top = max(map(abs, weights), default=0.0) or 1.0
-    levels = [round(3 * weight / top) for weight in weights]
-    names = ["" if level == 0 else f"{'p' if level > 0 else 'n'}{abs(level)}" for level in levels]
+    names = levels(data.get("weights") or [])
     return tuple((str(token), name) for token, name in zip(data.get("tokens") or [], names, strict=False))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from duiqi.show.explanations import NAMED, Told, told
 from duiqi.show.sentences import Named, Sentences, is_chinese, is_number, is_share, plain, tight
 
 Json = Mapping[str, Any]
@@ -184,8 +185,9 @@ class Outline:
 
     @property
     def examines(self) -> bool:
-        """Whether it is about how good a model is; preparing rows and choosing rows to label is about rows."""
-        return self.verb not in ("prepare", "label")
+        """Whether it is about how good a model is; preparing rows and choosing rows to label is about rows, an
+        explanation about single answers."""
+        return self.verb not in ("prepare", "label", "explain")
 
     @property
     def title(self) -> str:
@@ -622,7 +624,8 @@ class Outline:
     def headline(self) -> tuple[str, ...]:
         """The verdict in one to two plain sentences."""
         if not self.examines:
-            return self._label_sentences() if self.verb == "label" else self._prepare_sentences()
+            said = {"label": self._label_sentences, "explain": self._explain_sentences}
+            return said.get(self.verb, self._prepare_sentences)()
         if self.verb in ("prove", "align", "repair"):
             rest = self._align_sentence() if self.verb != "prove" else self._prove_sentence()
             return tuple(each for each in (self._change_sentence(), rest) if each)
@@ -656,6 +659,21 @@ class Outline:
             *([words.say("headline.label.by_machines", n=made)] if made else []),
             *([words.say("headline.label.left_out", n=gone)] if gone else []),
         )
+
+    @cached_property
+    def explanations(self) -> tuple[Told, ...]:
+        """Why answers were given, in words."""
+        return tuple(told(each, self.words) for each in self.listed("explanations"))
+
+    def _explain_sentences(self) -> tuple[str, ...]:
+        """The one explanation, or the words that weigh most over all of them."""
+        count = len(self.explanations)
+        if count < 2:
+            return tuple(each.sentence for each in self.explanations) or (self.words.say("headline.explain.none"),)
+        tables = [each for each in self._exhibit_data() if each.get("title") == "word_importance"]
+        listed = list(dict.fromkeys(str(row[0]) for each in tables for row in each.get("rows") or []))[:NAMED]
+        said = self.words.listing([self.words.quote(each) for each in listed]) if listed else None
+        return (self.words.say_first(["headline.explain.many", "headline.explain.plain"], n=count, words=said),)
 
     def _number_of_checks(self, verdict: str) -> int:
         return sum(each.verdict == verdict for each in self.checks)
@@ -738,7 +756,8 @@ class Outline:
     def steps(self) -> tuple[Step, ...]:
         """What to do next, with the commands to type."""
         if not self.examines:
-            return self._after_label() if self.verb == "label" else self._after_prepare()
+            then = {"label": self._after_label, "explain": self._after_explain}
+            return then.get(self.verb, self._after_prepare)()
         if self.verdict == "unclear":
             return (self._more_rows(),)
         if self.verb in ("align", "repair"):
@@ -756,6 +775,14 @@ class Outline:
         if options.get("originals"):
             steps.append(Step(say("next.restore"), "duiqi prepare --restore DIR --out FOLDER"))
         return tuple(steps)
+
+    def _after_explain(self) -> tuple[Step, ...]:
+        say, model = self.words.say, shlex.quote(str(self.report.get("given") or self._model_word()))
+        rows = self.table("data").get("path")
+        source = self._data_word() if rows else f"rows{self._suffix}"
+        many = Step(say("next.explain_many"), f"duiqi explain {model} {source} --train TRAIN --out DIR")
+        cue = Step(say("next.explain_cue"), f"duiqi diagnose {model} {source} --only spurious_cue")
+        return (cue,) if rows and len(self.explanations) > 1 else (many, cue)
 
     def _after_label(self) -> tuple[Step, ...]:
         say, model = self.words.say, shlex.quote(str(self.report.get("given") or self.model_name))

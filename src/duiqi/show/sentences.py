@@ -26,7 +26,16 @@ MINUS = "\u2212"
 # Scores that people quote as decimals; every other score between 0 and 1 is quoted in percent.
 _DECIMALS = frozenset(
     {"auroc", "shift_auroc", "mcc", "log_loss", "brier", "kappa", "perplexity"}
-    | {"loss", "r_squared", "pearson", "spearman", "mean_absolute_error", "root_mean_squared_error"}
+    | {
+        "loss",
+        "r_squared",
+        "pearson",
+        "spearman",
+        "mean_absolute_error",
+        "root_mean_squared_error",
+        "mean_weight",
+        "mean_change",
+    }
 )
 # The name of a measure: `accuracy`, `accuracy_gap[region]`, `worst_group_accuracy[region]`, `brier_difference[tfidf]`.
 _MEASURE = re.compile(

@@ -22,6 +22,8 @@ PROBLEMS_SHOWN = 8
 CHECKS_SHOWN = 12
 ROWS_SHOWN = 5
 CELL = 24  # cells wide; columns with more in them give way
+EXPLAINED_SHOWN = 5
+LEVELS = {"p": "bold blue", "n": "red"}
 STYLES = {"pass": "green", "fail": "bold red", "unclear": "yellow", "better": "green", "worse": "red",
           "repaired": "green", "remaining": "red", "improved": "yellow",
           "kept": "green", "dropped": "dim", "skipped": "dim"}  # fmt: skip
@@ -32,6 +34,7 @@ def render(report: Mapping[str, Any], *, lang: str) -> RenderableType:
     outline = Outline(report, lang=lang)
     parts = [
         _verdict(outline),
+        _explanations(outline),
         _problems(outline),
         _trials(outline),
         _changes(outline),
@@ -92,6 +95,41 @@ def _problems(outline: Outline) -> Iterable[RenderableType]:
         yield _problem(number, problem, outline)
     if len(problems) > PROBLEMS_SHOWN:
         yield _indented(say("finding.more", n=len(problems) - PROBLEMS_SHOWN), style="dim")
+
+
+def _explanations(outline: Outline) -> Iterable[RenderableType]:
+    """Why answers were given: the sentence, the text, the words that weigh most, and how far to trust them."""
+    shown = outline.explanations[:EXPLAINED_SHOWN]
+    if not shown:
+        return
+    say = outline.words.say
+    yield from _heading(say("section.explanations"))
+    for each in shown:
+        if len(outline.explanations) > 1:
+            yield Padding(Text(each.sentence, style="bold"), (1, 0, 0, 2), expand=False)
+        for line in each.lines[:1]:
+            text = Text()
+            for piece, level in line.pieces:
+                text.append(piece, LEVELS[level[:1]] if level else "")
+            yield Padding(text, (0, 0, 0, 2), expand=False)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        table.add_column(say("column.word"))
+        for method in each.methods:
+            table.add_column(method, justify="right")
+        for row in each.table:
+            table.add_row(*map(Text, row))
+        if each.table:
+            yield Padding(table, (1, 0, 0, 2), expand=False)
+        for line in each.lines:
+            yield _indented(f"{line.method}{say('list.colon')}{line.trust}", style="dim")
+        if each.examples:
+            yield _indented(each.examples_said)
+            for example, label, similarity in each.examples:
+                yield Padding(
+                    Text(f"{similarity}  {label}  {example}", no_wrap=True, overflow="ellipsis"), (0, 0, 0, 4)
+                )
+    if len(outline.explanations) > len(shown):
+        yield _indented(say("explain.more", n=len(outline.explanations) - len(shown)), style="dim")
 
 
 def _problem(number: int, problem: Problem, outline: Outline) -> RenderableType:
