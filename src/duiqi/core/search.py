@@ -143,7 +143,7 @@ def _among(
     """The slices found among these units with one threshold."""
     if rows.shape[0] == 0 or not len(errors) or errors.max() == errors.min():
         return Search((), np.zeros(rows.shape[0]), float("inf"))
-    handicap = HANDICAP * (complexity - 1.0)
+    handicap = HANDICAP * (complexity - 1).astype(np.float64)
     base = null(rows, errors, handicap=handicap)
     z = base.z(rows @ errors)
     threshold = _largest_by_chance(rows, errors, base, generator, permutations, level)
@@ -191,7 +191,7 @@ def _without_echoes(
     """Positions of the slices above the threshold that those taken before them do not explain."""
     left = np.flatnonzero(z > threshold)
     rows, complexity = rows[left], complexity[left]
-    handicap, sums = HANDICAP * (complexity - 1.0), rows @ errors
+    handicap, sums = HANDICAP * (complexity - 1).astype(np.float64), rows @ errors
     inside = (rows >= 0.5).toarray()
     strata = np.zeros(len(errors), dtype=np.int64)
     taken: list[int] = []
