@@ -42,6 +42,9 @@ ORDER = (
     "floors",
     "reliability",
     "by_group",
+    "fairness_gaps",
+    "error_by_attribute",
+    "error_by_group",
     "per_class",
     "confusion",
     "slices",
@@ -265,7 +268,7 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
             tokens = _tokens(data)
     return Panel(
         title=words.title(words.name("exhibit", key)),
-        caption="" if notes else words.texts.get(f"exhibit.{key}.what", ""),
+        caption="" if notes else _caption(key, exhibits, words),
         of_rows=any((each.get("data") or {}).get("rows_of_data") for each in exhibits),
         charts=tuple(charts),
         tables=tuple(tables),
@@ -273,6 +276,15 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
         tokens=tokens,
         total=max(int((each.get("data") or {}).get("total") or 0) for each in exhibits),
         more=f"exhibit.{key}.more" if f"exhibit.{key}.more" in words.texts else "finding.more",
+    )
+
+
+def _caption(key: str, exhibits: Sequence[Json], words: Sentences) -> str:
+    """What the exhibits of one title show, and what must be known of these in particular."""
+    remarks = [each for exhibit in exhibits for each in (exhibit.get("data") or {}).get("remarks") or []]
+    said = [words.say(f"remark.{each['code']}", **{k: v for k, v in each.items() if k != "code"}) for each in remarks]
+    return words.say("list.sentences").join(
+        [each for each in [words.texts.get(f"exhibit.{key}.what", ""), *said] if each]
     )
 
 
@@ -331,7 +343,10 @@ def _measured(metric: str, measure: Json | None, words: Sentences) -> Cell:
     if not measure or not is_number(measure.get("value")):
         return Cell("–", number=True)
     scale = 100 if is_share(metric) else 1
-    return Cell(words.value(metric, measure, low=False), words.interval(measure, scale).strip(" ()（）"), number=True)
+    mark = "*" if measure.get("shrunk") else ""
+    return Cell(
+        words.value(metric, measure, low=False) + mark, words.interval(measure, scale).strip(" ()（）"), number=True
+    )
 
 
 def _table(data: Json, outline: Outline) -> list[Table]:
@@ -363,8 +378,10 @@ def _detail(code: str, more: str, outline: Outline) -> str:
 
 def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
     words = outline.words
+    if isinstance(value, Mapping) and "said" in value:
+        return Cell(_said(value, words), title=first)
     if isinstance(value, Mapping):
-        shown = _measured(column, value, words)
+        shown = _measured(str(value.get("metric", column)), value, words)
         before = value.get("before")
         if isinstance(before, Mapping) and is_number(before.get("value")):
             was = words.value(column, before, low=False)
@@ -377,6 +394,8 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
         return Cell(words.share(value) if in_share else words.plain_number(value), number=True, title=first)
     if isinstance(value, str) and column in RULE_COLUMNS:
         return Cell(outline.slice(value), title=first)
+    if isinstance(value, str) and column == "measure" and words.knows("metric", value):
+        return Cell(words.title(words.metric(value)), title=first)
     if isinstance(value, str) and column == "found_as":
         return Cell(outline.finding_code(value), title=first)
     if isinstance(value, str) and column == "reason":
@@ -387,6 +406,13 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
         found = [table for table in ("cell", "kind", "remedy", "verdict", "status") if words.knows(table, value)]
         return Cell(words.name(found[0], value) if found else value, title=first)
     return Cell(words.plain_value(value), title=first)
+
+
+def _said(value: Json, words: Sentences) -> str:
+    """A cell that is a short sentence: `said` is its key, and what stands in it is given beside."""
+    facts = {key: each for key, each in value.items() if key not in ("said", "metric", "value")}
+    number = words.value(str(value.get("metric", "")), value) if "value" in value else None
+    return words.say(f"said.{value['said']}", **facts, value=number)
 
 
 def _folded(columns: tuple[Cell, ...], rows: Iterable[tuple[Cell, ...]]) -> Table:
