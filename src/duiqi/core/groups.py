@@ -34,6 +34,11 @@ class Groups:
             values, codes = values[1:], codes - 1
         return cls((column,), (values,), np.arange(len(values))[:, None], codes.astype(np.int64))
 
+    @classmethod
+    def whole(cls, rows: int) -> Groups:
+        """All rows as one group, of no column."""
+        return cls((), (), np.zeros((1, 0), dtype=np.int64), np.zeros(rows, dtype=np.int64))
+
     def crossed(self, other: Groups) -> Groups:
         """One group for every pair that occurs; rows that are of no group on either side are of none."""
         pairs = self.codes * len(other) + other.codes

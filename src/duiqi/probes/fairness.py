@@ -56,8 +56,16 @@ def fairness(
     Misleads where groups differ in how hard their rows are: a gap is a question, not yet an accusation.
     Treated by reweighting, by more rows of the weak group, by correcting its labels.
     """
-    metrics = metrics or (case.task.primary,)
+    metrics = tuple(dict.fromkeys(metrics or (case.task.primary,)))
+    for each in metrics:
+        if case.catalogue.find("metric", each).facts.get("shape"):
+            raise OptionError(
+                f"expected metrics that are one number for a group, given '{each}'",
+                hint="The gaps of demographic parity, equal opportunity and equalised odds are told anyway.",
+            )
     single = [Groups.of(case.data, column) for column in case.data.schema.groups]
+    everybody = Groups.whole(len(case.data))
+    overall = {metric: float(case.group_values(metric, everybody)[0]) for metric in metrics}
     gaps: list[list[Any]] = []
     for groups in _crossed(single, most_crossed if crossings else 1):
         compared = groups.only(_largest(groups))
@@ -69,7 +77,7 @@ def fairness(
                 assert measure.across is not None
                 yield replace(measure, across=replace(measure.across, reduce="worst"))
         gaps += [_gap(measure, classes) for measure in measured]
-        yield _by_group(case, groups, measured, metrics)
+        yield _by_group(case, groups, measured, overall)
     if gaps:
         columns = ["groups_of", "measure", "largest_gap", "debiased_gap", "class", "lowest", "highest"]
         yield Exhibit("table", {"title": "fairness_gaps", "columns": columns, "rows": gaps})
@@ -156,23 +164,19 @@ def _gap(measure: Measure, classes: _Classes) -> list[Any]:
     return [across.by, name, cell, debiased, told, *ends]
 
 
-def _by_group(case: Case, groups: Groups, compared: Sequence[Measure], metrics: tuple[str, ...]) -> Exhibit:
+def _by_group(case: Case, groups: Groups, compared: Sequence[Measure], overall: dict[str, float]) -> Exhibit:
     """Each metric in each group with its interval; small groups are shrunk towards the mean and marked."""
-    first = case.catalogue.find("metric", metrics[0])
-    overall = {metric: case.measure(metric).value for metric in metrics}
-    weight = np.minimum(groups.rows / SMALL_GROUP, 1.0)
-    drawn = weight * case.group_values(metrics[0], groups) + (1 - weight) * overall[metrics[0]]
-    worst = np.argsort(drawn if first.facts["better"] == "higher" else -drawn, kind="stable")  # no number comes last
-    worst = worst[: MOST_CROSSED if len(groups.columns) > 1 else MOST_GROUPS]
-    shown = groups.only(worst)
-    measured = case.by_groups(list(metrics), shown)
+    worst = _worst(case, groups, *next(iter(overall.items())))
+    shown = groups.only(worst[: MOST_CROSSED if len(groups.columns) > 1 else MOST_GROUPS])
     known = {name: at for at, name in enumerate(compared[0].across.levels)} if compared and compared[0].across else {}
+    others = groups.only(worst[: len(shown)][[name not in known for name in shown.names]])
+    rest = case.by_groups(list(overall), others) if len(others) else []
+    levels = {name: [each.level(at) for each in compared[: len(overall)]] for name, at in known.items()}
+    levels |= {name: [each.level(at) for each in rest] for at, name in enumerate(others.names)}
     rates = {column: (measure, at, turned) for column, measure, at, turned in _rates(compared)}
     rows: list[list[Any]] = []
-    for at, (name, count) in enumerate(zip(shown.names, shown.rows.tolist(), strict=True)):
-        cells: list[Cell | None] = [
-            _shrunk(measure.level(at), overall[measure.metric.name], count) for measure in measured
-        ]
+    for name, count in zip(shown.names, shown.rows.tolist(), strict=True):
+        cells: list[Cell | None] = [_shrunk(level, overall[level.metric.name], count) for level in levels[name]]
         cells += [_rate(measure, known.get(name), number, turned) for measure, number, turned in rates.values()]
         rows.append([name, *cells, count])
     return Exhibit(
@@ -180,12 +184,20 @@ def _by_group(case: Case, groups: Groups, compared: Sequence[Measure], metrics: 
         {
             "title": "by_group",
             "by": groups.by,
-            "columns": ["group", *metrics, *rates, "support"],
+            "columns": ["group", *overall, *rates, "support"],
             "rows": rows,
             "total": len(groups),
             "remarks": _remarks(groups, len(shown), len(known)),
         },
     )
+
+
+def _worst(case: Case, groups: Groups, metric: str, overall: float) -> NDArray[np.int64]:
+    """All groups, the worst first by the metric as it is shown: a group of one row that is wrong does not lead."""
+    weight = np.minimum(groups.rows / SMALL_GROUP, 1.0)
+    drawn = weight * case.group_values(metric, groups) + (1 - weight) * overall
+    better = case.catalogue.find("metric", metric).facts["better"]
+    return np.argsort(drawn if better == "higher" else -drawn, kind="stable")  # what has no number comes last
 
 
 def _shrunk(measure: Measure, overall: float, count: int) -> Cell:
