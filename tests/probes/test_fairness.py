@@ -132,7 +132,7 @@ def test_gaps_name_the_class_and_the_groups_they_lie_between():
     assert (row[5]["group"], row[6]["group"]) == ("f", "m")
     assert (row[5]["value"], row[6]["value"]) == pytest.approx(found)
     assert row[2]["value"] == pytest.approx(found[1] - found[0])
-    assert row[3]["value"] == pytest.approx(row[2]["value"], abs=0.01)  # of two groups chance makes little
+    assert row[2]["value"] - 0.01 < row[3]["value"] <= row[2]["value"]  # of two groups chance makes little
     odds = rows["gender", "equalized_odds"]
     assert odds[6]["value"] - odds[5]["value"] == pytest.approx(odds[2]["value"])
     by_gender = next(each for each in tables(report, "by_group") if each["by"] == "gender")

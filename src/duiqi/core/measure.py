@@ -175,7 +175,7 @@ class Measure:
 
     @cached_property
     def debiased(self) -> float:
-        """The estimate less the bias its draws show; for gaps, which are too large where groups are equal.
+        """The estimate less what its draws show chance to add; for gaps, which are too large where groups are equal.
 
         Draws of a metric that lean are moved back level by level, so that what is left is the lean of the gap itself.
         """
@@ -184,7 +184,8 @@ class Measure:
             there = np.isfinite(draws)
             mean = np.where(there, draws, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
             draws = draws - mean + self.values
-        return max(0.0, 2 * self.value - _mean(self._shown(self._reduce(draws))))
+        lean = _mean(self._shown(self._reduce(draws))) - self.value
+        return max(0.0, self.value - max(0.0, lean))
 
     @cached_property
     def interval(self) -> Interval:

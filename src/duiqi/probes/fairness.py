@@ -167,7 +167,8 @@ def _gap(measure: Measure, classes: _Classes) -> list[Any]:
 def _by_group(case: Case, groups: Groups, compared: Sequence[Measure], overall: dict[str, float]) -> Exhibit:
     """Each metric in each group with its interval; small groups are shrunk towards the mean and marked."""
     worst = _worst(case, groups, *next(iter(overall.items())))
-    shown = groups.only(worst[: MOST_CROSSED if len(groups.columns) > 1 else MOST_GROUPS])
+    most = MOST_GROUPS if len(groups.columns) == 1 and compared else MOST_CROSSED
+    shown = groups.only(worst[: most if len(groups.columns) == 1 or compared else 0])  # small crossings say nothing
     known = {name: at for at, name in enumerate(compared[0].across.levels)} if compared and compared[0].across else {}
     others = groups.only(worst[: len(shown)][[name not in known for name in shown.names]])
     rest = case.by_groups(list(overall), others) if len(others) else []
@@ -240,11 +241,11 @@ def _remarks(groups: Groups, shown: int, compared: int) -> list[Cell]:
     """What a reader of the table must know: groups that are small, not compared or not shown."""
     large = int((groups.rows >= SMALL_GROUP).sum())
     said = {
-        "groups_small": {"n": len(groups) - large, "of": len(groups)},
+        "groups_small": {"n": len(groups) - large, "of": len(groups)} if shown else None,
         "groups_alone": {} if compared < 2 else None,
         "groups_compared": {"n": compared, "of": large} if 2 <= compared < large else None,
-        "groups_shown": {"n": shown, "of": len(groups)} if shown < len(groups) else None,
-        "groups_not_given": {"n": int((groups.codes < 0).sum())},
+        "groups_shown": {"n": shown, "of": len(groups)} if 0 < shown < len(groups) else None,
+        "groups_not_given": {"n": int((groups.codes < 0).sum())} if len(groups.columns) == 1 else None,
     }
     told = {code: facts for code, facts in said.items() if facts is not None and facts.get("n") != 0}
     return [{"code": code, "by": groups.by, **facts} for code, facts in told.items()]
