@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
@@ -18,6 +20,7 @@ from duiqi.core.predictions import Predictions, Recorded
 from duiqi.core.report import load_measures, save_measures
 from duiqi.data.simulated import labelled_case, scored_case, simulated_case, tagged_case, written_case
 from duiqi.show import html
+from duiqi.show.terminal import print_report
 
 CATALOGUE = Catalogue.installed()
 PROBE = CATALOGUE.find("probe", "fairness")
@@ -115,6 +118,9 @@ def test_what_errors_go_with_is_told_by_column():
     spread = {row[0]: row for row in table["rows"]}
     assert spread["region"][1]["low"] > 0.03 > spread["region"][2]["value"]
     assert spread["gender"][2]["low"] > 0.07
+    drawn = Console(width=100, record=True, file=StringIO())
+    print_report({**report.to_json(), "task": None}, lang="en", console=drawn)
+    assert re.search(r"What errors go with.*\n.*Adjusted.*\n +gender +[\d.]+ points", drawn.export_text())
     south = {row[0]: row for each in tables(report, "error_by_group") for row in each["rows"]}["south"]
     assert south[2]["low"] > 0
     assert south[3]["low"] < 0 < south[3]["high"]
@@ -165,6 +171,16 @@ def test_three_columns_are_crossed_where_asked():
     case = simulated_case(np.random.default_rng(0), groups=dict.fromkeys("abc", ("x", "y")), draws=50)
     assert "accuracy_gap[a × b × c]" in {each.name for each in report_of(case, most_crossed=3).measures}
     assert "accuracy_gap[a × b × c]" not in {each.name for each in report_of(case).measures}
+
+
+def test_columns_that_say_the_same_are_said():
+    case = society(600)
+    report = report_of(
+        with_groups(case, sex=case.data.group("gender"), title=np.where(case.data.group("gender") == "f", "Ms", "Mr"))
+    )
+    page = html.render({**report.to_json(), "task": case.task.to_json()}, lang="en")
+    assert "title is left out: its groups are told by the columns before it" in page
+    assert not tables(report, "error_by_group")
 
 
 @pytest.mark.parametrize("make", [tagged_case, labelled_case, scored_case, written_case])

@@ -258,7 +258,7 @@ def _by_attribute(case: Case, columns: Sequence[Groups]) -> Iterator[Exhibit]:
     rows = [[each.column, each.measured.cell, each.adjusted.cell, each.share.cell] for each in found.attributes]
     names = ["attribute", "measured_spread", "adjusted_spread", "share_of_variance"]
     if rows or remarks:
-        table = {"title": "error_by_attribute", "columns": names, "rows": rows, "remarks": remarks}
+        table = {"title": "error_by_attribute", "columns": names, "rows": rows, "remarks": remarks, "brief": True}
         yield Exhibit("table", table)
     for attribute in found.attributes:
         yield _by_level(attribute)

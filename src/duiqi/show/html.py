@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from duiqi.show import figure
 from duiqi.show.outline import Json, Outline, Problem
-from duiqi.show.sentences import Named, Sentences, is_number, is_share
+from duiqi.show.sentences import Named, Sentences, is_number, is_share, plain
 
 LANG_TAGS = {"en": "en", "zh": "zh-Hans"}
 PROBLEMS_SHOWN = 25
@@ -230,11 +230,11 @@ def _ends(measure: Json) -> tuple[float, float, float]:
 
 
 def panels(outline: Outline, *, of_rows: bool = False) -> list[tuple[str, Panel]]:
-    """All exhibits as (title code, panel), or those that list rows; those of one title share a panel."""
+    """All exhibits as (title code, panel), or those that list rows or are `brief`; those of one title share a panel."""
     together: dict[str, list[Json]] = {}
     for exhibit in outline.listed("exhibits"):
         data = exhibit.get("data") if isinstance(exhibit.get("data"), Mapping) else {}
-        if of_rows and not (data or {}).get("rows_of_data"):
+        if of_rows and not ((data or {}).get("rows_of_data") or (data or {}).get("brief")):
             continue
         key = str((data or {}).get("title") or exhibit.get("form") or "exhibit")
         together.setdefault(key, []).append(exhibit)
@@ -266,9 +266,11 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
             charts += _group_bars(data, outline) if key == "by_group" and not has_bars else []
         elif form == "tokens":
             tokens = _tokens(data)
+    remarks, what = _remarks(exhibits, words), words.texts.get(f"exhibit.{key}.what", "")
+    notes += [] if charts or tables or tokens else remarks
     return Panel(
         title=words.title(words.name("exhibit", key)),
-        caption="" if notes else _caption(key, exhibits, words),
+        caption="" if notes else words.say("list.sentences").join([what] * bool(what) + remarks),
         of_rows=any((each.get("data") or {}).get("rows_of_data") for each in exhibits),
         charts=tuple(charts),
         tables=tuple(tables),
@@ -279,13 +281,10 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
     )
 
 
-def _caption(key: str, exhibits: Sequence[Json], words: Sentences) -> str:
-    """What the exhibits of one title show, and what must be known of these in particular."""
+def _remarks(exhibits: Sequence[Json], words: Sentences) -> list[str]:
+    """What must be known of these exhibits in particular, such as what was left out of them."""
     remarks = [each for exhibit in exhibits for each in (exhibit.get("data") or {}).get("remarks") or []]
-    said = [words.say(f"remark.{each['code']}", **{k: v for k, v in each.items() if k != "code"}) for each in remarks]
-    return words.say("list.sentences").join(
-        [each for each in [words.texts.get(f"exhibit.{key}.what", ""), *said] if each]
-    )
+    return [_told("remark", each["code"], each, words) for each in remarks]
 
 
 def _group_bars(data: Json, outline: Outline) -> list[Markup]:
@@ -410,9 +409,13 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
 
 def _said(value: Json, words: Sentences) -> str:
     """A cell that is a short sentence: `said` is its key, and what stands in it is given beside."""
-    facts = {key: each for key, each in value.items() if key not in ("said", "metric", "value")}
     number = words.value(str(value.get("metric", "")), value) if "value" in value else None
-    return words.say(f"said.{value['said']}", **facts, value=number)
+    return _told("said", value["said"], {**value, "value": number}, words)
+
+
+def _told(table: str, code: str, facts: Json, words: Sentences) -> str:
+    """The sentence of a code with its facts; a code without one, of a part of somebody else's, as plain words."""
+    return words.say_first([f"{table}.{code}"], **facts) or plain(code)
 
 
 def _folded(columns: tuple[Cell, ...], rows: Iterable[tuple[Cell, ...]]) -> Table:
