@@ -91,7 +91,7 @@ def hold(
     """Every gate with every measure it speaks of; the user's gates stand in for the defaults on the same measure."""
     held = []
     for measure in measures:
-        if measure.metric.facts.get("shape"):
+        if not measure.is_number:
             continue
         own = [gate for gate in gates if gate.speaks_of(measure)]
         declared = [gate for order in probes if order.probe.name == measure.probe for gate in order.probe.gates]
@@ -154,8 +154,7 @@ def _worst_slice(measure: Measure) -> Slice:
     across = measure.across
     if across is None or across.reduce == "difference":
         return measure.slice
-    worst = np.nanargmin if measure.metric.facts["better"] == "higher" else np.nanargmax
-    at = int(worst(measure.values))
+    at = measure.worst_level
     if across.slices:
         return Slice(measure.slice.where + across.slices[at].where)
     level = across.levels[at]

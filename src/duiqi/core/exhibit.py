@@ -15,6 +15,8 @@ class Exhibit:
 
     table: columns, rows · curve: x, y, series of points [x, y, low, high, weight], diagonal · bars: x, bars with
     label, value, low, high · matrix: rows, columns, values · tokens: tokens, weights.
+    `remarks` are codes with facts that stand beside; `rows_of_data` says that it lists rows of the data, `brief` that
+    it is for the terminal, too.
     """
 
     form: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95
 FEWEST_ROWS = 10
 SMALL_GROUP = 30
+MOST_PAIRED = 64  # levels of a gap of which every pair is looked at; of more, every level
 MOST_LEANING = 2  # proportions that a mean may have before its draws are centred (docs/statistics.md)
 _BLOCK = 1024
 _ROUNDING = 1e-6  # of draws, which are summed in float32
@@ -105,6 +107,13 @@ class Measure:
         return f"{self.base}[{','.join(shown)}]" if shown else self.base
 
     @property
+    def is_number(self) -> bool:
+        """Whether it is one number, which gates and reports speak of: a matrix is none, nor is the profile of a group
+        that is not compared with others."""
+        shape = self.metric.facts.get("shape")
+        return not shape or (shape == "profile" and self.across is not None and self.across.reduce == "gap")
+
+    @property
     def of_rows(self) -> bool:
         """Whether it speaks of rows as they are, whatever model answers them."""
         return self.metric.facts.get("about") == "rows"
@@ -127,8 +136,11 @@ class Measure:
 
     @cached_property
     def values(self) -> Floats:
-        """The finished values before they are reduced over levels: float[g] (or what the metric gives without)."""
-        return self._finish(self.total)
+        """The finished values before they are reduced over levels: float[g] (or what the metric gives without).
+
+        Of a profile float[g, r], no number where a level has too few rows for it.
+        """
+        return self._taking_part(self._finish(self.total))
 
     @cached_property
     def draws(self) -> Floats:
@@ -138,7 +150,23 @@ class Measure:
     @cached_property
     def level_draws(self) -> Floats:
         """Finished draws before they are reduced over levels: float[b, g] (or float[b] without levels)."""
-        return self._finish(self.sums + self._pseudo())
+        return self._taking_part(self._finish(self.sums + self._pseudo()))
+
+    @property
+    def extremes(self) -> tuple[int, int, int]:
+        """Of a gap the level where the metric is lowest, the one where it is highest, and which number of a profile is
+        so far apart (else 0)."""
+        values = self.values.reshape(len(self.values), -1)
+        apart = np.fmax.reduce(values, axis=0) - np.fmin.reduce(values, axis=0)
+        at = int(np.nanargmax(apart))
+        return int(np.nanargmin(values[:, at])), int(np.nanargmax(values[:, at])), at
+
+    @property
+    def worst_level(self) -> int:
+        """The level that is served worst: the lowest where higher is better, else the highest; of a profile in the
+        number that is farthest apart."""
+        lowest, highest, _ = self.extremes
+        return lowest if self.metric.facts["better"] == "higher" else highest
 
     @property
     def cell(self) -> dict[str, float | None]:
@@ -147,8 +175,17 @@ class Measure:
 
     @cached_property
     def debiased(self) -> float:
-        """The estimate less the bias its draws show; for gaps, which are too large where groups are equal."""
-        return max(0.0, 2 * self.value - _mean(self.draws))
+        """The estimate less what its draws show chance to add; for gaps, which are too large where groups are equal.
+
+        Draws of a metric that lean are moved back level by level, so that what is left is the lean of the gap itself.
+        """
+        draws = self.level_draws
+        if self.across and self.centred:
+            there = np.isfinite(draws)
+            mean = np.where(there, draws, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+            draws = draws - mean + self.values
+        lean = _mean(self._shown(self._reduce(draws))) - self.value
+        return max(0.0, self.value - max(0.0, lean))
 
     @cached_property
     def interval(self) -> Interval:
@@ -173,8 +210,8 @@ class Measure:
         return Interval(low, high, why or ("zero_width" if narrow else ""))
 
     def __add__(self, other: Measure) -> Measure:
-        if (self.name, self.slice, self.seed) != (other.name, other.slice, other.seed) or self.across != replace_rows(
-            other.across, self.across
+        if (self.name, self.slice, self.seed, self.options) != (other.name, other.slice, other.seed, other.options) or (
+            self.across != replace_rows(other.across, self.across)
         ):
             raise MergeError(
                 f"expected two measures of one kind, given {self.name} on {self.slice.rule} (seed {self.seed}) and "
@@ -252,9 +289,17 @@ class Measure:
         if self.across.reduce == "difference":
             return values[..., 0] - values[..., 1]
         if self.across.reduce == "gap":
-            return np.asarray(np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1))
+            axis = -2 if self.metric.facts.get("shape") == "profile" else -1
+            apart = np.fmax.reduce(values, axis=axis) - np.fmin.reduce(values, axis=axis)
+            return np.asarray(np.fmax.reduce(apart, axis=-1) if axis == -2 else apart)
         worst = np.fmin if self.metric.facts["better"] == "higher" else np.fmax  # both leave out what is no number
         return np.asarray(worst.reduce(values, axis=-1))
+
+    def _taking_part(self, values: Floats) -> Floats:
+        """Values of a profile, NaN for those that a level has too few rows for: by the totals, alike in all draws."""
+        if self.metric.facts.get("shape") != "profile" or "enough" not in self.metric.hooks:
+            return values
+        return np.where(self.metric.hooks["enough"](self.total), values, np.nan)
 
     def _shown(self, values: Floats) -> Floats:
         shown = self.metric.hooks.get("shown")
@@ -314,34 +359,80 @@ class Measure:
         return np.asarray(rows / np.maximum(self._observations, 1))
 
     def _family_interval(self, factor: float) -> tuple[float, float]:
-        """Max-T over levels or pairs of levels: low and high that hold for all of them at once."""
+        """Max-T over levels or pairs of levels, of a profile of all its numbers: low and high that hold for all of
+        them at once."""
         assert self.across is not None
-        there = np.isfinite(self.values)
-        values, draws = self.values[there], self.level_draws[:, there]
-        if len(values) < 2:
+        families = [each for each in map(self._family, self._numbers()) if each is not None]
+        if not families:
             return float("nan"), float("nan")
+        largest = np.max([each.largest for each in families], axis=0)
+        reach = float(np.quantile(largest, LEVEL)) * factor
+        bounds = np.array([each.bounds(reach, self.across.reduce, self.metric.facts["better"]) for each in families])
         if self.across.reduce == "gap":
+            return max(0.0, float(bounds[:, 0].max())), float(bounds[:, 1].max())
+        return float(bounds[0, 0]), float(bounds[0, 1])
+
+    def _numbers(self) -> Iterator[tuple[Floats, Floats]]:
+        """Values float[g] and draws float[b, g] of the metric; of a profile, of one of its numbers after the other."""
+        if self.values.ndim == 1:
+            yield self.values, self.level_draws
+        else:
+            for at in range(self.values.shape[1]):
+                yield self.values[:, at], self.level_draws[:, :, at]
+
+    def _family(self, number: tuple[Floats, Floats]) -> _Family | None:
+        """The levels that have a value, or all pairs of them for a gap; `None` of fewer than two.
+
+        Pairs of very many levels are too many: then bounds that hold for every level give one for every pair.
+        """
+        values, draws = number
+        there = np.isfinite(values)
+        values, draws = values[there], draws[:, there]
+        if len(values) < 2:
+            return None
+        paired = self.across is not None and self.across.reduce == "gap" and len(values) <= MOST_PAIRED
+        if paired:
             first, second = np.triu_indices(len(values), 1)
             values, draws = values[first] - values[second], draws[:, first] - draws[:, second]
         spread = np.nanstd(draws, axis=0)
-        reach = _max_t(draws, spread) * spread * factor
-        if self.across.reduce == "gap":
-            return max(0.0, float((np.abs(values) - reach).max())), float((np.abs(values) + reach).max())
-        if self.metric.facts["better"] == "higher":
-            return float((values - reach).min()), float((values + reach).min())
-        return float((values - reach).max()), float((values + reach).max())
+        return _Family(values, spread, _largest_t(draws, spread), paired)
 
     def _clip(self, value: float) -> float:
         low, high = self.metric.facts["low"], self.metric.facts["high"]
         if self.across and self.across.reduce == "difference":
             low, high = low - high, high - low
+        elif self.across and self.across.reduce == "gap":
+            low, high = 0.0, high - low
         return float(np.clip(value, low, high))
 
     def _unsettled(self) -> str:
         enough = self.metric.hooks.get("enough")
-        if self._observations.min() < FEWEST_ROWS or (enough is not None and not np.all(enough(self.total))):
+        whole = self.metric.facts.get("shape") != "profile"  # of which each number says for itself what takes part
+        if self._observations.min() < FEWEST_ROWS or (enough and whole and not np.all(enough(self.total))):
             return "too_few_rows"
         return "" if np.isfinite(self.value) else "undefined"
+
+
+@dataclass(frozen=True, eq=False)
+class _Family:
+    """Values float[m] with their spread and in each draw the largest studentised one, float[b]: levels, or `paired`
+    differences of them."""
+
+    values: Floats
+    spread: Floats
+    largest: Floats
+    paired: bool
+
+    def bounds(self, reach: float, reduce: str, better: str) -> tuple[float, float]:
+        """Low and high of the gap or the worst level, where each value reaches so many spreads either way."""
+        low, high = self.values - reach * self.spread, self.values + reach * self.spread
+        if self.paired:
+            apart, arms = np.abs(self.values), reach * self.spread
+            return float((apart - arms).max()), float((apart + arms).max())
+        if reduce == "gap":
+            return float(low.max() - high.min()), float(high.max() - low.min())
+        worst = np.min if better == "higher" else np.max
+        return float(worst(low)), float(worst(high))
 
 
 def replace_rows(across: Across | None, like: Across | None) -> Across | None:
@@ -500,11 +591,23 @@ def critical(draws: Sequence[Floats]) -> float:
     return max(1.0, _max_t(drawn, spread) / float(single))
 
 
+def simultaneous(values: Floats, draws: Floats) -> tuple[Floats, Floats]:
+    """Lower and upper ends, float[m], that hold for all of several numbers at once (max-T); draws float[b, m]."""
+    spread = np.nanstd(draws, axis=0)
+    reach = _max_t(draws, spread) * spread
+    return values - reach, values + reach
+
+
 def _max_t(draws: Floats, spread: Floats) -> float:
     """95 % quantile of the largest absolute studentised draw; draws float[b, g]."""
+    return float(np.quantile(_largest_t(draws, spread), LEVEL))
+
+
+def _largest_t(draws: Floats, spread: Floats) -> Floats:
+    """The largest absolute studentised number of each draw, float[b]; draws float[b, g]."""
     with np.errstate(divide="ignore", invalid="ignore"):
         studentised = np.abs(draws - np.nanmean(draws, axis=0)) / spread
-    return float(np.quantile(np.nan_to_num(studentised, posinf=0.0).max(axis=1), LEVEL))
+    return np.asarray(np.nan_to_num(studentised, posinf=0.0).max(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -543,6 +646,15 @@ class Weights:
         seen[places[mask]] = True
         return int(seen.sum())
 
+    def distinct_by(self, codes: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+        """How many different keys the rows of each part have, int[parts]; rows with a code below 0 are of none."""
+        places, many = self._places
+        inside = codes >= 0
+        if many == len(self.keys):
+            return np.bincount(codes[inside], minlength=parts)
+        pairs = np.unique(codes[inside] * many + places[inside])
+        return np.bincount(pairs // many, minlength=parts)
+
 
 def accumulate(statistics: Any, masks: Sequence[NDArray[np.bool_] | None], weights: Weights) -> tuple[Floats, Floats]:
     """Sums of row statistics float[n, s] over each mask (`None`: all rows): totals float[m, s], draws float[m, b, s].
@@ -573,6 +685,38 @@ def accumulate_all(
             added += block.T @ _spread(stack[rows], held[rows])
     drawn = [each.reshape(weights.draws, *total.shape).swapaxes(0, 1) for each, total in zip(sums, totals, strict=True)]
     return [(totals[stack][:, columns], drawn[stack][:, :, columns]) for stack, columns in places]
+
+
+def accumulate_parted(
+    statistics: Sequence[Any], codes: NDArray[np.int64], parts: int, weights: Weights
+) -> list[tuple[Floats, Floats]]:
+    """As `accumulate_all` over parts that have no row in common, `codes` int[n] giving each row's (below 0: of none).
+
+    Rows are taken part by part, so that the work does not grow with the number of parts.
+    """
+    order = np.argsort(codes, kind="stable")
+    order = order[codes[order] >= 0]
+    dense = [each.toarray() if hasattr(each, "tocsr") else each for each in statistics]
+    (stack,), places = _stacked([_to_grid(np.asarray(each)[order]) for each in dense])
+    placed, single = codes[order], stack.astype(np.float32)
+    sums = np.zeros((parts, weights.draws, stack.shape[1]))
+    for rows, block in Weights(weights.keys[order], weights.draws, weights.seed).blocks():
+        edges = [0, *(np.flatnonzero(np.diff(placed[rows])) + 1).tolist(), len(block)]
+        for first, last in pairwise(edges):
+            part = slice(rows.start + first, rows.start + last)
+            sums[placed[part.start]] += block[first:last].T @ single[part]
+    totals = totals_of(stack, placed, parts)
+    return [(totals[:, columns], sums[:, :, columns]) for _, columns in places]
+
+
+def totals_of(statistics: Any, codes: NDArray[np.int64], parts: int) -> Floats:
+    """Sums of row statistics float[n, s] over parts that have no row in common: float[parts, s]."""
+    from scipy.sparse import csr_array
+
+    rows = np.flatnonzero(codes >= 0)
+    held = csr_array((np.ones(len(rows)), (codes[rows], rows)), shape=(parts, len(codes)))
+    summed = held @ _to_grid(statistics)
+    return np.asarray(summed.toarray() if hasattr(summed, "tocsr") else summed)
 
 
 def _stacked(statistics: Sequence[Any]) -> tuple[list[Any], list[tuple[int, Any]]]:

@@ -179,6 +179,9 @@ def metric(
     `better` is "higher" or "lower"; `low` and `high` are the range of its values. `interval` is "percentile", or
     "centred" for a statistic whose draws are biased (they are moved back onto the estimate). `off_by` is how far the
     value may lie from the exact one, where it is computed approximately: changes below it are not told.
+    `shape="matrix"` is said of a metric that is shown and not judged, `shape="profile"` of one whose finish gives
+    `float[..., r]`, numbers of a group of which none is better high or low, but which are to be alike in all groups:
+    its gap between groups is the largest of any. `enough(total) -> bool[..., r]` then says which take part.
     `about="rows"` is said of a metric that no model's answers move, such as the share of wrong labels: wrong answers
     are then no evidence. Nor are they with `about="versions"`, of a metric that compares answers to versions of a row,
     and with `about="elsewhere"`, of one that speaks of other rows than those examined.

@@ -119,7 +119,7 @@ class Report:
             "verdict": self.verdict,
             "seed": self.seed,
             **self.facts,
-            "measures": [each.to_json() for each in self.measures if not each.metric.facts.get("shape")],
+            "measures": [each.to_json() for each in self.measures if each.is_number],
             "gates": [ruling.to_json() for ruling in self.rulings],
             "findings": [finding.to_json() for finding in findings],
             "exhibits": [exhibit.to_json() for exhibit in self.exhibits],

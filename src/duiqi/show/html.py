@@ -19,7 +19,7 @@ from markupsafe import Markup
 from duiqi.show import figure
 from duiqi.show.explanations import levels
 from duiqi.show.outline import Json, Outline, Problem
-from duiqi.show.sentences import Named, Sentences, is_number, is_share
+from duiqi.show.sentences import Named, Sentences, is_number, is_share, plain
 
 LANG_TAGS = {"en": "en", "zh": "zh-Hans"}
 PROBLEMS_SHOWN = 25
@@ -46,6 +46,9 @@ ORDER = (
     "floors",
     "reliability",
     "by_group",
+    "fairness_gaps",
+    "error_by_attribute",
+    "error_by_group",
     "per_class",
     "confusion",
     "slices",
@@ -236,11 +239,11 @@ def _ends(measure: Json) -> tuple[float, float, float]:
 
 
 def panels(outline: Outline, *, of_rows: bool = False) -> list[tuple[str, Panel]]:
-    """All exhibits as (title code, panel), or those that list rows; those of one title share a panel."""
+    """All exhibits as (title code, panel), or those that list rows or are `brief`; those of one title share a panel."""
     together: dict[str, list[Json]] = {}
     for exhibit in outline.listed("exhibits"):
         data = exhibit.get("data") if isinstance(exhibit.get("data"), Mapping) else {}
-        if of_rows and not (data or {}).get("rows_of_data"):
+        if of_rows and not ((data or {}).get("rows_of_data") or (data or {}).get("brief")):
             continue
         key = str((data or {}).get("title") or exhibit.get("form") or "exhibit")
         together.setdefault(key, []).append(exhibit)
@@ -272,9 +275,11 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
             charts += _group_bars(data, outline) if key == "by_group" and not has_bars else []
         elif form == "tokens":
             tokens = _tokens(data)
+    remarks, what = _remarks(exhibits, words), words.texts.get(f"exhibit.{key}.what", "")
+    notes += [] if charts or tables or tokens else remarks
     return Panel(
         title=words.title(words.name("exhibit", key)),
-        caption="" if notes else words.texts.get(f"exhibit.{key}.what", ""),
+        caption="" if notes else words.say("list.sentences").join([what] * bool(what) + remarks),
         of_rows=any((each.get("data") or {}).get("rows_of_data") for each in exhibits),
         charts=tuple(charts),
         tables=tuple(tables),
@@ -283,6 +288,12 @@ def _panel(key: str, exhibits: Sequence[Json], outline: Outline) -> Panel:
         total=max(int((each.get("data") or {}).get("total") or 0) for each in exhibits),
         more=f"exhibit.{key}.more" if f"exhibit.{key}.more" in words.texts else "finding.more",
     )
+
+
+def _remarks(exhibits: Sequence[Json], words: Sentences) -> list[str]:
+    """What must be known of these exhibits in particular, such as what was left out of them."""
+    remarks = [each for exhibit in exhibits for each in (exhibit.get("data") or {}).get("remarks") or []]
+    return [_told("remark", each["code"], each, words) for each in remarks]
 
 
 def _group_bars(data: Json, outline: Outline) -> list[Markup]:
@@ -340,7 +351,10 @@ def _measured(metric: str, measure: Json | None, words: Sentences) -> Cell:
     if not measure or not is_number(measure.get("value")):
         return Cell("–", number=True)
     scale = 100 if is_share(metric) else 1
-    return Cell(words.value(metric, measure, low=False), words.interval(measure, scale).strip(" ()（）"), number=True)
+    mark = "*" if measure.get("shrunk") else ""
+    return Cell(
+        words.value(metric, measure, low=False) + mark, words.interval(measure, scale).strip(" ()（）"), number=True
+    )
 
 
 def _table(data: Json, outline: Outline) -> list[Table]:
@@ -372,8 +386,10 @@ def _detail(code: str, more: str, outline: Outline) -> str:
 
 def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
     words = outline.words
+    if isinstance(value, Mapping) and "said" in value:
+        return Cell(_said(value, words), title=first)
     if isinstance(value, Mapping):
-        shown = _measured(column, value, words)
+        shown = _measured(str(value.get("metric", column)), value, words)
         before = value.get("before")
         if isinstance(before, Mapping) and is_number(before.get("value")):
             was = words.value(column, before, low=False)
@@ -386,6 +402,8 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
         return Cell(words.share(value) if in_share else words.plain_number(value), number=True, title=first)
     if isinstance(value, str) and column in RULE_COLUMNS:
         return Cell(outline.slice(value), title=first)
+    if isinstance(value, str) and column == "measure" and words.knows("metric", value):
+        return Cell(words.title(words.metric(value)), title=first)
     if isinstance(value, str) and column == "found_as":
         return Cell(outline.finding_code(value), title=first)
     if isinstance(value, str) and column == "reason":
@@ -396,6 +414,17 @@ def _cell(value: Any, column: str, first: bool, outline: Outline) -> Cell:
         found = [table for table in ("cell", "kind", "remedy", "verdict", "status") if words.knows(table, value)]
         return Cell(words.name(found[0], value) if found else value, title=first)
     return Cell(words.plain_value(value), title=first)
+
+
+def _said(value: Json, words: Sentences) -> str:
+    """A cell that is a short sentence: `said` is its key, and what stands in it is given beside."""
+    number = words.value(str(value.get("metric", "")), value) if "value" in value else None
+    return _told("said", value["said"], {**value, "value": number}, words)
+
+
+def _told(table: str, code: str, facts: Json, words: Sentences) -> str:
+    """The sentence of a code with its facts; a code without one, of a part of somebody else's, as plain words."""
+    return words.say_first([f"{table}.{code}"], **facts) or plain(code)
 
 
 def _folded(columns: tuple[Cell, ...], rows: Iterable[tuple[Cell, ...]]) -> Table:

@@ -39,7 +39,7 @@ _DECIMALS = frozenset(
 )
 # The name of a measure: `accuracy`, `accuracy_gap[region]`, `worst_group_accuracy[region]`, `brier_difference[tfidf]`.
 _MEASURE = re.compile(
-    r"^(?P<worst>worst_group_)?(?P<base>[^\[\]]+?)(?P<after>_gap|_difference|_drop|_change)?(?:\[(?P<by>.*)\])?$"
+    r"^(?P<worst>worst_group_)?(?P<base>[^\[\]]+?)(?P<after>_gap|_difference|_drop|_change|_spread)?(?:\[(?P<by>.*)\])?$"
 )
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
@@ -86,7 +86,7 @@ def is_chinese(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Named:
-    """The name of a measure taken apart: the metric, its form ("", gap, difference, worst_group …), of what."""
+    """The name of a measure taken apart: the metric, its form ("", gap, difference, spread, worst_group …), of what."""
 
     base: str
     form: str = ""
@@ -221,7 +221,7 @@ class Sentences:
         value = float(measure["value"])
         if not in_percent:
             shown = self.decimal(value, signed=signed)
-        elif signed or form == "gap":
+        elif signed or form in ("gap", "spread"):
             shown = self.points(value, signed=signed)
         else:
             shown = self.share(value)

@@ -219,7 +219,7 @@ def _planted(outline: Outline) -> Iterable[RenderableType]:
 
 
 def _rows(outline: Outline) -> Iterable[RenderableType]:
-    """The first rows of the data that probes list: labels likely wrong, rows that leaked."""
+    """The first rows of the data that probes list, such as labels likely wrong, and what else is brief."""
     for _, panel in panels(outline, of_rows=True) if outline.examines else ():
         yield from _panel(panel, outline)
 
