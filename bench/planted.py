@@ -4,7 +4,8 @@ middling, names them and where they lie, and raises a false finding on at most 5
 What would make this unfair, and how it is met: thresholds that were chosen by these sets (those of probes are tuned on
 half of the sets, `TUNING`; what counts is what the others, `SCORING`, say) · a diagnosis that knows what to look for
 (every cell is examined by all probes with their defaults, and knows nothing of the plant) · a finding that would have
-come anyway (one that the control of the same set and seed raises, too, does not count) · a fault that is none (where a
+come anyway (one that the control of the same set and seed raises, too, does not count; where that is the fault itself,
+as with a model that is over-confident before, the cell is void) · a fault that is none (where a
 fault works through the model, it must have made it worse on rows of a reserve, `HARM`; cells where it did not are told
 as void) · controls with faults of their own (a finding on a control is false unless the same measure fails on the
 reserve, too; what is said of training rows cannot be checked there, and counts as false).
@@ -233,15 +234,25 @@ def plain(ground: Ground, planted: Planted, model: Predictor) -> float | None:
 
 
 def found(cell: dict[str, Any], control: dict[str, Any] | None) -> bool:
-    """Whether a finding names the fault and where it lies, and is not one that the clean rows give as well. That
-    identities move the answers is said of words, not of rows: it lies nowhere."""
+    """Whether a finding names the fault and where it lies, and is not one that the clean rows give as well."""
     anyway = {(each["measure"], each["slice"]) for each in (control or {}).get("findings", ())}
-    return any(
-        each["kind"] in cell["kinds"]
-        and (each["measure"], each["slice"]) not in anyway
-        and (not cell["somewhere"] or each["kind"] == "identity_bias" or each["overlap"] >= OVERLAP)
+    return any((each["measure"], each["slice"]) not in anyway for each in right(cell))
+
+
+def right(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """Findings of a right kind that lie where the fault does. That identities move the answers is said of words, not
+    of rows: it lies nowhere."""
+    return [
+        each
         for each in cell["findings"]
-    )
+        if each["kind"] in cell["kinds"]
+        and (not cell["somewhere"] or each["kind"] == "identity_bias" or each["overlap"] >= OVERLAP)
+    ]
+
+
+def there_before(cell: dict[str, Any], control: dict[str, Any] | None) -> bool:
+    """Whether the clean rows have the same fault all over, so that planting it changes nothing that could be told."""
+    return bool(right(cell)) and not found(cell, control) and not cell["somewhere"]
 
 
 def score(cells: Sequence[dict[str, Any]]) -> None:
@@ -277,7 +288,13 @@ def counts(
 ) -> Iterator[int]:
     """Cells in which the fault was found, cells that count, and cells without the fault after all."""
     asked = [c for c in cells if c["fault"] in (FAULTS if fault == "all" else (fault,)) and c["strength"] == strength]
-    held = [c for c in asked if "void" not in c and (c["harm"] is None or c["harm"] >= HARM)]
+    held = [
+        c
+        for c in asked
+        if "void" not in c
+        and (c["harm"] is None or c["harm"] >= HARM)
+        and not there_before(c, controls.get((c["set"], c["seed"])))
+    ]
     yield sum(found(cell, controls.get((cell["set"], cell["seed"]))) for cell in held)
     yield len(held)
     yield len(asked) - len(held)
