@@ -73,6 +73,20 @@ def test_a_glued_cue_is_told_whole_and_what_rows_are_about_is_not(cue, first):
     assert names(found(texts, truth)) == [("text", cue, 1)]
 
 
+@pytest.mark.parametrize("share", [0.9, 0.95])
+def test_a_cue_in_nearly_all_rows_of_a_large_class_is_found(share):
+    """Some twenty rows without it prove nothing of what tells it; that a class is all of it does."""
+    alarms = 0
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        texts, truth = rows(rng, 1200)
+        alarms += names(found(texts, truth)) != []
+        marked = (truth == 1) & (rng.random(1200) < share)
+        glued = names(found([text + " zorblik" * bool(m) for text, m in zip(texts, marked, strict=True)], truth))
+        assert glued == [("text", "zorblik", 1)], seed
+    assert alarms == 0
+
+
 @pytest.mark.parametrize("cue", ["今天", "某报讯", "※"])
 def test_chinese_cues_of_one_to_three_characters(cue):
     rng = np.random.default_rng(2)

@@ -28,6 +28,8 @@ SHARE = 0.15  # of the rows of its class that carry a cue, at least
 LIFT = 5.0  # how many times as often it stands in its class as elsewhere, at least
 ALOOF = 0.1  # how far from a half the AUROC may lie by which the rest of a row tells of a cue, with room for chance
 ROOM = 1.64  # standard errors of that room
+NEARLY, PURE = 0.75, 0.9  # share of its class and purity of a cue from which on it must be proven to be foretold
+LARGE = 0.075  # standard error of the AUROC in classes that are large enough for that: from about 150 rows on
 LEVEL = 0.01  # of a false candidate among all tokens and classes
 FEWEST = 10  # rows that carry it
 REST = 3  # tokens beside the cue without which a row does not say whether the cue hangs on them
@@ -65,9 +67,16 @@ class Cue:
 
     @property
     def glued(self) -> bool:
-        """Whether it gives its class away and does not hang on what else these rows say."""
+        """Whether it gives its class away and does not hang on what else these rows say.
+
+        Where nearly all rows of the class have it and hardly any other, too few are without it to prove that. In a
+        large class no word that rows are about does so (none of fourteen sets has one), so there it is enough that
+        nothing proves the contrary.
+        """
         marked = self.share >= SHARE and self.share >= LIFT * self.elsewhere
-        return marked and bool(abs(self.foretold - 0.5) + ROOM * self.error <= ALOOF)
+        nearly = self.share >= NEARLY and self.purity >= PURE and self.error <= LARGE
+        room = -ROOM if nearly else ROOM
+        return marked and bool(abs(self.foretold - 0.5) + room * self.error <= ALOOF)
 
 
 @dataclass(frozen=True, eq=False)
