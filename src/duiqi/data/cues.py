@@ -74,9 +74,9 @@ class Cue:
         nothing proves the contrary.
         """
         marked = self.share >= SHARE and self.share >= LIFT * self.elsewhere
-        nearly = self.share >= NEARLY and self.purity >= PURE and self.error <= LARGE
-        room = -ROOM if nearly else ROOM
-        return marked and bool(abs(self.foretold - 0.5) + room * self.error <= ALOOF)
+        if self.share >= NEARLY and self.purity >= PURE and self.error <= LARGE:
+            return marked and self.foretold - 0.5 - ROOM * self.error <= ALOOF
+        return marked and bool(abs(self.foretold - 0.5) + ROOM * self.error <= ALOOF)
 
 
 @dataclass(frozen=True, eq=False)
