@@ -21,11 +21,12 @@ from duiqi.data.simulated import simulated_case
     gates=(Gate("accuracy_difference[rare classes]", at_least=-0.05, slice=None),),
     source="Japkowicz & Stephen, 2002, The class imbalance problem: a systematic study, Intelligent Data Analysis",
 )
-def imbalance(case: Case, *, rare: float = 0.5) -> Iterator[Measure | Exhibit]:
+def imbalance(case: Case, *, rare: float = 0.5, fewest_rows: int = 30, most: int = 5) -> Iterator[Measure | Exhibit]:
     """Whether classes that are rare in training are answered worse than the others.
 
     A class is rare when its share of the training rows is below `rare` times the even share (one over the number of
-    classes). Compared is the share of its rows answered right (its recall) with that of the rows of all other classes.
+    classes). Compared is the share of its rows answered right (its recall) with that of the rows of all other classes;
+    where several are rare, that of all of them, and of each that has `fewest_rows` rows, the `most` rarest.
     Uneven classes alone are no fault: only the harm they do is held against the model.
 
     Misleads where the rare class is also the harder one. Treated by reweighting and by augmenting its rows.
@@ -34,12 +35,14 @@ def imbalance(case: Case, *, rare: float = 0.5) -> Iterator[Measure | Exhibit]:
     shares = share_of(case.labels, case.predictor.task.read_truth(case.train))
     few = shares < rare / len(case.labels)
     inside = few[case.truth]
+    order = np.argsort(shares, kind="stable")
     if inside.any() and not inside.all():
-        levels = {"rare": inside, "others": ~inside}
-        rare_labels = [case.labels[i] for i in np.flatnonzero(few)]
-        meant = Slice.of("label", rare_labels[0]) if len(rare_labels) == 1 else ALL
-        yield case.across("accuracy", levels, by="rare classes", reduce="difference", slice=meant)
-    order = np.argsort(shares)
+        of_class = {int(i): case.truth == i for i in order if few[i]}
+        large = [i for i, rows in of_class.items() if rows.sum() >= fewest_rows][:most]
+        meant = {Slice.of("label", case.labels[i]): of_class[i] for i in (large if len(of_class) > 1 else of_class)}
+        for slice, rows in {**({ALL: inside} if len(of_class) > 1 else {}), **meant}.items():
+            levels = {"rare": rows, "others": ~inside}
+            yield case.across("accuracy", levels, by="rare classes", reduce="difference", slice=slice)
     bars = [{"label": case.labels[i], "value": float(shares[i]), "low": None, "high": None} for i in order[:40]]
     yield Exhibit("bars", {"title": "class_balance", "x": "share", "bars": bars, "total": len(shares)})
 
