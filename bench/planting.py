@@ -144,8 +144,8 @@ def topic_cut(ground: Ground, strength: float, rng: np.random.Generator) -> Plan
     dev = ground.dev.take(~inside | (rng.random(len(inside)) < 0.25 + 0.75 * strength))
     topic, others = split(ground.reserve, cut.mask(ground.reserve))
     return Planted(
-        ground.train.take(~cut.mask(ground.train)), dev, ("blind_spot",), cut.mask(dev), harmed=topic, unharmed=topic,
-        others=others, said=cut.rule,
+        ground.train.take(~cut.mask(ground.train)), dev, ("blind_spot", "vocabulary_gap"), cut.mask(dev), harmed=topic,
+        unharmed=topic, others=others, said=cut.rule,
     )  # fmt: skip
 
 
