@@ -103,9 +103,7 @@ def explain(
         table.progress("asking", done, total, {})
 
     table.progress("asking", 0, 1, {})
-    found = explained(
-        predictor, subject, asking, samples=samples, scale=scale, seed=table.seed, progress=progress
-    )  # fmt: skip
+    found = explained(predictor, subject, asking, samples=samples, scale=scale, seed=table.seed, progress=progress)
     if GRADIENTS in methods:
         found = _with_gradients(table, predictor, found, scale)
     found = [replace(each, by={name: each.by[name] for name in methods}) for each in found]
@@ -334,7 +332,7 @@ def _exhibits(found: Sequence[Explanation], method: str, rows: int) -> tuple[Exh
     table = [
         [each.word, *([each.name] if named else []), _weight(each.mean, each.margin), each.rows] for each in listed
     ]
-    return (Exhibit("table", {"title": "word_importance", "columns": columns, "rows": table}),)
+    return (Exhibit("table", {"title": "word_importance", "columns": columns, "rows": table, "rows_of_data": True}),)
 
 
 def _held(

@@ -87,6 +87,17 @@ def test_a_file_is_explained_row_by_row_and_over_all_rows(fitted, tmp_path):
         assert table["rows"][0][0] in render(said, lang=lang)
 
 
+def test_a_page_to_forward_holds_no_word_of_a_row(fitted, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("\n".join(json.dumps({"text": f"quixotic film {i} poor"}) for i in range(6)), encoding="utf-8")
+    with_rows, without = tmp_path / "with", tmp_path / "without"
+    duiqi.explain(fitted, rows, out=with_rows, method=["occlusion"], counterfactual=False, threads=1)
+    duiqi.explain(fitted, rows, out=without, method=["occlusion"], counterfactual=False, threads=1, report_rows=False)
+    for name in ("report.json", "report.html"):
+        assert "quixotic" in (with_rows / name).read_text(encoding="utf-8")
+        assert "quixotic" not in (without / name).read_text(encoding="utf-8")
+
+
 def test_methods_agree_on_what_the_tiny_model_learned(fitted):
     methods = ("lime", "kernel_shap", "occlusion", "integrated_gradients")
     report = duiqi.explain(fitted, "quite a poor plot", "it was bad", method=methods, scale="probability")

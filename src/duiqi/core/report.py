@@ -134,10 +134,8 @@ def without_rows(said: Mapping[str, Any]) -> dict[str, Any]:
         {**finding, "evidence": [], "slice": {**finding["slice"], "row_ids": []}} for finding in said["findings"]
     ]
     exhibits = [each for each in said["exhibits"] if not each["data"].get("rows_of_data")]
-    bare: dict[str, Any] = (
-        {"explanations": []} if "explanations" in said else {}
-    )  # these are row texts through and through
-    return {**said, "findings": findings, "exhibits": exhibits, **bare}
+    bare = {**said, "findings": findings, "exhibits": exhibits}
+    return {**bare, "explanations": []} if "explanations" in said else bare  # which are texts of rows throughout
 
 
 def save_measures(measures: Sequence[Measure], path: Path) -> None:

@@ -143,7 +143,7 @@ def _among(
     """The slices found among these units with one threshold."""
     if rows.shape[0] == 0 or not len(errors) or errors.max() == errors.min():
         return Search((), np.zeros(rows.shape[0]), float("inf"))
-    handicap = HANDICAP * (complexity - 1).astype(np.float64)
+    handicap = _handicap(complexity)
     base = null(rows, errors, handicap=handicap)
     z = base.z(rows @ errors)
     threshold = _largest_by_chance(rows, errors, base, generator, permutations, level)
@@ -152,6 +152,10 @@ def _among(
     by_chance = (base.mean + least * base.spread) / np.asarray(rows.sum(axis=1)).ravel()
     hits = (Hit(i, float(z[i] + handicap[i]), float(least[i]), float(by_chance[i])) for i in chosen)
     return Search(tuple(sorted(hits, key=lambda hit: -hit.z)), z, threshold)
+
+
+def _handicap(complexity: NDArray[np.int64]) -> Floats:
+    return HANDICAP * (complexity - 1).astype(np.float64)
 
 
 def _units(rows: Any, errors: Floats, keys: NDArray[np.uint64]) -> tuple[Any, Floats]:
@@ -191,7 +195,7 @@ def _without_echoes(
     """Positions of the slices above the threshold that those taken before them do not explain."""
     left = np.flatnonzero(z > threshold)
     rows, complexity = rows[left], complexity[left]
-    handicap, sums = HANDICAP * (complexity - 1).astype(np.float64), rows @ errors
+    handicap, sums = _handicap(complexity), rows @ errors
     inside = (rows >= 0.5).toarray()
     strata = np.zeros(len(errors), dtype=np.int64)
     taken: list[int] = []

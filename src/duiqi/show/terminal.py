@@ -15,8 +15,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from duiqi.show.explanations import Told
 from duiqi.show.html import Panel, panels
 from duiqi.show.outline import Outline, Problem
+from duiqi.show.sentences import Sentences
 
 PROBLEMS_SHOWN = 8
 CHECKS_SHOWN = 12
@@ -107,29 +109,33 @@ def _explanations(outline: Outline) -> Iterable[RenderableType]:
     for each in shown:
         if len(outline.explanations) > 1:
             yield Padding(Text(each.sentence, style="bold"), (1, 0, 0, 2), expand=False)
-        for line in each.lines[:1]:
-            text = Text()
-            for piece, level in line.pieces:
-                text.append(piece, LEVELS[level[:1]] if level else "")
-            yield Padding(text, (0, 0, 0, 2), expand=False)
+        yield from _explained(each, outline.words)
+    if len(outline.explanations) > len(shown):
+        yield _indented(say("explain.more", n=len(outline.explanations) - len(shown)), style="dim")
+
+
+def _explained(each: Told, words: Sentences) -> Iterable[RenderableType]:
+    """One explanation below its sentence."""
+    for line in each.lines[:1]:
+        text = Text()
+        for piece, level in line.pieces:
+            text.append(piece, LEVELS[level[:1]] if level else "")
+        yield Padding(text, (0, 0, 0, 2), expand=False)
+    if each.table:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-        table.add_column(say("column.word"))
+        table.add_column(words.say("column.word"))
         for method in each.methods:
             table.add_column(method, justify="right")
         for row in each.table:
             table.add_row(*map(Text, row))
-        if each.table:
-            yield Padding(table, (1, 0, 0, 2), expand=False)
-        for line in each.lines:
-            yield _indented(f"{line.method}{say('list.colon')}{line.trust}", style="dim")
-        if each.examples:
-            yield _indented(each.examples_said)
-            for example, label, similarity in each.examples:
-                yield Padding(
-                    Text(f"{similarity}  {label}  {example}", no_wrap=True, overflow="ellipsis"), (0, 0, 0, 4)
-                )
-    if len(outline.explanations) > len(shown):
-        yield _indented(say("explain.more", n=len(outline.explanations) - len(shown)), style="dim")
+        yield Padding(table, (1, 0, 0, 2), expand=False)
+    for line in each.lines:
+        yield _indented(f"{line.method}{words.say('list.colon')}{line.trust}", style="dim")
+    if each.examples:
+        yield _indented(each.examples_said)
+    for example, label, similarity in each.examples:
+        said = Text(f"{similarity}  {label}  {example}", no_wrap=True, overflow="ellipsis")
+        yield Padding(said, (0, 0, 0, 4))
 
 
 def _problem(number: int, problem: Problem, outline: Outline) -> RenderableType:
