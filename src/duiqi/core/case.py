@@ -27,6 +27,7 @@ from duiqi.core.measure import (
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.slice import ALL, Slice
+from duiqi.core.spans import find_spans
 from duiqi.core.task import Task
 from duiqi.core.texts import matches
 
@@ -306,12 +307,30 @@ class Case:
             values = part.hooks["finish"](totals_of(statistics, groups.codes, len(groups)))
             return np.asarray(part.hooks.get("shown", lambda shown: shown)(values), dtype=np.float64)
 
+    def row_statistics(self, metric: str, **options: Any) -> Any:
+        """The statistics of a metric in every row, float[n, s]."""
+        return self._rows(metric, None, options)[1]
+
+    def class_counts(self, truth: Any) -> Any:
+        """How often every class of the task stands in every row of these truths, sparse int[n, k]: once or not at all,
+        or as many spans as have the type."""
+        from scipy.sparse import csr_array
+
+        if self.task.unit == "label":
+            return csr_array(np.asarray(truth, dtype=np.int64))
+        rows, classes = np.arange(len(truth)), truth
+        if self.task.unit == "word":
+            spans = find_spans(truth)
+            rows, classes = spans.row, spans.type
+        ones = np.ones(len(rows), dtype=np.int64)
+        return csr_array((ones, (rows, classes)), shape=(len(truth), len(self.task.classes)))
+
     def by_level(self, metric: str, statistics: Any, levels: Sequence[str], *, by: str, reduce: str,
-                 slices: Sequence[Slice] = ()) -> Measure:  # fmt: skip
+                 slice: Slice = ALL, slices: Sequence[Slice] = ()) -> Measure:  # fmt: skip
         """A metric whose levels have statistics of their own in each row, reduced to one number.
 
         `statistics` is a sparse array [n, g * s], level by level; a row in which a level has none is none of its rows.
-        `slices` says which rows each level is about.
+        `slice` says which rows the measure is about, `slices` which each level is about.
         """
         part = self.catalogue.find("metric", metric)
         (total,), (sums,) = accumulate(statistics, [None], self._weights)
@@ -322,6 +341,7 @@ class Case:
             metric=part,
             total=total.reshape(len(levels), width),
             sums=sums.reshape(len(sums), len(levels), width),
+            slice=slice,
             across=Across(
                 reduce,
                 by,

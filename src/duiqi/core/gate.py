@@ -46,8 +46,9 @@ class Gate:
         return self.measure in (measure.name, measure.base) and self.slice in (None, measure.slice.rule)
 
     def for_task(self, task: Task) -> Gate:
-        """The gate with the measures of a task in the place of `{primary}` and `{row_metric}`."""
-        return replace(self, measure=self.measure.format(primary=task.primary, row_metric=task.row_metric))
+        """The gate with measures of a task in the place of `{primary}`, `{row_metric}` and `{recall}` (of a class)."""
+        named = {"primary": task.primary, "row_metric": task.row_metric, "recall": task.by_class[1]}
+        return replace(self, measure=self.measure.format(**named))
 
     def hold(self, measure: Measure, before: Measure | None) -> Held | None:
         """The gate held against a measure; `None` where it asks for a measure before and there is none."""

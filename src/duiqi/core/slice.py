@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
+from duiqi.core.spans import types_of
 
 # A Chinese, Japanese or Korean character is a word of its own; everything else is cut at what is no letter or digit.
 CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
@@ -43,7 +44,7 @@ def is_cjk(text: str) -> bool:
 @dataclass(frozen=True)
 class Condition:
     """`column op value`. Columns are those of the data, or `text`, `text_pair`, `length` (in words), `negation`,
-    `number`."""
+    `number`, and `labels`: of rows with several labels, or a tag a word, those that occur and the types of tags."""
 
     column: str
     op: str
@@ -78,6 +79,7 @@ _OPS: Mapping[str, Callable[[Any, Any], NDArray[np.bool_]]] = {
     ">=": lambda values, value: np.asarray(_numbers(values) >= float(value)),
     "<=": lambda values, value: np.asarray(_numbers(values) <= float(value)),
     "contains": _contains,
+    "has": lambda labels, value: np.fromiter((value in each for each in labels), dtype=bool, count=len(labels)),
 }
 
 
@@ -117,6 +119,7 @@ _DERIVED: Mapping[str, Callable[[Dataset], Any]] = {
     "negation": _matches(_NEGATION),
     "number": _matches(_NUMBER),
     "label": lambda data: np.array([str(v) for v in data.values("label")], dtype=np.str_),
+    "labels": lambda data: [{*map(str, row), *types_of(row)} for row in data.values("label")],
 }
 
 

@@ -300,7 +300,16 @@ class Sentences:
         return self.plain_number(value) if is_number(value) else str(value)
 
 
-_OPS = {"==": "is", "!=": "is_not", "contains": "has", ">=": "at_least", "<=": "at_most", ">": "above", "<": "below"}
+_OPS = {
+    "==": "is",
+    "!=": "is_not",
+    "contains": "has",
+    "has": "has",
+    ">=": "at_least",
+    "<=": "at_most",
+    ">": "above",
+    "<": "below",
+}
 _TEXT_COLUMNS = frozenset({"text", "length", "negation", "number"})
 
 
