@@ -51,7 +51,7 @@ TEXTS = (
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
     "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
-    "model.flipped": moved_case, "model.effect": moved_case,
+    "model.flipped": moved_case, "model.attacked": judged_case, "model.effect": moved_case,
     "model.wrong": judged_case, "model.leaked": judged_case, "model.turned": judged_case, "model.cued": judged_case,
     "model.unknown": judged_case, "model.cut": judged_case,
     "model.estimated": judged_case, "model.lost": judged_case,
@@ -64,7 +64,7 @@ def check(part: Part, *, seeds: int = 3) -> None:
     """Run the contract of the part's role; `seeds` is how many planted pairs a probe must tell apart."""
     _declared(part)
     contracts: Mapping[str, Callable[[Part, int], None]] = {
-        "metric": _metric, "edit": _edit, "task": _task, "probe": _probe, "remedy": _remedy,
+        "metric": _metric, "edit": _edit, "attack": _attack, "task": _task, "probe": _probe, "remedy": _remedy,
     }  # fmt: skip
     contracts[part.role](part, seeds)
 
@@ -124,6 +124,23 @@ def _edit(part: Part, seeds: int) -> None:
     edited = [apply(text, changes).text for text, changes in zip(TEXTS, first, strict=True)]
     assert any(e != t for e, t in zip(edited, TEXTS, strict=True)), f"{part.name}: changed none of the texts"
     assert first == proposed(0), f"{part.name}: equal seeds must give equal changes"
+
+
+def _attack(part: Part, seeds: int) -> None:
+    if _asks(part, list(TEXTS), [generator(0, row) for row in range(len(TEXTS))]):
+        return
+
+    def proposed(seed: int) -> list[Any]:
+        return part(list(TEXTS), [generator(seed, row) for row in range(len(TEXTS))])
+
+    first = proposed(0)
+    assert len(first) == len(TEXTS), f"{part.name}: expected one list of places for every text"
+    for text, places in zip(TEXTS, first, strict=True):
+        for place in places:
+            assert 0 <= place.start < place.end <= len(text), f"{part.name}: {place} lies outside of {text!r}"
+            assert text[place.start : place.end] not in place.new, f"{part.name}: {place} puts in what stands there"
+    assert any(place.new for places in first for place in places), f"{part.name}: changes none of the texts"
+    assert first == proposed(0), f"{part.name}: equal seeds must give equal places"
 
 
 def _task(part: Part, seeds: int) -> None:

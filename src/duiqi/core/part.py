@@ -1,4 +1,4 @@
-"""Parts: five roles, one decorated function a file, found by name and imported by nobody.
+"""Parts: six roles, one decorated function a file, found by name and imported by nobody.
 
 A part's name is its function's name and its file's name. Its options are the function's keyword-only arguments: they
 become help text, config keys and validation. Parts come through one door, the entry point group `duiqi.parts`: an
@@ -26,10 +26,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from duiqi.core.attack import Attack
 from duiqi.core.errors import OptionError, PartError, nearest
 from duiqi.core.task import Task
 
-ROLES = ("metric", "edit", "task", "probe", "remedy")
+ROLES = ("metric", "edit", "attack", "task", "probe", "remedy")
 GROUP = "duiqi.parts"
 
 KINDS = (
@@ -199,6 +200,17 @@ def edit(*, preserves: Iterable[str], source: str = "", **facts: Any) -> Callabl
     return _decorator("edit", preserves=tuple(preserves), source=source, facts=facts)
 
 
+def attack(
+    *, search: Attack, preserves: Iterable[str] = (), source: str = "", **facts: Any
+) -> Callable[[Callable[..., Any]], Part]:
+    """Declare an attack: `(texts, rngs, **options) -> list[list[Place]]`, for every text the words that may be changed
+    and what may stand in their places.
+
+    `search` says in which order they are tried and what must hold; `preserves` and `asks` are as of an edit.
+    """
+    return _decorator("attack", preserves=tuple(preserves), source=source, facts={**facts, "search": search})
+
+
 def task(*, source: str = "", **facts: Any) -> Callable[[Callable[..., Any]], Part]:
     """Declare a task: `(**options) -> Task`."""
     return _decorator("task", source=source, facts=facts)
@@ -244,7 +256,7 @@ class Catalogue:
                 return part
         if name not in self.names(role):
             raise PartError(
-                f"expected the name of {'an' if role == 'edit' else 'a'} {role}, given '{name}'",
+                f"expected the name of {'an' if role[0] in 'ae' else 'a'} {role}, given '{name}'",
                 hint=nearest(name, self.names(role)),
             )
         module = self._places[role][name]

@@ -190,3 +190,19 @@ def _places(items: Sequence[str]) -> dict[str, int]:
     for at, item in enumerate(items):
         places[item] = places.get(item, 0) | 1 << at
     return places
+
+
+def excerpts(original: str, edited: str) -> tuple[str, str]:
+    """Both texts from a little before the first place where they differ, `EXCERPT` characters at most; short ones
+    whole."""
+    if max(len(original), len(edited)) <= EXCERPT:
+        return original, edited
+    pairs = enumerate(zip(original, edited, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(original), len(edited)))
+    begin = max(0, same - BEFORE)
+    gap = original.rfind(" ", max(0, begin - BEFORE), begin)  # a word is shown from its beginning, where it has one
+    begin = gap + 1 if gap >= 0 else begin
+    return tuple(  # type: ignore[return-value]
+        f"{'… ' if begin else ''}{each[begin : begin + EXCERPT]}{' …' if len(each) > begin + EXCERPT else ''}"
+        for each in (original, edited)
+    )

@@ -14,10 +14,10 @@ from duiqi.core.measure import Measure
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
 from duiqi.core.seed import derive
+from duiqi.core.texts import excerpts
 from duiqi.data.simulated import slipping_case
 
 MOST_EXAMPLES = 8
-EXCERPT, BEFORE = 160, 40  # characters of a long text that are shown, and of these before the first change
 
 
 @probe(
@@ -81,22 +81,6 @@ def _flips(case: Case, edited: Dataset, answers: Predictions, truth: Any, name: 
         ]
         for i in surest
     ]
-
-
-def excerpts(original: str, edited: str) -> tuple[str, str]:
-    """Both texts from a little before the first place where they differ, `EXCERPT` characters at most; short ones
-    whole."""
-    if max(len(original), len(edited)) <= EXCERPT:
-        return original, edited
-    pairs = enumerate(zip(original, edited, strict=False))
-    same = next((at for at, (one, other) in pairs if one != other), min(len(original), len(edited)))
-    begin = max(0, same - BEFORE)
-    gap = original.rfind(" ", max(0, begin - BEFORE), begin)  # a word is shown from its beginning, where it has one
-    begin = gap + 1 if gap >= 0 else begin
-    return tuple(  # type: ignore[return-value]
-        f"{'… ' if begin else ''}{each[begin : begin + EXCERPT]}{' …' if len(each) > begin + EXCERPT else ''}"
-        for each in (original, edited)
-    )
 
 
 @robustness.planted

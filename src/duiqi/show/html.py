@@ -53,6 +53,7 @@ ORDER = (
     "confusion",
     "slices",
     "fragility",
+    "attacks",
     "class_balance",
 )
 # Exhibits whose labels are codes of ours, and columns whose text is; any other text is the user's own.
@@ -63,6 +64,7 @@ CODED_COLUMNS = (
     "claim",
     "category",
     "edit",
+    "attack",
     "status",
     "found",
     "found_in",
@@ -82,7 +84,7 @@ CODED_COLUMNS = (
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
                  "coverage", "conflicts", "now", "threshold", "share_known", "share_examined",
-                 "probability_new")  # fmt: skip
+                 "probability_new", "changed_words")  # fmt: skip
 RULE_COLUMNS = ("slice", "where", "rule")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duiqi.probes.robustness import excerpts
+from duiqi.core.texts import excerpts
 
 
 def test_short_texts_are_shown_whole():

@@ -1,0 +1,52 @@
+"""Words that an attack may change, and candidates drawn from edits."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from duiqi.core.attack import Place
+from duiqi.core.part import Catalogue
+from duiqi.core.slice import is_cjk
+from duiqi.data.negations import negates
+from duiqi.data.words import spans
+
+
+def content_words(text: str) -> list[tuple[int, int]]:
+    """Words of other scripts than Chinese that have a letter, without those that build the sentence or deny it."""
+    return [
+        (start, end)
+        for start, end in spans(text)
+        if not is_cjk(text[start])
+        and any(map(str.isalpha, text[start:end]))
+        and text[start:end].lower() not in function_words()
+        and not negates(text[start:end])
+    ]
+
+
+@cache
+def function_words() -> frozenset[str]:
+    """English words that say how a sentence is built."""
+    lexicon = files("duiqi.data").joinpath("lexicons", "function_words.toml").read_text(encoding="utf-8")
+    return frozenset(tomllib.loads(lexicon)["en"])
+
+
+def drawn_from(
+    edits: Sequence[str], texts: Sequence[str], rngs: Sequence[np.random.Generator], *, draws: int
+) -> list[list[Place]]:
+    """What some edits put where, in `draws` draws of each that change all they can: one place for everything that may
+    stand instead of the same characters."""
+    catalogue = Catalogue.installed()
+    found: list[dict[tuple[int, int], dict[str, None]]] = [{} for _ in texts]
+    for name in edits:
+        part = catalogue.find("edit", name)
+        for _ in range(draws):
+            for text, own, changes in zip(texts, found, part(texts, rngs, rate=1.0), strict=True):
+                for change in changes:
+                    if text[change.start : change.end] != change.new:
+                        own.setdefault((change.start, change.end), {})[change.new] = None
+    return [[Place(start, end, tuple(new)) for (start, end), new in sorted(own.items())] for own in found]
