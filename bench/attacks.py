@@ -2,8 +2,8 @@
 within 3 points, on at least 1,000 texts.
 
 What would make this unfair, and how it is met: another model or other texts (both sides read one folder and the same
-rows, all answered rightly) · other words left alone (TextAttack is given our stop words: its own ask for a download) · a
-slow way to ask on their side (two ways are shown: its own wrapper, which pads every question to 512 tokens, on a few
+rows, all answered rightly) · other words left alone (TextAttack is given our stop words: its own ask for a download) ·
+a slow way to ask on their side (two ways are shown: its own wrapper, which pads every question to 512 tokens, on a few
 texts; and the same network padded to the longest of a batch, on all of them) · a busy machine (seconds of the processor
 are counted, both sides in one run, one thread each).
 

@@ -14,6 +14,10 @@ from duiqi.core.part import ROLES, Catalogue, Part
 
 STEP = "step"
 LISTED = (*ROLES, STEP)
+TRIED_BY = {
+    "edit": "robustness",
+    "attack": "adversarial_robustness",
+}  # the probes that edits and attacks are options of
 
 
 class StepPart(Part):
@@ -95,9 +99,9 @@ def _how_to_give(part: Part) -> list[str]:
     if not part.asks:
         return []
     given = [f'{name} = "{name.upper()}"' for name in part.asks]
-    if part.role == "edit":
-        lines = ["[options.robustness]", f'edits = ["{part.name}"]',
-                 f"edit_options = {{ {part.name} = {{ {', '.join(given)} }} }}"]  # fmt: skip
+    if part.role in TRIED_BY:
+        lines = [f"[options.{TRIED_BY[part.role]}]", f'{part.role}s = ["{part.name}"]',
+                 f"{part.role}_options = {{ {part.name} = {{ {', '.join(given)} }} }}"]  # fmt: skip
     else:
         lines = [f"[options.{part.name}]", *given]
     run = [f"and then: duiqi align MODEL DATA --with {part.name}"] if part.role == "remedy" else []

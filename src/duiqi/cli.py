@@ -227,7 +227,7 @@ def parts(
     parts: Parts = None,
     json_: Json = False,
 ) -> None:
-    """List parts, or show the page of one: metrics, edits, tasks, probes, remedies, steps of prepare."""
+    """List parts, or show the page of one: metrics, edits, attacks, tasks, probes, remedies, steps of prepare."""
     from duiqi.catalogue import list_parts, page
 
     with_errors(lambda: _print_parts(list_parts(what, parts or ()), page(what, parts or ()), json_))

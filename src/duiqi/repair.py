@@ -247,13 +247,13 @@ def proposals(
 ) -> list[Proposal]:
     """What to try: those that begin training again first, then those for the most harmful findings.
 
-    Remedies that treat nothing found are left out, and those without an option that only the user can give, unless
-    they are asked for.
+    Remedies that treat nothing found are left out, those that are tried on request, and those without an option that
+    only the user can give, unless they are asked for.
     """
     named = [[case.catalogue.find("remedy", name) for name in each.split("+")] for each in with_]
     groups = named or [
         [part] for part in case.catalogue.all("remedy")
-        if _wanted(part, findings) and not part.lacking(options.get(part.name, {}))
+        if _wanted(part, findings) and not part.lacking(options.get(part.name, {})) and not part.facts.get("on_request")
     ]  # fmt: skip
     groups = [parts for parts in groups if all(case.has(need) for part in parts for need in part.needs)]
     plans = {part.name: _planned(case, part, findings, options) for parts in groups for part in parts}

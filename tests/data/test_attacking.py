@@ -133,7 +133,7 @@ def test_similar_texts_only():
 
     part = every_word(new=("bad", "thing"), least_similar=0.8)
     assert texts_after(attacked(case, part, np.array([0]))) == ["so bad"]
-    assert texts_after(attacked(case, part, np.array([0]), reader=Reader())) == ["so thing"]
+    assert texts_after(attacked(replace(case, start=Reader), part, np.array([0]))) == ["so thing"]
 
 
 class Tagging(Counting):

@@ -7,7 +7,7 @@ from duiqi.data.steps import STEPS
 
 def test_all_roles_are_listed_and_steps_beside_them():
     listed = list_parts()
-    assert {each["role"] for each in listed} == {"metric", "edit", "task", "probe", "remedy", "step"}
+    assert {each["role"] for each in listed} == {"metric", "edit", "attack", "task", "probe", "remedy", "step"}
     assert [each["name"] for each in list_parts("steps")] == list(STEPS)
     assert list_parts("remedy") == list_parts("remedies")
     assert all(each["summary"].endswith(".") for each in listed), "one whole sentence each"

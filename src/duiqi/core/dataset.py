@@ -247,6 +247,10 @@ class Dataset:
         made.__dict__["row_ids"] = self.row_ids
         return made
 
+    def renamed(self, suffix: str) -> Dataset:
+        """The same rows under ids of their own."""
+        return self.with_column("id", [f"{row}+{suffix}" for row in self.row_ids], column="duiqi_id")
+
     def joined(self, other: Dataset, *, name: str | None = None) -> Dataset:
         """These rows followed by those of `other`, with their ids; columns that only one side has get nulls.
 

@@ -226,7 +226,7 @@ def probe(*, kind: str, needs: Iterable[str] = (), gates: Iterable[Any] = (), so
 def remedy(*, treats: Iterable[str], needs: Iterable[str] = (), source: str = "",
            **facts: Any) -> Callable[[Callable[..., Any]], Part]:  # fmt: skip
     """Declare a remedy: `(case, findings, **options) -> Plan`. `asks` names options that only the user can give, such
-    as a model: without them it is not tried."""
+    as a model: without them it is not tried. Nor is one with `on_request=True` that is not named."""
     return _decorator("remedy", treats=tuple(treats), needs=tuple(needs), source=source, facts=facts)
 
 

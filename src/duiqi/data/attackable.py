@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,13 @@ from duiqi.core.part import Catalogue
 from duiqi.core.slice import is_cjk
 from duiqi.data.negations import negates
 from duiqi.data.words import spans
+
+LATIN, CHINESE = ("deepwordbug", "textfooler"), ("chinese_characters", "textfooler")
+
+
+def usual(texts: Sequence[str]) -> tuple[str, ...]:
+    """The attacks that are tried where none is named: slips of the fingers or characters, and synonyms."""
+    return CHINESE if np.mean([is_cjk(text) for text in texts[:200]]) > 0.5 else LATIN
 
 
 def content_words(text: str) -> list[tuple[int, int]]:
@@ -36,16 +44,16 @@ def function_words() -> frozenset[str]:
 
 
 def drawn_from(
-    edits: Sequence[str], texts: Sequence[str], rngs: Sequence[np.random.Generator], *, draws: int
+    edits: Sequence[str], texts: Sequence[str], rngs: Sequence[np.random.Generator], *, draws: int, **options: Any
 ) -> list[list[Place]]:
     """What some edits put where, in `draws` draws of each that change all they can: one place for everything that may
-    stand instead of the same characters."""
+    stand instead of the same characters. `options` go to all edits."""
     catalogue = Catalogue.installed()
     found: list[dict[tuple[int, int], dict[str, None]]] = [{} for _ in texts]
     for name in edits:
         part = catalogue.find("edit", name)
         for _ in range(draws):
-            for text, own, changes in zip(texts, found, part(texts, rngs, rate=1.0), strict=True):
+            for text, own, changes in zip(texts, found, part(texts, rngs, rate=1.0, **options), strict=True):
                 for change in changes:
                     if text[change.start : change.end] != change.new:
                         own.setdefault((change.start, change.end), {})[change.new] = None

@@ -9,7 +9,7 @@ against a truth row by row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -72,14 +72,11 @@ class _Text:
     open: bool = True
 
 
-def attacked(
-    case: Case, part: Part, rows: NDArray[np.int64], *, queries: int = 500, reader: Predictor | None = None,
-    progress: Callable[[int], None] = lambda done: None, **options: Any,
-) -> Attacked:  # fmt: skip
+def attacked(case: Case, part: Part, rows: NDArray[np.int64], *, queries: int = 500, **options: Any) -> Attacked:
     """Attack these rows of the case, which must be answered rightly; each may cost `queries` questions at most.
 
-    `reader` gives embeddings for attacks that bound how far a text may move in meaning; without one that bound is not
-    held. `DataError` for a task whose answers cannot be attacked.
+    How far a text may move in meaning is held by the embeddings of the case's `reader`, where there is one. `DataError`
+    for a task whose answers cannot be attacked.
     """
     if case.task.name not in ATTACKED:
         raise DataError(
@@ -87,7 +84,9 @@ def attacked(
             hint="Answers to this task are not held against one truth a row.",
         )
     data = case.data.take(rows)
-    search = _Search(case, data, part.facts["search"], reader if part.facts["search"].least_similar else None, queries)
+    wanted: Attack = part.facts["search"]
+    reader = case.reader if wanted.least_similar else None
+    search = _Search(case, data, wanted, reader if reader and "embedding" in reader.offers else None, queries)
     texts = [_Text(row, *found) for row, found in enumerate(_places(case, data, part, options))]
     search.begin(texts)
     search.rank(texts)
@@ -98,7 +97,6 @@ def attacked(
         while any(text.open for text in texts):
             search.step(texts, depth)
             depth += 1
-            progress(sum(not text.open for text in texts))
     changes = [_by_field(text.chosen) for text in texts]
     made = _changed(data, np.arange(len(data)), changes)
     outcomes = tuple(

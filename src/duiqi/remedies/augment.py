@@ -62,7 +62,7 @@ def augment(
                 )
                 pairs = zip(edited.shown, train.shown, strict=True)
                 changed = np.flatnonzero([text != original for text, original in pairs])
-                made.append(renamed(edited, f"{part.name}{copy}").take(changed))
+                made.append(edited.renamed(f"{part.name}{copy}").take(changed))
                 of.append(changed)
         if not made:
             return train
@@ -73,8 +73,3 @@ def augment(
         return train.joined(added.take(kept))
 
     return Plan(data=add, training={"epochs": epochs})
-
-
-def renamed(data: Dataset, suffix: str) -> Dataset:
-    """The same rows under ids of their own."""
-    return data.with_column("id", [f"{row}+{suffix}" for row in data.row_ids], column="duiqi_id")

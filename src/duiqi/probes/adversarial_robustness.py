@@ -15,13 +15,12 @@ from duiqi.core.measure import Measure
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
 from duiqi.core.seed import derive
-from duiqi.core.slice import is_cjk
 from duiqi.core.texts import excerpts
+from duiqi.data.attackable import usual
 from duiqi.data.attacking import Attacked, attacked
 from duiqi.data.simulated import slipping_case
 
 MOST_EXAMPLES = 8
-LATIN, CHINESE = ("deepwordbug", "textfooler"), ("chinese_characters", "textfooler")
 
 
 @probe(
@@ -32,7 +31,7 @@ LATIN, CHINESE = ("deepwordbug", "textfooler"), ("chinese_characters", "textfool
     source="Morris et al., 2020, TextAttack: a framework for adversarial attacks, data augmentation, and adversarial "
     "training in NLP, EMNLP demonstrations, https://arxiv.org/abs/2005.05909",
 )
-def attacks(
+def adversarial_robustness(
     case: Case, *, attacks: tuple[str, ...] = (), rows: int = 200, queries: int = 500,
     attack_options: dict[str, dict[str, Any]] | None = None,
 ) -> Iterator[Measure | Exhibit]:  # fmt: skip
@@ -51,8 +50,7 @@ def attacks(
     that changes most of a text shows little (the table says how much was changed). Compare models by it, rather than
     reading it alone. Treated by adversarial training and by augmenting training rows with such edits.
     """
-    chinese = np.mean([is_cjk(text) for text in case.data.texts[:200]]) > 0.5
-    names = attacks or (CHINESE if chinese else LATIN)
+    names = attacks or usual(case.data.texts)
     parts = keeping("label", (case.catalogue.find("attack", name) for name in names))
     right = np.flatnonzero(case.right)
     if not len(right):
@@ -60,13 +58,11 @@ def attacks(
             f"expected rows that are answered rightly to attack, given none of {len(case.data)}",
             hint="Train the model first: duiqi align MODEL DATA.",
         )
-    taken = np.sort(np.random.default_rng(derive(case.seed, "attacks")).permutation(right)[:rows])
-    reader = case.reader
-    reader = reader if reader is not None and "embedding" in reader.offers else None
+    taken = np.sort(np.random.default_rng(derive(case.seed, "adversarial_robustness")).permutation(right)[:rows])
     table, examples = [], list[list[Any]]()
     for part in parts:
         options = (attack_options or {}).get(part.name, {})
-        found = attacked(case, part, taken, queries=queries, reader=reader, **options)
+        found = attacked(case, part, taken, queries=queries, **options)
         measure = _measure(case, taken, found, part.name)
         yield measure
         table.append(_line(part.name, measure, found))
@@ -111,6 +107,6 @@ def _examples(case: Case, taken: NDArray[np.int64], found: Attacked, name: str, 
     ]
 
 
-@attacks.planted
+@adversarial_robustness.planted
 def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
     return slipping_case(rng, slips=0.001, rows=300), slipping_case(rng, slips=0.001 + 0.08 * strength, rows=300)
