@@ -24,10 +24,10 @@ def chinese_characters(
     edits: tuple[str, ...] = ("homophones", "look_alikes", "split_characters"),
     draws: int = 3,
 ) -> list[list[Place]]:
-    """Replace the Chinese characters that matter most by ones that sound alike (同音字) or look alike (形近字), or pull
-    them apart (拆字).
+    """Replace the Chinese characters that matter most by ones that sound or look alike, or pull them apart.
 
-    What may stand in a place is what the `edits` put there in `draws` draws each: any edit with a `rate` can be named.
+    Characters that sound alike are 同音字, those that look alike 形近字, pulled apart is 拆字: what may stand in a place
+    is what the `edits` put there in `draws` draws each; any edit with a `rate` can be named.
     At most four tenths of the words change. Places are tried by what is lost with an unknown word in them.
 
     Differs from the paper, which perturbs words drawn at random: here they are searched for. Readers mend such texts
