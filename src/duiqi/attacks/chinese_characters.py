@@ -26,8 +26,8 @@ def chinese_characters(
 ) -> list[list[Place]]:
     """Replace the Chinese characters that matter most by ones that sound or look alike, or pull them apart.
 
-    Characters that sound alike are 同音字, those that look alike 形近字, pulled apart is 拆字: what may stand in a place
-    is what the `edits` put there in `draws` draws each; any edit with a `rate` can be named.
+    Those that sound alike are 同音字, those that look alike 形近字, pulled apart is 拆字. What may stand in a place is
+    what the `edits` put there in `draws` draws each; any edit with a `rate` can be named.
     At most four tenths of the words change. Places are tried by what is lost with an unknown word in them.
 
     Differs from the paper, which perturbs words drawn at random: here they are searched for. Readers mend such texts

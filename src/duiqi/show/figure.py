@@ -164,8 +164,9 @@ def _colour(alt: Any, field: str, names: Sequence[str], words: Sentences) -> Any
     palette = {"before": BEFORE, "after": NOW}
     spare = [NOW, BEFORE, "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]
     colours = [palette.get(name, spare[i % len(spare)]) for i, name in enumerate(names)]
+    kinds = {code: next((kind for kind in ("axis", "cell") if words.knows(kind, code)), None) for code in names}
     spoken = "".join(
-        f"datum.value === '{code}' ? '{words.name('axis', code)}' : " for code in names if words.knows("axis", code)
+        f"datum.value === '{code}' ? '{words.name(kind, code)}' : " for code, kind in kinds.items() if kind
     )
     legend = alt.Legend(labelExpr=f"{spoken}datum.label")
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(names), range=colours), legend=legend)

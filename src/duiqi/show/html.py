@@ -53,6 +53,7 @@ ORDER = (
     "confusion",
     "slices",
     "fragility",
+    "strengths",
     "attacks",
     "class_balance",
 )
