@@ -82,6 +82,7 @@ def align_table(
         "with": list(with_),
         "budget": budget,
         "options": {name: dict(values) for name, values in table.options.items()},
+        "policy": {name: dict(values) for name, values in table.policy.items()},
         "threads": _threads(),
     }
     shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)

@@ -124,7 +124,8 @@ def repair(
     opened = table.open(bundle)
     dev, train = table.part("dev"), table.part("train")
     pins = {"verb": "repair", "model": bundle.fingerprint, "train": train.fingerprint, "dev": dev.fingerprint,
-            "seed": table.seed, "with": list(with_), "budget": budget, "options": dict(table.options)}  # fmt: skip
+            "seed": table.seed, "with": list(with_), "budget": budget, "options": dict(table.options),
+            "policy": dict(table.policy)}  # fmt: skip
     shop = Workshop.open(out.with_name(out.name + ".work"), pins)
     bench = Bench(table, shop, opened.task, train, dev)
     repaired = repair_case(bench, bundle, opened, with_=with_, budget=budget)
@@ -325,7 +326,8 @@ def judge_trial(task: Task, proposal: Proposal, before: Report, after: Report, e
 
 
 def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> tuple[Change, ...]:
-    """What must not get worse: how often the model is right, on all rows and on every slice, group and edit.
+    """What must not get worse: how often the model is right, on all rows and on every slice, group and edit, and what
+    metrics say of themselves that they guard, such as how often a rule of the policy is broken.
 
     Of a gap or difference its levels count, not their distance: a gap also grows when the stronger side gains more.
     Levels that are rows with other people in them are no sides of which each could be right: their worst counts.
@@ -333,6 +335,7 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
     What is held against the references (claims of the model's own) counts where the model is then proven beyond what
     its gate allows: one that wrote nonsense before claims nothing, and the references themselves claim something.
     """
+    always = (task.primary, task.row_metric, "macro_f1")
     beyond = {ruling.measure.name for ruling in after.rulings if ruling.verdict == "fail"}
     changes: list[Change] = []
     for change in _pairs(before, after, lambda m: not m.metric.facts.get("shape")):
@@ -342,7 +345,7 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
         if now.across is not None and not now.across.slices:
             levels = range(1 if now.across.reduce == "difference" else len(now.across.levels))
             changes += [now.level(at) - then.level(at) for at in levels]
-        elif confidence or now.across or now.metric.name in (task.primary, task.row_metric, "macro_f1"):
+        elif confidence or now.across or now.metric.name in always or now.metric.facts.get("guards"):
             changes.append(change)
     return tuple({(each.after.name, each.after.digest): each for each in changes}.values())
 

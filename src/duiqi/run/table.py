@@ -20,6 +20,7 @@ from duiqi.core.gate import Gate, gates_from
 from duiqi.core.part import Catalogue
 from duiqi.core.report import Report
 from duiqi.core.task import Task
+from duiqi.data.policy import check_labels, rules_of
 from duiqi.run.workshop import versions
 
 Progress = Callable[[str, int, int, Mapping[str, Any]], None]
@@ -30,6 +31,7 @@ class Settings(TypedDict, total=False):
     """What every verb takes: columns by role, in which encoding files are that are not UTF-8, and how to run.
 
     `groups` are columns to be fair to. `gates` maps measures to bounds (`{"calibration_error": {"at_most": 0.03}}`),
+    `policy` names of rules for outputs to what they say (`{"no_promises": {"forbid_words": ["guaranteed"]}}`),
     `options` maps probes and remedies to their options, `parts` are Python files with parts of your own. `threads`
     bounds the processor cores in use, `progress(stage, done, total, facts)` is called while something takes long.
     """
@@ -51,6 +53,7 @@ class Settings(TypedDict, total=False):
     threads: int | None
     device: str
     gates: Mapping[str, Any]
+    policy: Mapping[str, Any]
     options: Mapping[str, Mapping[str, Any]]
     parts: Sequence[str | Path]
     progress: Progress | None
@@ -83,6 +86,7 @@ class Table:
     task: str = "classify"
     named_task: bool = False
     gates: tuple[Gate, ...] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
     device: str = "cpu"
@@ -145,6 +149,8 @@ class Table:
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""
         more = {"aside": self.put_aside, **more} if "test" in self.parts else more
+        check_labels(rules_of(self.policy), predictor.task)
+        more = {"policy": self.policy, **more}
         return Case(predictor, data, train=self.parts.get("train"), catalogue=self.catalogue, seed=self.seed, **more)
 
     def put_aside(self, data: Dataset) -> NDArray[np.bool_]:
@@ -176,8 +182,9 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
             f"expected an option of this command, given '{name}'", hint=nearest(name, Settings.__annotations__)
         )
     catalogue = Catalogue.installed(settings.get("parts") or ())
-    options = settings.get("options") or {}
+    options, policy = settings.get("options") or {}, settings.get("policy") or {}
     check_options(catalogue, options)
+    rules_of(policy)
     set_threads(settings.get("threads"))
     given = settings.get("task")
     made = _made_for(model) if model is not None and not given else None
@@ -200,6 +207,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
         task=task,
         named_task=bool(given),
         gates=gates_from(settings.get("gates") or {}),
+        policy=policy,
         options=options,
         seed=settings.get("seed", 0),
         device=settings.get("device", "cpu"),

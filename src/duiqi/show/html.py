@@ -79,10 +79,11 @@ CODED_COLUMNS = (
     "assumption",
     "held",
     "held_by",
+    "severity",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
                  "coverage", "conflicts", "now", "threshold", "share_known", "share_examined",
-                 "probability_new")  # fmt: skip
+                 "probability_new", "allowed")  # fmt: skip
 RULE_COLUMNS = ("slice", "where", "rule")
 
 
