@@ -21,7 +21,7 @@ from duiqi.core.report import Finding, Report
 from duiqi.core.task import Task
 from duiqi.diagnose import diagnose_case
 from duiqi.run.carry import Bench, check_remedies
-from duiqi.run.table import Settings, Source, Table, lay, provenance
+from duiqi.run.table import Settings, Source, Table, fingerprints, lay, provenance
 from duiqi.run.workshop import Workshop
 from duiqi.show.publish import publish
 
@@ -111,6 +111,7 @@ def repair(
     A remedy is kept only if something it treats is proven better on dev and nothing is proven worse, corrected for all
     remedies tried on these rows. `with_` names the remedies to try ("a+b" tries two at once), else all that treat a
     finding are tried, the most harmful finding first. `budget` is in minutes; each trial is forecast before it starts.
+    A `reference`, named other rows with labels, is what no remedy may make the model forget.
     What is shown is chosen on dev: only `prove` on rows put aside gives the numbers to quote.
     """
     from duiqi.core.folder import check_writable
@@ -125,7 +126,7 @@ def repair(
     dev, train = table.part("dev"), table.part("train")
     pins = {"verb": "repair", "model": bundle.fingerprint, "train": train.fingerprint, "dev": dev.fingerprint,
             "seed": table.seed, "with": list(with_), "budget": budget, "options": dict(table.options),
-            "policy": dict(table.policy)}  # fmt: skip
+            "policy": dict(table.policy), "references": fingerprints(table.references)}  # fmt: skip
     shop = Workshop.open(out.with_name(out.name + ".work"), pins)
     bench = Bench(table, shop, opened.task, train, dev)
     repaired = repair_case(bench, bundle, opened, with_=with_, budget=budget)
@@ -157,7 +158,8 @@ def repair_case(
     start = cache(lambda: table.open_body(origin)) if origin is not None else None
     case = table.case(opened, bench.dev, start=start)
     found = diagnose_case(table, case)
-    case = replace(case, slices=tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values()))
+    slices = tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values())
+    case = replace(case, slices=slices, before=opened if case.references else None)
     first = _examine(table, case)
     state = Repaired(bundle, opened, found, first, first, train=case.train)
     for proposal in proposals(case, found.findings, with_, table.options):

@@ -176,6 +176,24 @@ def unsure_case(rng: np.random.Generator, *, share: float, rows: int = 1200, lab
     return replace(case, predictor=predictor, data=data.take(np.arange(rows)), references={"field": field}, memory={})
 
 
+def forgetful_case(rng: np.random.Generator, *, lost: float, rows: int = 900, **options: Any) -> Case:
+    """A case with the model before and a reference, "earlier". Three in a hundred rows that it had right are wrong
+    now, one in five that it had wrong is right; of the reference a share `lost` more is wrong."""
+    case = simulated_case(rng, rows=2 * rows, **options)
+    assert isinstance(case.predictor, Recorded)
+    truth, there = case.truth, np.arange(2 * rows) >= rows
+    wrong_then = rng.random(2 * rows) < 0.12
+    wrong_now = np.where(wrong_then, rng.random(2 * rows) < 0.8, rng.random(2 * rows) < 0.03 + lost * there)
+    then, now = (
+        Recorded(case.task, Predictions(case.data.row_ids, {"probs": confident_probs(rng, truth, wrong)}), name)
+        for wrong, name in ((wrong_then, "before"), (wrong_now, "recorded"))
+    )
+    earlier = case.data.take(there, name="earlier")
+    return replace(
+        case, predictor=now, before=then, data=case.data.take(~there), references={"earlier": earlier}, memory={}
+    )
+
+
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere, held
     against cues and cut into words."""
@@ -187,6 +205,7 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
     more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}
     more["gain"] = rng.random(rows) - 0.3
+    more["moved"] = rng.integers(-1, 2, rows).astype(float)
     more["broken"] = (rng.random(rows) < 0.1).astype(float)
     answers = case.guess.with_columns(more)
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
