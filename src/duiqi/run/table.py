@@ -153,7 +153,8 @@ class Table:
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""
         more = {"aside": self.put_aside, **more} if "test" in self.parts else more
-        check_labels(rules_of(self.policy), predictor.task)
+        if self.policy:
+            check_labels(rules_of(self.policy), predictor.task)
         more = {"policy": self.policy, "references": self.references, **more}
         return Case(predictor, data, train=self.parts.get("train"), catalogue=self.catalogue, seed=self.seed, **more)
 
