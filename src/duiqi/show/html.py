@@ -45,6 +45,7 @@ ORDER = (
     "before_after",
     "floors",
     "reliability",
+    "risk_coverage",
     "by_group",
     "fairness_gaps",
     "error_by_attribute",
