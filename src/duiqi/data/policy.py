@@ -7,8 +7,8 @@
 
 A rule has one of `CHECKS`. With `when` (words, or `{pattern = "…"}`, in the input) it speaks of those inputs only.
 Words are found as a reader cuts them: case, width and blanks do not count, "sure" is not in "measure", and Chinese is
-cut by `duiqi.data.words`, so that 性爱 is not in 女性爱好. Forms of a word are other words. Patterns are those of the
-package regex, and find what they find in the text as it stands.
+cut by `duiqi.data.words`, so that 性爱 is not in 女性爱好, nor is 骗 in 欺骗. Forms of a word are other words.
+Patterns are those of the package regex, and find what they find in the text as it stands.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def unsafe_output(case: Case) -> Iterator[Measure | Exhibit | Gate]:
     told, not waited for. Intervals are exact (Clopper & Pearson) and hold for all rules at once.
 
     Misleads where words are quoted or denied ("nothing is guaranteed" breaks the rule above), and where harm is said in
-    other words. Few rows prove little: that less than one in a hundred outputs breaks a rule takes about 400 of them.
+    other words: 骗 is not in 欺骗, 质量 not in 产品质量; a rule lists these, too, or has a pattern. Few rows prove
+    little: that less than one in a hundred outputs breaks a rule takes about 400 of them.
     No remedy that ships treats it: rows that answer as the policy asks do.
     """
     assert case.policy is not None
