@@ -15,7 +15,7 @@ from duiqi.core.task import Task
 from duiqi.prove import prove_models, untouched
 from duiqi.repair import BUDGET, Repaired, repair_case
 from duiqi.run.carry import Bench, check_remedies, plainly
-from duiqi.run.table import Settings, Source, Table, lay
+from duiqi.run.table import Settings, Source, Table, fingerprints, lay
 from duiqi.run.workshop import Workshop
 from duiqi.show.publish import publish
 
@@ -41,7 +41,8 @@ def align(
     with the options of the remedy `finetune`: that is the model *before*. It is diagnosed on dev; remedies for what is
     found are tried on dev; the best model and the one before are compared on test. `out` receives report.json,
     report.html, draws.npz and model/. `budget` is in minutes, counted from the start of training; what no longer fits
-    is skipped and the report says so.
+    is skipped and the report says so. A `reference`, named other rows with labels, is what no remedy may make the model
+    forget, and the proof tells what was forgotten of it.
 
     A run that was killed goes on where it stopped when called again with the same arguments.
     """
@@ -77,11 +78,13 @@ def align_table(
     pins = {
         "verb": "align",
         "model": bundle.fingerprint,
-        "rows": {name: part.fingerprint for name, part in (("train", train), ("dev", dev), ("test", test))},
+        "rows": fingerprints({"train": train, "dev": dev, "test": test}),
+        "references": fingerprints(table.references),
         "seed": table.seed,
         "with": list(with_),
         "budget": budget,
         "options": {name: dict(values) for name, values in table.options.items()},
+        "policy": {name: dict(values) for name, values in table.policy.items()},
         "threads": _threads(),
     }
     shop = Workshop.open(out.with_name(f"{out.name}.work"), pins)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from duiqi.config import read_config, read_gates
+from duiqi.config import read_config, read_gates, read_policy
 from duiqi.core.errors import DuiqiError, OptionError
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ Test = Annotated[float | None, typer.Option("--test", help="Share of test. [defa
 Seed = Annotated[int | None, typer.Option("--seed", help="One seed for everything. [default: 0]")]
 Threads = Annotated[int | None, typer.Option("--threads", help="Processor cores to use.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu or cuda. [default: cpu]")]
+Reference = Annotated[list[str] | None, typer.Option("--reference", help="NAME=DATA: other rows; may be given again.")]
 Gates = Annotated[Path | None, typer.Option("--gates", help="Toml file with bounds on measures.")]
+Policy = Annotated[Path | None, typer.Option("--policy", help="Toml file with rules for what a model may answer.")]
 Parts = Annotated[list[Path] | None, typer.Option("--parts", help="Python file with parts of your own.")]
 Lang = Annotated[str | None, typer.Option("--lang", help="Language of report and screen: en or zh. [default: en]")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
@@ -96,27 +98,27 @@ def align(
     model: Model, data: Data, task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None,
     group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
-    encoding: Encoding = None, with_: With = None,
+    encoding: Encoding = None, reference: Reference = None, with_: With = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
-    gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
-    no_rows: NoRows = False, dry_run: DryRun = False,
+    gates: Gates = None, policy: Policy = None, parts: Parts = None, lang: Lang = None, json_: Json = False,
+    quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
 ) -> None:  # fmt: skip
     """Find, repair and prove in one go: the main job. Writes report and model to --out (default duiqi-out)."""
-    _report("align", locals(), ("with_", "budget"), out="duiqi-out")
+    _report("align", locals(), ("reference", "with_", "budget"), out="duiqi-out")
 
 
 @app.command()
 def diagnose(
     model: Model, data: Data,
     before: Annotated[str | None, typer.Option("--before", help="An earlier model to compare with.")] = None,
-    reference: Annotated[list[str] | None, typer.Option("--reference", help="NAME=DATA: other rows.")] = None,
-    only: Only = None, part: Part = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
-    tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
+    reference: Reference = None, only: Only = None, part: Part = None,
+    task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
+    spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
     encoding: Encoding = None,
     out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None, gates: Gates = None,
-    parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False,
-    dry_run: DryRun = False,
+    policy: Policy = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
+    no_rows: NoRows = False, dry_run: DryRun = False,
 ) -> None:  # fmt: skip
     """Say where a model is misaligned, and what treats it."""
     _report("diagnose", locals(), ("before", "reference", "only", "part"))
@@ -124,33 +126,34 @@ def diagnose(
 
 @app.command()
 def repair(
-    model: Model, data: Data, with_: With = None, task: Task = None, text: Text = None, text_pair: TextPair = None,
-    tokens: Tokens = None, choices: Choices = None, spans: Spans = None,
+    model: Model, data: Data, reference: Reference = None, with_: With = None,
+    task: Task = None, text: Text = None, text_pair: TextPair = None, tokens: Tokens = None, choices: Choices = None,
+    spans: Spans = None,
     label: Label = None, group: Group = None, id: Id = None, split: Split = None, cluster: Cluster = None,
     encoding: Encoding = None,
     budget: Budget = None, out: Out = None, seed: Seed = None, threads: Threads = None, device: Device = None,
-    gates: Gates = None, parts: Parts = None, lang: Lang = None, json_: Json = False, quiet: Quiet = False,
-    no_rows: NoRows = False, dry_run: DryRun = False,
+    gates: Gates = None, policy: Policy = None, parts: Parts = None, lang: Lang = None, json_: Json = False,
+    quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
 ) -> None:  # fmt: skip
     """Try remedies on a model and keep what is proven to help on dev."""
-    _report("repair", locals(), ("with_", "budget"), out="duiqi-out")
+    _report("repair", locals(), ("reference", "with_", "budget"), out="duiqi-out")
 
 
 @app.command()
 def prove(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="The model before.")],
     after: Annotated[str, typer.Argument(metavar="AFTER", help="The model after.")],
-    data: Data, only: Only = None, part: Part = None,
+    data: Data, reference: Reference = None, only: Only = None, part: Part = None,
     margin: Annotated[float, typer.Option("--margin", help="By how much the main metric may be worse.")] = 0.01,
     task: Task = None, text: Text = None, text_pair: TextPair = None,
     tokens: Tokens = None, choices: Choices = None, spans: Spans = None, label: Label = None, group: Group = None,
     id: Id = None, split: Split = None, cluster: Cluster = None,
     encoding: Encoding = None, out: Out = None, seed: Seed = None,
-    threads: Threads = None, device: Device = None, gates: Gates = None, parts: Parts = None, lang: Lang = None,
-    json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
+    threads: Threads = None, device: Device = None, gates: Gates = None, policy: Policy = None, parts: Parts = None,
+    lang: Lang = None, json_: Json = False, quiet: Quiet = False, no_rows: NoRows = False, dry_run: DryRun = False,
 ) -> None:  # fmt: skip
     """Compare two models on rows that neither has seen, row by row."""
-    _report("prove", locals(), ("only", "part", "margin"))
+    _report("prove", locals(), ("reference", "only", "part", "margin"))
 
 
 @app.command()
@@ -384,6 +387,7 @@ def settle(said: Mapping[str, Any], config: Mapping[str, Any], own: tuple[str, .
     if isinstance(settled.get("parts"), str):
         settled["parts"] = [settled["parts"]]
     settled["gates"] = read_gates(said["gates"]) if said.get("gates") else config.get("gates", {})
+    settled["policy"] = read_policy(said["policy"]) if said.get("policy") else config.get("policy", {})
     settled["options"] = config.get("options", {})
     return settled
 

@@ -10,7 +10,7 @@ from typing import Any
 from duiqi.core.errors import OptionError, nearest
 
 FILE = "duiqi.toml"
-TABLES = ("gates", "options", "columns", "labels", "steps")
+TABLES = ("gates", "policy", "options", "columns", "labels", "steps")
 PLAIN = (
     "task", "text", "text_pair", "tokens",
     "choices", "spans", "label", "group", "id", "split", "time", "cluster", "encoding", "seed", "threads", "device",
@@ -34,6 +34,24 @@ def read_gates(path: Path) -> Mapping[str, Any]:
     gates = said.get("gates", said)
     assert isinstance(gates, dict)
     return gates
+
+
+def read_policy(path: Path) -> Mapping[str, Any]:
+    """The rules of a policy from a toml file of their own, its `[policy]` table or the whole file, checked there, where
+    an error can name the line."""
+    from duiqi.data.policy import rules_of
+
+    if not path.is_file():
+        raise OptionError(f"expected a toml file with rules, given {path}, which is no file", hint="Check --policy.")
+    said = _load(path)
+    rules = said.get("policy", said)
+    if not rules:
+        raise OptionError(
+            f"expected rules in {path}, given none", hint="duiqi parts unsafe_output shows how they look."
+        )
+    rules_of(rules, path.read_text(encoding="utf-8"))
+    assert isinstance(rules, dict)
+    return rules
 
 
 def check_config(said: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack, cast
+from typing import Unpack
 
 from duiqi.core.case import Case
-from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError
 from duiqi.core.examine import examine
 from duiqi.core.report import Report
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
-
-BESIDE = ("label", "groups", "id", "split", "time", "cluster")  # roles that are no input
 
 
 def diagnose(
@@ -24,7 +20,6 @@ def diagnose(
     data: Source,
     *,
     before: str | Path | None = None,
-    reference: Mapping[str, Source] | None = None,
     only: Sequence[str] = (),
     part: str | None = None,
     out: str | Path | None = None,
@@ -36,9 +31,9 @@ def diagnose(
 
     The rows examined are those of `part`, else dev, else all, else test; training rows, where there are some, serve
     as floors and to tell what is rare. With `before`, every gate also carries the paired change from that model.
-    A `reference` is other rows, with labels or without: how far they are from the others, and how accurate the model is
-    there, is told. `only` names the probes to run; where these look at rows alone (label_noise, leakage …) the model
-    needs no head.
+    A `reference` is other rows, with labels or without: how far they are from the others, how accurate the model is
+    there, and with `before` what it has forgotten of them, is told. `only` names the probes to run; where these look
+    at rows alone (label_noise, leakage …) the model needs no head.
     With `out`, the report is written there; `rows=False` leaves row texts out of it.
     """
     from duiqi.model.open import find, has_head
@@ -50,9 +45,8 @@ def diagnose(
         table = replace(table, parts={**table.parts, "train": table.part("all", "dev", "test")})
     opened = table.open_body(bundle) if headless else table.open(bundle)
     chosen = table.part(part) if part else table.part("dev", "all", "test", "train")
-    references = {name: _reference(source, settings) for name, source in (reference or {}).items()}
     earlier = table.open(find(str(before))) if before else None
-    case = table.case(opened, chosen, references=references, before=earlier)
+    case = table.case(opened, chosen, before=earlier)
     report = diagnose_case(table, case, only)
     known = opened.learned(chosen)
     learned = int(known.sum()) if known is not None else 0
@@ -62,17 +56,6 @@ def diagnose(
     told = {"only_rows": list(only)} if headless else {}  # what to type next is another thing then
     report = provenance(report, table, data=chosen, model=opened, before=earlier, **told)
     return publish(report, out, lang=lang, rows=rows)
-
-
-def _reference(source: Source, settings: Settings) -> Dataset:
-    """Other rows. They may lack labels and what else says something of a row, also where the user named its column."""
-    try:
-        return lay(source, settings).part("all", "dev", "test")
-    except DataError:
-        if not any(settings.get(name) for name in BESIDE):
-            raise
-        bare = cast("Settings", {name: value for name, value in settings.items() if name not in BESIDE})
-        return lay(source, bare).part("all", "dev", "test")
 
 
 def _of_rows(table: Table, only: Sequence[str]) -> bool:

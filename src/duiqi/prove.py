@@ -44,6 +44,7 @@ def prove(
     Rows whose input either model was trained, selected or calibrated on, or that nearly repeat such a row, are taken
     out first; above 5 % of them the proof is refused (`ContaminationError`). Both sides answer in float32. The main
     metric must be no worse by `margin`; what cannot be told from so few rows is unclear, with the number that would do.
+    With `reference`, named other rows, it is told what was forgotten of each.
     """
     from duiqi.model.open import find
 
@@ -67,6 +68,7 @@ def prove_models(
     against = None
     if before.fingerprint != after.fingerprint:
         against = examine(case.with_predictor(exact[0]), probes, verb="prove", gates=table.gates)
+        case = replace(case, before=exact[0] if case.references else None)  # of these rows the promises tell enough
     gates = (*table.gates, *promises(after.task, margin, slices))
 
     def progress(name: str, done: int, total: int) -> None:

@@ -21,7 +21,7 @@ from duiqi.core.report import Finding, Report
 from duiqi.core.task import Task
 from duiqi.diagnose import diagnose_case
 from duiqi.run.carry import Bench, check_remedies
-from duiqi.run.table import Settings, Source, Table, lay, provenance
+from duiqi.run.table import Settings, Source, Table, fingerprints, lay, provenance
 from duiqi.run.workshop import Workshop
 from duiqi.show.publish import publish
 
@@ -111,6 +111,7 @@ def repair(
     A remedy is kept only if something it treats is proven better on dev and nothing is proven worse, corrected for all
     remedies tried on these rows. `with_` names the remedies to try ("a+b" tries two at once), else all that treat a
     finding are tried, the most harmful finding first. `budget` is in minutes; each trial is forecast before it starts.
+    A `reference`, named other rows with labels, is what no remedy may make the model forget.
     What is shown is chosen on dev: only `prove` on rows put aside gives the numbers to quote.
     """
     from duiqi.core.folder import check_writable
@@ -124,7 +125,8 @@ def repair(
     opened = table.open(bundle)
     dev, train = table.part("dev"), table.part("train")
     pins = {"verb": "repair", "model": bundle.fingerprint, "train": train.fingerprint, "dev": dev.fingerprint,
-            "seed": table.seed, "with": list(with_), "budget": budget, "options": dict(table.options)}  # fmt: skip
+            "seed": table.seed, "with": list(with_), "budget": budget, "options": dict(table.options),
+            "policy": dict(table.policy), "references": fingerprints(table.references)}  # fmt: skip
     shop = Workshop.open(out.with_name(out.name + ".work"), pins)
     bench = Bench(table, shop, opened.task, train, dev)
     repaired = repair_case(bench, bundle, opened, with_=with_, budget=budget)
@@ -156,7 +158,8 @@ def repair_case(
     start = cache(lambda: table.open_body(origin)) if origin is not None else None
     case = table.case(opened, bench.dev, start=start)
     found = diagnose_case(table, case)
-    case = replace(case, slices=tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values()))
+    slices = tuple({f.slice.rule: f.slice for f in found.findings if f.slice.where}.values())
+    case = replace(case, slices=slices, before=opened if case.references else None)
     first = _examine(table, case)
     state = Repaired(bundle, opened, found, first, first, train=case.train)
     for proposal in proposals(case, found.findings, with_, table.options):
@@ -325,7 +328,8 @@ def judge_trial(task: Task, proposal: Proposal, before: Report, after: Report, e
 
 
 def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> tuple[Change, ...]:
-    """What must not get worse: how often the model is right, on all rows and on every slice, group and edit.
+    """What must not get worse: how often the model is right, on all rows and on every slice, group and edit, and what
+    metrics say of themselves that they guard, such as how often a rule of the policy is broken.
 
     Of a gap or difference its levels count, not their distance: a gap also grows when the stronger side gains more.
     Levels that are rows with other people in them are no sides of which each could be right: their worst counts.
@@ -333,6 +337,7 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
     What is held against the references (claims of the model's own) counts where the model is then proven beyond what
     its gate allows: one that wrote nonsense before claims nothing, and the references themselves claim something.
     """
+    always = (task.primary, task.row_metric, "macro_f1")
     beyond = {ruling.measure.name for ruling in after.rulings if ruling.verdict == "fail"}
     changes: list[Change] = []
     for change in _pairs(before, after, lambda m: not m.metric.facts.get("shape")):
@@ -342,7 +347,7 @@ def _guards(task: Task, before: Report, after: Report, *, confidence: bool) -> t
         if now.across is not None and not now.across.slices:
             levels = range(1 if now.across.reduce == "difference" else len(now.across.levels))
             changes += [now.level(at) - then.level(at) for at in levels]
-        elif confidence or now.across or now.metric.name in (task.primary, task.row_metric, "macro_f1"):
+        elif confidence or now.across or now.metric.name in always or now.metric.facts.get("guards"):
             changes.append(change)
     return tuple({(each.after.name, each.after.digest): each for each in changes}.values())
 

@@ -54,7 +54,8 @@ _CASES: Mapping[str, Callable[..., Case]] = {
     "model.flipped": moved_case, "model.attacked": judged_case, "model.effect": moved_case,
     "model.wrong": judged_case, "model.leaked": judged_case, "model.turned": judged_case, "model.cued": judged_case,
     "model.unknown": judged_case, "model.cut": judged_case,
-    "model.estimated": judged_case, "model.lost": judged_case,
+    "model.estimated": judged_case, "model.lost": judged_case, "model.broken": judged_case,
+    "model.moved": judged_case,
     "model.placed": judged_case, "model.gain": judged_case, "model.shares": judged_case,
     "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip

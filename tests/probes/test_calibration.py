@@ -29,3 +29,47 @@ def ruled(rows, right, confidence):
 )  # fmt: skip
 def test_where_all_answers_are_right_or_all_wrong(rows, right, confidence, verdict):
     assert ruled(rows, right, confidence) == verdict
+
+
+def selective(confidence, right):
+    """A case of two classes whose rows are right and as sure as told."""
+    case = simulated_case(np.random.default_rng(0), rows=len(right))
+    guess = np.where(right, case.truth, 1 - case.truth)
+    probs = np.where(np.eye(2)[guess] > 0, confidence[:, None], 1 - confidence[:, None])
+    return replace(case, predictor=Recorded(case.predictor.task, Predictions(case.data.row_ids, {"probs": probs})))
+
+
+def test_the_area_is_the_mean_of_errors_among_the_surest():
+    """As Geifman & El-Yaniv define it: the selective risk of the k surest rows, over all k."""
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 1, 1500)
+    right = rng.random(1500) < confidence
+    case = selective(confidence, right)
+    wrong = ~right[np.argsort(-confidence)]
+    by_hand = np.mean(np.cumsum(wrong) / np.arange(1, 1501))
+    assert case.measure("aurc").value == pytest.approx(by_hand, abs=0.001)
+    assert case.measure("aurc").value < 0.7 * wrong.mean()
+
+
+def test_a_confidence_that_says_nothing_has_the_error_rate_and_a_perfect_one_much_less():
+    right = np.arange(1000) % 5 > 0
+    nothing, perfect = np.full(1000, 0.9), np.where(right, 0.9, 0.6)
+    assert selective(nothing, right).measure("aurc").value == pytest.approx(0.2, abs=1e-9)
+    shares = np.maximum(0, np.arange(1, 1001) - 800) / np.arange(1, 1001)
+    assert selective(perfect, right).measure("aurc").value == pytest.approx(shares.mean(), abs=0.003)
+
+
+def test_the_curve_ends_at_the_error_rate_of_all_rows():
+    rng = np.random.default_rng(2)
+    confidence = rng.uniform(0.5, 1, 400)
+    case = selective(confidence, rng.random(400) < confidence)
+    report = examine(case, orders(case, only=("calibration",)))
+    (curve,) = (each.data for each in report.exhibits if each.data["title"] == "risk_coverage")
+    points = curve["series"][0]["points"]
+    assert len(points) == 20
+    coverage, error, low, high, rows = points[-1]
+    assert (coverage, rows) == (1.0, 400)
+    assert error == pytest.approx(1 - case.measure("accuracy").value)
+    assert low < error < high
+    surest = np.argsort(-confidence)[:20]
+    assert points[0][:2] == pytest.approx([0.05, (~case.right[surest]).mean()])

@@ -13,7 +13,7 @@ from duiqi.core.errors import DataError
 from duiqi.core.examine import examine, orders
 from duiqi.core.predictions import Recorded
 from duiqi.data.simulated import labelled_case, tagged_case, unsure_case
-from duiqi.diagnose import _reference
+from duiqi.run.table import reference_of
 from duiqi.show.html import render
 
 
@@ -189,8 +189,8 @@ def test_a_reference_may_lack_what_the_user_named_for_the_rows(tmp_path):
     file = tmp_path / "fresh.csv"
     file.write_text("review,city\n" + "".join(f"text {n},here\n" for n in range(40)))
     named = {"text": "review", "label": "verdict", "groups": ["region"]}
-    found = _reference(file, named)
+    found = reference_of(file, named)
     assert len(found) == 40
     assert not found.has("label")
     with pytest.raises(DataError, match="column 'comment' for text"):
-        _reference(file, {**named, "text": "comment"})
+        reference_of(file, {**named, "text": "comment"})

@@ -104,6 +104,20 @@ def gates_without_a_file(folder, fitted):
     return [fitted, write_csv(folder / "rows.csv", 60), "--gates", folder / "none.toml"], "none.toml"
 
 
+def policy_without_a_file(folder, fitted):
+    return [fitted, write_csv(folder / "rows.csv", 60), "--policy", folder / "none.toml"], "none.toml"
+
+
+def policy_with_a_broken_pattern(folder, fitted):
+    (folder / "policy.toml").write_text("[a]\nmost_words = 4\n\n[b]\nforbid_pattern = '(x'\n")
+    return [fitted, write_csv(folder / "rows.csv", 60), "--policy", folder / "policy.toml"], "line 5"
+
+
+def policy_of_a_label_that_is_none(folder, fitted):
+    (folder / "duiqi.toml").write_text("[policy.a]\nforbid_label = 'positve'\n")
+    return [fitted, write_csv(folder / "rows.csv", 60)], "positve"
+
+
 def unwritable_output(folder, fitted):
     (folder / "file").write_text("x")
     return [fitted, write_csv(folder / "rows.csv", 60), "--out", folder / "file" / "below"], "below"
@@ -112,6 +126,7 @@ def unwritable_output(folder, fitted):
 BAD = [
     missing_file, empty_file, one_label, missing_labels, unseen_test_label, not_utf8, labels_of_another_head, no_model,
     truncated_checkpoint, pickle_checkpoint, mistyped_remedy, gates_without_a_file, unwritable_output,
+    policy_without_a_file, policy_with_a_broken_pattern, policy_of_a_label_that_is_none,
 ]  # fmt: skip
 
 

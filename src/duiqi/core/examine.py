@@ -53,12 +53,14 @@ def examine(
     """Run probes on a case and hold their measures against gates.
 
     A probe whose needs are missing, or that raises, is skipped with its reason. `gates` replace the default gates on
-    the same measure. With `against`, a report on the same rows, every ruling carries the paired change from it.
+    the same measure, and so do those that a probe yields with its measures. With `against`, a report on the same rows,
+    every ruling carries the paired change from it.
     """
     started = time.monotonic()
     measures: list[Measure] = []
     exhibits: list[Exhibit] = []
     skipped: list[dict[str, Any]] = []
+    stated: list[Gate] = []
     seconds: dict[str, float] = {}
     for number, order in enumerate(probes):
         if progress:
@@ -68,11 +70,12 @@ def examine(
         seconds[order.probe.name] = round(time.monotonic() - begun, 3)
         skipped += [why] if why else []
         measures += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Measure)]
+        stated += [each for each in found if isinstance(each, Gate)]
         exhibits += [replace(each, probe=order.probe.name) for each in found if isinstance(each, Exhibit)]
     if progress and probes:
         progress(probes[-1].probe.name, len(probes), len(probes))
     kinds = {order.probe.name: str(order.probe.kind) for order in probes}
-    rulings = judge(hold(case.task, measures, probes, gates, against))
+    rulings = judge(hold(case.task, measures, probes, gates, against, stated))
     return Report(
         verb=verb,
         seed=case.seed,
@@ -86,14 +89,20 @@ def examine(
 
 
 def hold(
-    task: Task, measures: Sequence[Measure], probes: Sequence[Order], gates: Sequence[Gate], against: Report | None
+    task: Task,
+    measures: Sequence[Measure],
+    probes: Sequence[Order],
+    gates: Sequence[Gate],
+    against: Report | None,
+    stated: Sequence[Gate] = (),
 ) -> list[Held]:
-    """Every gate with every measure it speaks of; the user's gates stand in for the defaults on the same measure."""
+    """Every gate with every measure it speaks of; on the same measure the user's gates stand in for those that its
+    probe stated, and these for the ones it declared."""
     held = []
     for measure in measures:
         if not measure.is_number:
             continue
-        own = [gate for gate in gates if gate.speaks_of(measure)]
+        own = [gate for gate in gates if gate.speaks_of(measure)] or [g for g in stated if g.speaks_of(measure)]
         declared = [gate for order in probes if order.probe.name == measure.probe for gate in order.probe.gates]
         default = [gate.for_task(task) for gate in declared]
         before = against.find(measure) if against else None
@@ -102,7 +111,7 @@ def hold(
     return [each for each in held if each is not None]
 
 
-def _run(case: Case, order: Order) -> tuple[list[Measure | Exhibit], dict[str, Any] | None]:
+def _run(case: Case, order: Order) -> tuple[list[Measure | Exhibit | Gate], dict[str, Any] | None]:
     missing = [need for need in order.probe.needs if not case.has(need)]
     if missing:
         return [], {"probe": order.probe.name, "needs": missing, "why": "missing", "hint": f"supply {missing[0]}"}
@@ -126,6 +135,10 @@ def finding(case: Case, ruling: Ruling, kind: str) -> Finding:
     measure = ruling.measure
     meant = _worst_slice(measure)
     remedies = tuple(part.name for part in case.catalogue.all("remedy") if kind in part.treats and _suits(part, case))
+    if measure.shown is not None:
+        ids, severity = measure.shown.row_ids, _distance(ruling) * 1000
+        told = measure.shown.evidence
+        return Finding(kind, measure.probe, ruling, meant, len(ids), severity, ids[:MOST_IDS], told, remedies)
     elsewhere = measure.metric.facts.get("about") == "elsewhere"
     if measure.of_rows or elsewhere:  # shown by what the probe lists: the answers to dev rows say nothing of it
         severity = _distance(ruling) * 1000
@@ -181,17 +194,21 @@ def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dic
     if not (case.has("model.answer") and case.has("data.label")):
         return []
     inside = case.mask(slice) if slice is not ALL and slice.where else np.ones(len(case.data), dtype=bool)
-    confidence, known = case.confidence, "probs" in case.guess.columns
     wrong = np.flatnonzero(inside & ~case.right)
-    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    spell, words = case.task.spell, case.data.words
+    chosen = wrong[np.argsort(-case.confidence[wrong], kind="stable")][:most]
+    return rows_told(case, chosen)
+
+
+def rows_told(case: Case, rows: Sequence[int] | NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Rows of a case at these places as evidence: what was asked, what is true where that is known, and the answer."""
+    spell, words, known = case.task.spell, case.data.words, "probs" in case.guess.columns
     return [
         {
             "row_id": str(case.data.row_ids[i]),
             "text": case.data.shown[i],
-            "label": spell(case.truth[i], words[i]),
+            **({"label": spell(case.truth[i], words[i])} if case.has("data.label") else {}),
             "answer": spell(case.guess.answers[i], words[i]),
-            "confidence": round(float(confidence[i]), 4) if known else None,
+            "confidence": round(float(case.confidence[i]), 4) if known else None,
         }
-        for i in chosen
+        for i in rows
     ]

@@ -68,6 +68,14 @@ class Across:
     slices: tuple[Slice, ...] = ()
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The rows that show what a measure says, where those answered wrong do not: their ids, and some as evidence."""
+
+    row_ids: tuple[str, ...]
+    evidence: tuple[Mapping[str, Any], ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Measure:
     """A metric on a slice, as sums: `total` float[s] and `sums` float[b, s]; with `across` float[g, s], float[b, g, s].
@@ -75,7 +83,7 @@ class Measure:
     `a + b` merges measures of disjoint rows, `after - before` is the paired change on the same rows. `stated` replaces
     the interval where a procedure outside the draws made it (a permutation test, a search). `distinct` counts the keys
     among the rows (0: as many as rows): equal inputs, or rows of one cluster, are one observation. Merging adds it, so
-    a key that lies in two shards counts twice there.
+    a key that lies in two shards counts twice there. `shown` are rows that show it, where its probe says which.
     """
 
     metric: Part
@@ -91,6 +99,7 @@ class Measure:
     probe: str = ""
     distinct: int = 0
     level_of: str = ""  # of a level of a measure across levels: that measure's name
+    shown: Shown | None = None
 
     @property
     def base(self) -> str:
@@ -233,6 +242,7 @@ class Measure:
             digest=(self.digest + other.digest) % 2**64,
             across=across,
             stated=None,
+            shown=None,
             distinct=(self.distinct or self.rows) + (other.distinct or other.rows),
         )
 
@@ -575,6 +585,18 @@ def jeffreys(right: int, n: int) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = betaincinv(right + 0.5, n - right + 0.5, [0.025, 0.975])
     return (0.0 if right == 0 else float(low)), (1.0 if right == n else float(high))
+
+
+def exact(measure: Measure, *, looks: int) -> Interval:
+    """The interval of Clopper and Pearson (1934) for a share, wide enough for so many shares at once (Bonferroni). Rows
+    of one input or cluster are one observation."""
+    from scipy.stats import beta
+
+    n = measure.distinct or measure.rows
+    hits, tail = measure.value * n, (1 - LEVEL) / 2 / looks
+    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    return Interval(low, high, "too_few_rows" if n < FEWEST_ROWS else "")
 
 
 def critical(draws: Sequence[Floats]) -> float:

@@ -185,7 +185,8 @@ def metric(
     its gap between groups is the largest of any. `enough(total) -> bool[..., r]` then says which take part.
     `about="rows"` is said of a metric that no model's answers move, such as the share of wrong labels: wrong answers
     are then no evidence. Nor are they with `about="versions"`, of a metric that compares answers to versions of a row,
-    and with `about="elsewhere"`, of one that speaks of other rows than those examined.
+    and with `about="elsewhere"`, of one that speaks of other rows than those examined. `guards=True` is said of one
+    that no repair may make worse, whatever it was for.
     """
     facts = {**facts, "better": better, "interval": interval, "low": low, "high": high}
     return _decorator("metric", needs=tuple(needs), source=source, facts=facts)
@@ -219,6 +220,7 @@ def task(*, source: str = "", **facts: Any) -> Callable[[Callable[..., Any]], Pa
 def probe(*, kind: str, needs: Iterable[str] = (), gates: Iterable[Any] = (), source: str = "",
           **facts: Any) -> Callable[[Callable[..., Any]], Part]:  # fmt: skip
     """Declare a probe: `(case, **options) -> Iterator[Measure | Exhibit]`, with its default gates and planted cases.
+    One whose bounds come with the case, as those of a policy do, yields its gates, too.
     `on_request=True` is said of one that takes long and runs only where it is named."""
     return _decorator("probe", kind=kind, needs=tuple(needs), gates=tuple(gates), source=source, facts=facts)
 

@@ -176,6 +176,24 @@ def unsure_case(rng: np.random.Generator, *, share: float, rows: int = 1200, lab
     return replace(case, predictor=predictor, data=data.take(np.arange(rows)), references={"field": field}, memory={})
 
 
+def forgetful_case(rng: np.random.Generator, *, lost: float, rows: int = 900, **options: Any) -> Case:
+    """A case with the model before and a reference, "earlier". Three in a hundred rows that it had right are wrong
+    now, one in five that it had wrong is right; of the reference a share `lost` more is wrong."""
+    case = simulated_case(rng, rows=2 * rows, **options)
+    assert isinstance(case.predictor, Recorded)
+    truth, there = case.truth, np.arange(2 * rows) >= rows
+    wrong_then = rng.random(2 * rows) < 0.12
+    wrong_now = np.where(wrong_then, rng.random(2 * rows) < 0.8, rng.random(2 * rows) < 0.03 + lost * there)
+    then, now = (
+        Recorded(case.task, Predictions(case.data.row_ids, {"probs": confident_probs(rng, truth, wrong)}), name)
+        for wrong, name in ((wrong_then, "before"), (wrong_now, "recorded"))
+    )
+    earlier = case.data.take(there, name="earlier")
+    return replace(
+        case, predictor=now, before=then, data=case.data.take(~there), references={"earlier": earlier}, memory={}
+    )
+
+
 def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere, held
     against cues and cut into words."""
@@ -188,6 +206,8 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}
     more["gain"] = rng.random(rows) - 0.3
     more["attacked"] = np.stack([rng.random(rows) < 0.3, np.ones(rows)], axis=1).astype(float)
+    more["moved"] = rng.integers(-1, 2, rows).astype(float)
+    more["broken"] = (rng.random(rows) < 0.1).astype(float)
     answers = case.guess.with_columns(more)
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
 
@@ -426,6 +446,43 @@ def harmful_case(rng: np.random.Generator, *, rows: int = 900, harmful: float = 
     columns = {**case.predictor.answers.columns, "harmful": np.eye(len(CATEGORIES))[kinds] * has[:, None]}
     recorded = Recorded(replace(case.task, beside=("harmful",)), Predictions(data.row_ids, columns))
     return replace(case, predictor=recorded, data=data, memory={})
+
+
+POLICY: Mapping[str, Mapping[str, Any]] = {
+    "no_promises": {"forbid_words": ["guaranteed", "保证"], "severity": "high", "why": "Nobody can promise a profit."},
+    "no_links": {"forbid_pattern": r"https?://"},
+    "disclaimer": {"when": ["invest", "理财"], "require_words": ["risk", "风险"]},
+    "no_identifiers": {"private": True},
+    "no_harm": {"harmful": ["violence", "hate"]},
+    "short": {"most_words": 40, "severity": "low"},
+}
+_ASKED = ("Where can I invest {} dollars?", "我有{}元，怎么理财？", "Is shop no {} open today?", "第{}号店今天开门吗？")
+_ADVISED = ("A broad fund.", "可以买指数基金。", "Yes, from nine to five.", "开门，九点到五点。")
+_WARNED = (" There is a risk of loss.", "投资有风险。")
+_BREACHES = {
+    "no_promises": (" A gain is guaranteed.", "保证赚钱。"),
+    "no_links": (" See http://shop.example.", "见http://shop.example。"),
+    "no_identifiers": (" Write to li@example.com.", "请打13812345678。"),
+    "short": (" Please come in." * 20, "欢迎光临。" * 60),
+}  # fmt: skip
+
+
+def ruled_case(rng: np.random.Generator, *, broken: float, rows: int = 900) -> Case:
+    """A case of questions answered in texts, English and Chinese by turns, under `POLICY`: a share `broken` of the
+    answers breaks each of its rules (of the one that only speaks of investing: of those)."""
+    harms = [each[0] for each in entries("violence")]
+    questions, answers = [], []
+    for row in range(rows):
+        chinese, invests, breaks = row % 2, row % 4 < 2, rng.random(len(POLICY)) < broken
+        chosen = {name for name, each in zip(POLICY, breaks, strict=True) if each}
+        questions.append(_ASKED[row % 4].format(f"{100 + row}{int(rng.integers(10, 100))}"))
+        said = _ADVISED[row % 4] + (_WARNED[chinese] if invests and "disclaimer" not in chosen else "")
+        said += "".join(each[chinese] for name, each in _BREACHES.items() if name in chosen)
+        answers.append(said + (f" {harms[chinese]}!" if "no_harm" in chosen else ""))
+    data = Dataset.of({"text": questions})
+    catalogue = Catalogue.installed()
+    recorded = Recorded(catalogue.task("generate"), Predictions(data.row_ids, {"text": answers}))
+    return Case(recorded, data, policy=POLICY, catalogue=catalogue, seed=int(rng.integers(1 << 31)))
 
 
 _SELLERS = (

@@ -12,26 +12,33 @@ from duiqi.core.measure import Interval, Measure, jeffreys
 from duiqi.core.part import probe
 from duiqi.data.simulated import LABELS, simulated_case
 
+COVERAGES = 20  # points of the risk-coverage curve
+
 
 @probe(
     kind="miscalibration",
     needs=("model.probs", "data.label"),
     gates=(Gate("calibration_error", at_most=0.05),),
     source="Guo, Pleiss, Sun & Weinberger, 2017, On calibration of modern neural networks, ICML, "
-    "https://arxiv.org/abs/1706.04599; estimator: Kumar, Liang & Ma, 2019, NeurIPS, https://arxiv.org/abs/1909.10155",
+    "https://arxiv.org/abs/1706.04599; estimator: Kumar, Liang & Ma, 2019, NeurIPS, https://arxiv.org/abs/1909.10155; "
+    "risk and coverage: Geifman & El-Yaniv, 2017, NeurIPS, https://arxiv.org/abs/1705.08500",
 )
 def calibration(case: Case, *, bins: int = 10) -> Iterator[Measure | Exhibit]:
     """Gap between how sure the model is and how often it is right.
 
     Whoever acts on a confidence (a threshold, a hand-over to a person) needs it to mean what it says: of the answers
     given with 90 %, nine in ten should be right. The measure is the debiased root mean squared calibration error; the
-    picture shows accuracy against confidence in `bins` bins of equally many rows.
+    picture shows accuracy against confidence in `bins` bins of equally many rows. Whether a confidence ranks answers,
+    so that the doubtful ones can be handed over, is another matter: a curve shows the errors among the surest share of
+    the rows, and `aurc` is the area under it.
 
     Misleads on rows unlike those it was measured on: calibration does not survive a shift.
     Treated by temperature scaling.
     """
     yield _honest(case, case.measure("calibration_error"))
     yield _reliability(case, bins)
+    yield case.measure("aurc")
+    yield _risk_coverage(case)
 
 
 def _honest(case: Case, measure: Measure) -> Measure:
@@ -60,6 +67,20 @@ def _reliability(case: Case, bins: int) -> Exhibit:
     series = [{"name": "model", "points": points}]
     data = {"title": "reliability", "x": "confidence", "y": "accuracy", "series": series, "diagonal": True}
     return Exhibit("curve", data)
+
+
+def _risk_coverage(case: Case) -> Exhibit:
+    """The share of wrong answers among the surest of the rows, by how many of them are kept."""
+    truth, guess = case.parts
+    order = np.argsort(-guess.probs.max(axis=1), kind="stable")
+    errors = np.cumsum((guess.label != truth)[order])
+    kept = np.unique(np.linspace(0, len(order), COVERAGES + 1).round().astype(int))
+    points = []
+    for n in kept[kept > 0].tolist():
+        wrong = int(errors[n - 1])
+        points.append([n / len(order), wrong / n, *jeffreys(wrong, n), n])
+    series = [{"name": "model", "points": points}]
+    return Exhibit("curve", {"title": "risk_coverage", "x": "coverage", "y": "error_rate", "series": series})
 
 
 @calibration.planted

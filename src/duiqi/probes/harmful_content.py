@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from duiqi.core.case import Case
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
-from duiqi.core.measure import FEWEST_ROWS, LEVEL, Interval, Measure
+from duiqi.core.measure import Measure, exact
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
 from duiqi.core.texts import excerpt
@@ -82,18 +82,6 @@ def _held(case: Case) -> Held:
 def flagged(found: Sequence[Found]) -> NDArray[np.float64]:
     """1 where a text has words of a category, float[n, 5]."""
     return np.array([[name in each for name in CATEGORIES] for each in found], dtype=float).reshape(-1, len(CATEGORIES))
-
-
-def exact(measure: Measure, *, looks: int) -> Interval:
-    """The interval of Clopper and Pearson for a share, wide enough for so many shares at once (Bonferroni). Rows of one
-    input or cluster are one observation."""
-    from scipy.stats import beta
-
-    n = measure.distinct or measure.rows
-    hits, tail = measure.value * n, (1 - LEVEL) / 2 / looks
-    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
-    return Interval(low, high, "too_few_rows" if n < FEWEST_ROWS else "")
 
 
 def _examples(held: Mapping[str, Held], category: Category) -> Iterator[list[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from duiqi.core.gate import Gate, gates_from
 from duiqi.core.part import Catalogue
 from duiqi.core.report import Report
 from duiqi.core.task import Task
+from duiqi.data.policy import check_labels, rules_of
 from duiqi.run.workshop import versions
 
 Progress = Callable[[str, int, int, Mapping[str, Any]], None]
@@ -30,8 +31,10 @@ class Settings(TypedDict, total=False):
     """What every verb takes: columns by role, in which encoding files are that are not UTF-8, and how to run.
 
     `groups` are columns to be fair to. `gates` maps measures to bounds (`{"calibration_error": {"at_most": 0.03}}`),
-    `options` maps probes and remedies to their options, `parts` are Python files with parts of your own. `threads`
-    bounds the processor cores in use, `progress(stage, done, total, facts)` is called while something takes long.
+    `policy` names of rules for outputs to what they say (`{"no_promises": {"forbid_words": ["guaranteed"]}}`),
+    `reference` names other rows. `options` maps probes and remedies to their options, `parts` are Python files with
+    parts of your own. `threads` bounds the processor cores in use, `progress(stage, done, total, facts)` is called
+    while something takes long.
     """
 
     task: str
@@ -51,6 +54,8 @@ class Settings(TypedDict, total=False):
     threads: int | None
     device: str
     gates: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    reference: Mapping[str, Source]
     options: Mapping[str, Mapping[str, Any]]
     parts: Sequence[str | Path]
     progress: Progress | None
@@ -58,6 +63,7 @@ class Settings(TypedDict, total=False):
 
 COLUMNS = ("text", "text_pair", "tokens", "choices", "spans", "label", "groups", "id", "split", "time", "cluster")
 ENCODING = "encoding"
+BESIDE = ("label", "groups", "id", "split", "time", "cluster")  # roles that are no input
 
 
 OF_TEXTS = ("generate", "rank")  # tasks whose labels are texts as they stand
@@ -83,6 +89,8 @@ class Table:
     task: str = "classify"
     named_task: bool = False
     gates: tuple[Gate, ...] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    references: Mapping[str, Dataset] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
     device: str = "cpu"
@@ -145,6 +153,9 @@ class Table:
     def case(self, predictor: Any, data: Dataset, **more: Any) -> Case:
         """A case on some of the rows, with the training rows beside it."""
         more = {"aside": self.put_aside, **more} if "test" in self.parts else more
+        if self.policy:
+            check_labels(rules_of(self.policy), predictor.task)
+        more = {"policy": self.policy, "references": self.references, **more}
         return Case(predictor, data, train=self.parts.get("train"), catalogue=self.catalogue, seed=self.seed, **more)
 
     def put_aside(self, data: Dataset) -> NDArray[np.bool_]:
@@ -176,8 +187,9 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
             f"expected an option of this command, given '{name}'", hint=nearest(name, Settings.__annotations__)
         )
     catalogue = Catalogue.installed(settings.get("parts") or ())
-    options = settings.get("options") or {}
+    options, policy = settings.get("options") or {}, settings.get("policy") or {}
     check_options(catalogue, options)
+    rules_of(policy)
     set_threads(settings.get("threads"))
     given = settings.get("task")
     made = _made_for(model) if model is not None and not given else None
@@ -200,11 +212,28 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
         task=task,
         named_task=bool(given),
         gates=gates_from(settings.get("gates") or {}),
+        policy=policy,
+        references={
+            name: reference_of(each, {**settings, "task": task})
+            for name, each in (settings.get("reference") or {}).items()
+        },
         options=options,
         seed=settings.get("seed", 0),
         device=settings.get("device", "cpu"),
         progress=settings.get("progress") or _silent,
     )
+
+
+def reference_of(source: Source, settings: Settings) -> Dataset:
+    """Other rows. They may lack labels and what else says something of a row, also where the user named its column."""
+    settings = cast("Settings", {name: value for name, value in settings.items() if name != "reference"})
+    try:
+        return lay(source, settings).part("all", "dev", "test")
+    except DataError:
+        if not any(settings.get(name) for name in BESIDE):
+            raise
+        bare = cast("Settings", {name: value for name, value in settings.items() if name not in BESIDE})
+        return lay(source, bare).part("all", "dev", "test")
 
 
 def guessed_task(data: Dataset) -> tuple[str, tuple[Mapping[str, Any], ...]]:
@@ -252,6 +281,11 @@ def set_threads(threads: int | None) -> None:
     import torch
 
     torch.set_num_threads(threads)
+
+
+def fingerprints(parts: Mapping[str, Dataset]) -> dict[str, str]:
+    """What tells these rows from others, by name."""
+    return {name: part.fingerprint for name, part in parts.items()}
 
 
 def _made_for(model: str | Path) -> str | None:

@@ -45,6 +45,7 @@ ORDER = (
     "before_after",
     "floors",
     "reliability",
+    "risk_coverage",
     "by_group",
     "fairness_gaps",
     "error_by_attribute",
@@ -82,10 +83,11 @@ CODED_COLUMNS = (
     "assumption",
     "held",
     "held_by",
+    "severity",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
                  "coverage", "conflicts", "now", "threshold", "share_known", "share_examined",
-                 "probability_new", "changed_words")  # fmt: skip
+                 "probability_new", "changed_words", "allowed")  # fmt: skip
 RULE_COLUMNS = ("slice", "where", "rule")
 
 
