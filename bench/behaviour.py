@@ -6,7 +6,8 @@ such models cannot do, not what can be done. No English pairs of questions and n
 data: those models learn entailment both ways read as "the same" (sick) and toxic comments (wiki-toxicity-fuzzed), and
 the figures of their suites say how far that is from what the suite asks. Cases of a test beyond `--most` are left out,
 drawn by the seed; of CheckList for sentiment the cases whose only right answer is neutral, which a model of two classes
-cannot give. A movement of probability counts from .1 on, as in CheckList.
+cannot give, and of CheckList for questions an invariance that comes with a single version. A movement of probability
+counts from .1 on, as in CheckList.
 
     python bench/behaviour.py [--data ../shared/data] [--suites sentiment questions …] [--most 60] [--rows 2000]
 """
@@ -175,9 +176,9 @@ def questions(data: Path, most: int, seed: int) -> Suite:
             yield row["group"], row["test"], MFT, Trial(((row["text"], row["text_pair"]),), words[row["label"]])
         for row in lines(data / "checklist-qqp" / "invariance.jsonl.gz"):
             pairs = [(first, second) for first, second in row["pairs"]]
-            if row["expect"] in MOVES:
+            if row["expect"] in MOVES and len(pairs) > 1:
                 yield row["group"], row["test"], INV, versions(pairs, None)
-            else:
+            elif row["expect"] not in MOVES:
                 label = row["expect"].partition(" (")[0]
                 for pair in pairs[1:]:
                     yield row["group"], row["test"], MFT, Trial((pair,), (label,))

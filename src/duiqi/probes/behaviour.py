@@ -143,8 +143,9 @@ def _asked(case: Case, suite: Suite, given: Mapping[str, str]) -> Iterator[_Aske
         trials = edited(test, test.trials(case.seed), case.catalogue, case.seed)
         if not trials:
             raise OptionError(
-                f"expected cases of the test '{test.name}' in {suite.name}, given lists too short to fill any",
-                hint="Places such as {name} and {name2} have different values, and vary needs others than these.",
+                f"expected cases of the test '{test.name}' in {suite.name}, given none that can be filled",
+                hint="Places such as {name} and {name2} have different values, vary needs others than these, and an "
+                "edit must change the text.",
             )
         for trial in trials:
             _check_classes(case.task.labels, suite, test, trial, classes)
