@@ -55,7 +55,7 @@ _CASES: Mapping[str, Callable[..., Case]] = {
     "model.wrong": judged_case, "model.leaked": judged_case, "model.turned": judged_case, "model.cued": judged_case,
     "model.unknown": judged_case, "model.cut": judged_case,
     "model.estimated": judged_case, "model.lost": judged_case, "model.broken": judged_case,
-    "model.moved": judged_case,
+    "model.moved": judged_case, "model.failed": judged_case,
     "model.placed": judged_case, "model.gain": judged_case, "model.shares": judged_case,
     "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip
@@ -189,7 +189,8 @@ def _remedy(part: Part, seeds: int) -> None:
 def planted_case(kind: str, remedy: Part) -> tuple[Part, Case] | None:
     """A probe that finds this kind and its sick case, with what the remedy needs; `None` where no probe finds it, or
     its case is of another task than the remedy is for."""
-    for probe in Catalogue.installed().all("probe"):
+    probes = Catalogue.installed().all("probe")
+    for probe in sorted(probes, key=lambda each: bool(each.facts.get("on_request"))):  # those that always run first
         if probe.kind == kind:
             _, sick = probe.hooks["planted"](np.random.default_rng(0), 1.0)
             missing = [need for need in remedy.needs if not sick.has(need)]

@@ -123,10 +123,17 @@ def unwritable_output(folder, fitted):
     return [fitted, write_csv(folder / "rows.csv", 60), "--out", folder / "file" / "below"], "below"
 
 
+def broken_suite(folder, fitted):
+    (folder / "duiqi.toml").write_text('[options.behaviour]\nsuites = ["mine.toml"]\n')
+    (folder / "mine.toml").write_text('[[test]]\nname = "denied"\n\ntemplates = ["not {good}"]\nexpect = "bad"\n')
+    return ["default", rows_file(folder, plain_rows())], "mine.toml, line 4"
+
+
 BAD = [
     missing_file, empty_file, one_label, missing_labels, unseen_test_label, not_utf8, labels_of_another_head, no_model,
     truncated_checkpoint, pickle_checkpoint, mistyped_remedy, gates_without_a_file, unwritable_output,
     policy_without_a_file, policy_with_a_broken_pattern, policy_of_a_label_that_is_none,
+    broken_suite,
 ]  # fmt: skip
 
 

@@ -35,10 +35,12 @@ class Order:
 def orders(
     case: Case, *, only: Iterable[str] = (), options: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Order]:
-    """All probes but those that run on request, or those named in `only`, with their options."""
+    """All probes, or those named in `only`, with their options; those that run on request where they are named or given
+    options."""
     named = tuple(only)
     found = [case.catalogue.find("probe", name) for name in named or case.catalogue.names("probe")]
-    return [Order(p, (options or {}).get(p.name, {})) for p in found if named or not p.facts.get("on_request")]
+    given = options or {}
+    return [Order(p, given.get(p.name, {})) for p in found if named or p.name in given or not p.facts.get("on_request")]
 
 
 def examine(

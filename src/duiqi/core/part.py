@@ -221,7 +221,8 @@ def probe(*, kind: str, needs: Iterable[str] = (), gates: Iterable[Any] = (), so
           **facts: Any) -> Callable[[Callable[..., Any]], Part]:  # fmt: skip
     """Declare a probe: `(case, **options) -> Iterator[Measure | Exhibit]`, with its default gates and planted cases.
     One whose bounds come with the case, as those of a policy do, yields its gates, too.
-    `on_request=True` is said of one that takes long and runs only where it is named."""
+    `on_request=True` is said of one that runs only where it is named or given options: it takes long, or tells what not
+    everybody asks."""
     return _decorator("probe", kind=kind, needs=tuple(needs), gates=tuple(gates), source=source, facts=facts)
 
 

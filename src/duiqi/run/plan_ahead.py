@@ -29,6 +29,10 @@ def plan_ahead(verb: str, arguments: Mapping[str, Any], out: Any) -> dict[str, A
         "columns": schema,
         "notes": [dict(note) for note in table.notes(*table.parts.values())],
         "models": {name: {"path": str(b.path), "labels": list(labels_of(b) or ())} for name, b in bundles.items()},
-        "probes": [part.name for part in table.catalogue.all("probe") if not part.facts.get("on_request")],
+        "probes": [
+            part.name
+            for part in table.catalogue.all("probe")
+            if part.name in table.options or not part.facts.get("on_request")
+        ],
         "out": str(out) if out else None,
     }
