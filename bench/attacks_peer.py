@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
-import textattack
 import torch
 from textattack import Attack
 from textattack.attack_recipes import DeepWordBugGao2018
@@ -46,7 +46,7 @@ def main() -> None:
     texts, labels, few = said["texts"], said["labels"], said["slow"]
     _, slow = run(DeepWordBugGao2018.build(HuggingFaceModelWrapper(model, tokenizer)), texts[:few], labels[:few])
     turned, quick = run(DeepWordBugGao2018.build(Quick(model, tokenizer)), texts, labels)
-    print(json.dumps({"turned": turned, "quick": quick, "slow": slow, "version": textattack.__version__}))
+    print(json.dumps({"turned": turned, "quick": quick, "slow": slow, "version": version("textattack")}))
 
 
 if __name__ == "__main__":
