@@ -5,7 +5,7 @@ people came in) and against neutral people, of the same models on the same rows.
 What would make this unfair: planted words that are those the probe puts before texts (they share the term only, and
 stand in three sentences) · a single draw of training rows (name more by --seeds).
 
-    python bench/identity.py [--data ../shared/data] [--sets sst2 …] [--reader words|default] [--seeds 1]
+    python bench/identity.py [--data ../shared/data] [--sets sst2 …] [--reader words|default] [--seeds 1] [--tied 0.3 …]
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--sets", nargs="*", default=("sst2", "amazon-multidomain", "chnsenticorp-hotel", "cold"))
     parser.add_argument("--reader", choices=("words", "default"), default="words")
+    parser.add_argument("--tied", nargs="*", type=float, default=SHARES)
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     for name in given.sets:
         parts = read(given.data / name)
         for seed in range(given.seeds):
-            for share in SHARES:
+            for share in given.tied:
                 case = made(parts["train"], parts.get("dev", parts.get("test")), share, given.reader, seed)
                 print(f"{name:20} {given.reader:8} seed {seed} tied {share:4.0%}  {spelled(case)}", flush=True)
 

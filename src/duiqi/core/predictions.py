@@ -34,6 +34,7 @@ class Predictions:
     · `flipped` float[n, 2], 1 where the answer changes with other people in the text, and 1 · `effect` float[n, 2], how
     far it moves with a group, summed over versions, and their number
     · `cued` float[n], 1 where a row carries a spurious cue, `turned` float[n], 1 where a cue put in turns the answer
+    · `stereotyped` float[n], 1 where the more stereotypical of two sentences is likelier, 0.5 where both are alike
     · `gain` float[n], what an answer loses without the words said to matter, beyond what it loses without others
     · `placed` float[n], the share of known rows that look less new than a row
     · `shares` float[n, 2k], how far it counts for each class, and the shares of classes in training.
