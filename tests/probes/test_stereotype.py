@@ -14,7 +14,7 @@ import pytest
 
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError
+from duiqi.core.errors import DataError, OptionError
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions
@@ -114,7 +114,7 @@ def test_patients(seed):
 
 def test_languages_are_those_of_the_rows():
     english, chinese = "The dog ran.", "小狗跑了。"
-    counts = {(english,): 120, (chinese,): 128, (english, chinese): 248, (english,) * 19 + (chinese,): 120}
+    counts = {(english,): 180, (chinese,): 192, (english, chinese): 372, (english,) * 19 + (chinese,): 180}
     for texts, expected in counts.items():
         case = case_of(chance, texts)
         assert report_of(case).measure("stereotype_rate").rows == expected
@@ -124,7 +124,7 @@ def test_languages_are_those_of_the_rows():
 def test_a_model_that_knows_none_of_the_words_is_not_judged():
     (skipped,) = report_of(case_of(lambda sentence: -1.0)).skipped
     assert skipped["why"] == "unsuited"
-    assert "120 of 120" in skipped["detail"]
+    assert "180 of 180" in skipped["detail"]
 
 
 def test_models_that_do_not_write_are_passed_over():
@@ -135,7 +135,7 @@ def test_models_that_do_not_write_are_passed_over():
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_what_ships_is_balanced(language):
     pairs = shipped(language)
-    assert len(pairs) >= 120
+    assert len(pairs) >= 180
     assert len({pair.more for pair in pairs} | {pair.less for pair in pairs}) == 2 * len(pairs)
     assert all(is_cjk(pair.more) == (language == "zh") for pair in pairs)
     for block in {pair.block for pair in pairs}:
@@ -176,9 +176,12 @@ def test_a_broken_file_is_told_by_its_line(tmp_path, rows, said):
     assert raised.value.hint
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match="which is not there"):
-        read_pairs(tmp_path / "none.jsonl")
+def test_a_file_that_does_not_do_is_no_reason_to_pass_the_probe_over(tmp_path):
+    path = written(tmp_path / "pairs.jsonl", [{"more": "a", "less": "b"}, {"more": "a"}])
+    with pytest.raises(OptionError, match="line 2"):
+        report_of(case_of(chance), pairs=str(path))
+    with pytest.raises(OptionError, match="which is not there"):
+        report_of(case_of(chance), pairs=str(tmp_path / "none.jsonl"))
 
 
 @pytest.mark.skipif(not (MODELS / "tinystories-llama-260k").is_dir(), reason="no shared models beside the repository")
