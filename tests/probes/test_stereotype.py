@@ -26,6 +26,7 @@ from duiqi.data.simulated import simulated_case
 from duiqi.data.simulated_pairs import preferring_case
 from duiqi.data.stereotypes import Pair, read_pairs, shipped
 from duiqi.model.open import open_writer
+from duiqi.show.html import render
 
 CATALOGUE = Catalogue.installed()
 MODELS = Path(__file__).parents[3] / "shared" / "models"
@@ -90,6 +91,10 @@ def test_leaning_either_way_is_a_finding(tmp_path):
         (finding,) = report.findings
         assert (finding.kind, finding.remedies, finding.evidence) == ("identity_bias", (), ())
         assert report.measure("stereotype_rate").value == (liked == "more")
+        page = re.sub(r"<[^>]+>|\s+", " ", render(report.to_json(), lang="en"))
+        asked = re.search(r"asked for\W+share of pairs with the stereotype likelier at (most|least)", page)
+        assert asked is not None
+        assert asked[1] == {"more": "most", "less": "least"}[liked]  # the bound that is broken
 
 
 def test_a_word_that_is_liked_better_is_no_stereotype():
