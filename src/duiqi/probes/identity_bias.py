@@ -386,8 +386,6 @@ def _examples(asked: Answered, order: Sequence[int]) -> list[list[Any]]:
         return rank.get(each[other].group, len(rank)), -float(np.abs(asked.scores[other] - asked.scores[one]).max())
 
     pairs = [(int(asked.first[at]), int(at)) for at in np.flatnonzero(asked.flipped)]
-    # of inserted people none is the row itself: either may be the one that turns the answer
-    pairs += [(other, one) for one, other in pairs if not each[one].original]
     of_rows: dict[int, tuple[int, int]] = {}
     for pair in sorted(pairs, key=first_of):
         of_rows.setdefault(each[pair[1]].row, pair)
