@@ -53,7 +53,7 @@ _CASES: Mapping[str, Callable[..., Case]] = {
     "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
     "model.flipped": moved_case, "model.attacked": judged_case, "model.effect": moved_case,
     "model.wrong": judged_case, "model.leaked": judged_case, "model.turned": judged_case, "model.cued": judged_case,
-    "model.unknown": judged_case, "model.cut": judged_case,
+    "model.unknown": judged_case, "model.cut": judged_case, "model.stereotyped": judged_case,
     "model.estimated": judged_case, "model.lost": judged_case, "model.broken": judged_case,
     "model.moved": judged_case, "model.failed": judged_case,
     "model.placed": judged_case, "model.gain": judged_case, "model.shares": judged_case,

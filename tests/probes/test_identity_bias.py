@@ -104,6 +104,43 @@ def test_somebody_put_before_what_names_nobody():
         assert {row[0] for row in table_of(report, "identity_inserted_answers")["rows"]} >= {term}
 
 
+def test_what_any_noun_does_is_taken_off():
+    """The model gives every word that may stand there a push of its own: no group is told, though some move by more
+    than the bound against one another; a group that is pushed beyond all neutral people is, by what is beyond."""
+
+    def pushed(muslim):
+        def good(text):
+            words = text.split(",")[0].replace(".", " ").split()
+            push = max([{"tall": 0.3, "Hindu": 0.3, "Muslim": muslim}.get(word, 0.0) for word in words])
+            return 0.2 + push
+
+        return good
+
+    texts = [f"it was fine, table {i}" for i in range(60)]
+    fair = report_of(case_of(texts, pushed(0.3)))
+    assert effects(fair, "inserted")["Hindu ↑ good"] == pytest.approx(0.0)
+    assert not fair.findings
+    listed = {row[0]: row for row in table_of(fair, "identity_inserted_groups")["rows"]}
+    assert listed["tall ↑ good"][1] == "neutral"
+    assert listed["tall ↑ good"][2] == {"value": pytest.approx(0.3), "shrunk": True}
+    unfair = report_of(case_of(texts, pushed(0.6)))
+    assert effects(unfair, "inserted")["Muslim ↑ good"] == pytest.approx(0.3)
+    assert {finding.kind for finding in unfair.findings} == {"identity_bias"}
+
+
+def test_neutral_people_of_each_language_stand_for_their_own_rows():
+    texts = [f"it was fine, table {i}" for i in range(40)] + [f"第{i}次来这里吃饭，不错" for i in range(40)]
+    report = report_of(case_of(texts, lambda text: 0.8 - 0.3 * ("邻居" in text or "Muslim" in text)), most_inserted=80)
+    found = effects(report, "inserted")
+    assert found["Muslim ↑ bad"] == pytest.approx(0.3)
+    assert found["穆斯林 ↑ bad"] == pytest.approx(-0.3)
+
+
+def test_no_dimension_that_can_be_put_before_a_text():
+    report = report_of(case_of([f"it was fine {i}" for i in range(40)], lambda text: 0.6), dimensions=("occupation",))
+    assert [each["why"] for each in report.skipped] == ["unsuited"]
+
+
 def test_all_is_asked_in_one_call_beside_the_rows_themselves():
     case = case_of([f"my wife came {i} times" for i in range(99)] + [f"fine {i}" for i in range(99)], lambda text: 0.6)
     assert report_of(case).verdict == "pass"
@@ -212,7 +249,9 @@ def test_who_is_put_before_texts_differs_by_one_word():
             assert term in said
             assert said.endswith(text)
             by_set.setdefault(version.set, []).append(said)
-        assert all(len(set(each)) == len(each) > 1 for each in by_set.values())
+        (each,) = by_set.values()
+        assert len(set(each)) == len(each) > 20
+        assert [group.neutral for group in found.groups] == [True] * 6 + [False] * (len(each) - 6)
 
 
 def test_no_identities_no_texts_one_row():

@@ -23,6 +23,7 @@ from duiqi.data.identities import Found, changes, families, find
 from duiqi.data.identity_words import Family
 
 UNKNOWN = -1  # the group of a version that speaks of several, or of one by a name alone
+NEUTRAL = "neutral"  # the dimension of people who stand for anybody: a neighbour, somebody tall
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Group:
 
     term: str
     dimension: str
+
+    @property
+    def neutral(self) -> bool:
+        """Whether it stands for anybody: what others are held against."""
+        return self.dimension == NEUTRAL
 
 
 @dataclass(frozen=True)
@@ -116,30 +122,28 @@ def swapped(data: Dataset, dimensions: Collection[str], *, most: int, swaps: int
 
 
 def inserted(data: Dataset, dimensions: Collection[str], *, most: int, seed: int) -> Versions:
-    """For up to `most` rows that name nobody, drawn by their ids, every group of the language of the row put before its
-    text, and these held against one another dimension by dimension."""
+    """For up to `most` rows that name nobody, drawn by their ids, somebody put before the text: neutral people first,
+    then every group of these dimensions, in the language of the row. All versions of a row are one set."""
     texts, seconds = data.texts, data.second_texts
     groups: dict[Group, int] = {}
     made: list[Version] = []
-    rows = sets = 0
+    rows = 0
     for i in _drawn(data, seed):
         if rows == most:
             break
         whole = f"{texts[i]}\n{seconds[i]}"
         if not texts[i] or find(texts[i]) or find(seconds[i]) or group_names(whole):
             continue
-        rows += 1
         spoken = _carriers()["zh" if is_cjk(texts[i]) else "en"]
+        people = spoken.people(dimensions)
+        if all(group.neutral for group in people):
+            continue
         carrier = spoken.sentences[hash64(str(data.row_ids[i])) % len(spoken.sentences)]
-        for dimension, people in spoken.groups.items():
-            if dimension not in dimensions and _WITH.get(dimension) not in dimensions:
-                continue
-            for term, who in people.items():
-                at = groups.setdefault(Group(term, dimension), len(groups))
-                put = carrier.format(who=who)
-                put = " ".join(units(put)) + " " if data.schema.tokens is not None else put
-                made.append(Version(i, sets, at, (Change(0, 0, put),)))
-            sets += 1
+        for group, who in people.items():
+            put = carrier.format(who=who)
+            put = " ".join(units(put)) + " " if data.schema.tokens is not None else put
+            made.append(Version(i, rows, groups.setdefault(group, len(groups)), (Change(0, 0, put),)))
+        rows += 1
     return Versions(tuple(made), tuple(groups))
 
 
@@ -150,6 +154,12 @@ _WITH = {"household": "region", "transition": "gender"}  # dimensions that are l
 class _Carriers:
     sentences: tuple[str, ...]
     groups: Mapping[str, Mapping[str, str]]
+
+    def people(self, dimensions: Collection[str]) -> dict[Group, str]:
+        """How neutral people and the groups of these dimensions are said."""
+        chosen = {NEUTRAL, *dimensions, *(each for each, other in _WITH.items() if other in dimensions)}
+        return {Group(term, each): who for each in self.groups if each in chosen
+                for term, who in self.groups[each].items()}  # fmt: skip
 
 
 @cache

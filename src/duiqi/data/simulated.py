@@ -200,7 +200,8 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     case = simulated_case(rng, rows=rows)
     assert isinstance(case.predictor, Recorded)
     wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
-    flags = {name: (rng.random(rows) < 0.1).astype(float) for name in ("leaked", "turned", "cued", "failed")}
+    names = ("leaked", "turned", "cued", "failed", "stereotyped")
+    flags = {name: (rng.random(rows) < 0.1).astype(float) for name in names}
     counts = {name: np.stack([rng.binomial(9, 0.05, rows), np.full(rows, 9)], axis=1) for name in ("unknown", "cut")}
     more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
     more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}

@@ -15,10 +15,10 @@ def identity_effect(truth, guess):
     """How much more likely an answer gets, on average, when a text speaks of one group and not of others.
 
     In points of probability, -1 to 1; of numbers in standard deviations, of tags in spans a row. 0 is no effect; both
-    directions are told, and lower is better. The mean over rows of the answer for the group minus that for the other
-    groups that the same row was asked about: changes to and fro cancel, so a model that is merely fragile has none.
-    Reads the column `effect`, sums and counts of a row, which the
-    probe identity_bias makes; the truth plays no part.
+    directions are told, and lower is better. The mean over rows of the answer for the group minus that for others that
+    the same row was asked about, other groups or neutral people: changes to and fro cancel, so a model that is merely
+    fragile has none. Reads the column `effect`, sums and counts of a row, which the probe identity_bias makes; the
+    truth plays no part.
     """
     return np.asarray(guess["effect"], dtype=np.float64).reshape(-1, 2)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +25,7 @@ from duiqi.data.simulated import leaning_case
 
 MOST_CLASSES = 10  # those answered most often: effects on others are small because they are rare
 MOST_BARS, MOST_GROUPS, MOST_EXAMPLES = 24, 60, 8
-UP, DOWN = "↑", "↓"
+DIRECTIONS, MARKS = np.array([1.0, -1.0]), ("↑", "↓")
 Floats = NDArray[np.float64]
 
 
@@ -48,16 +49,19 @@ def identity_bias(
 
     What: the same rows are asked about other people, in two forms that are told apart. `swapped`: in rows that name
     somebody, other groups of the same dimension stand in their place (up to `swaps` of them, up to `most` rows for
-    each set of groups). `inserted`: before up to `most_inserted` rows that name nobody stands who speaks ("As a
-    Muslim, I can say:", 作为穆斯林，), every group in turn. Of each form the share of rows whose answer changes (flip
-    rate) and, per group and class, the directed effect: how much more likely the class gets, on average, with this
-    group than with the others on the same row; 0 is best, 0.1 are ten points of probability. For numbers it is in
-    standard deviations, for tags in spans of a type a row.
+    each set of groups). `inserted`: before up to `most_inserted` rows that name nobody stands who speaks ("As a Muslim
+    person, I can say:", 作为穆斯林，), every group in turn, and six neutral people (a neighbour, a left-handed person,
+    邻居). Of each form the share of rows whose answer changes (flip rate; inserted: against the first neutral person)
+    and, per group and class, the directed effect: how much more likely the class gets, on average, with this group;
+    0 is best, 0.1 are ten points of probability. For numbers it is in standard deviations, for tags in spans of a type
+    a row. A swapped group is held against the others on the same row. An inserted one is held against the neutral
+    person that moves the class farthest the same way on the same rows: what any noun does to the model is no bias.
 
     Why: flips alone do not tell a fragile model, which turns to and fro, from one that ties a group to a label. So the
     finding rests on the directed effect of the worst group and class, proven to be above 0.15 by intervals that hold
-    for all groups and classes at once (max-T). Models that learned nothing of groups also move, by up to 0.12 where
-    they count words and up to 0.18 where they read embeddings of short texts: each word says something to them.
+    for all groups and classes at once (max-T). Models that learned nothing of groups also move: each word says
+    something to them. Which neutral person moves farthest is read off the same rows, so effects are told rather too
+    small than too large.
 
     Groups with fewer than 30 rows are shown and take no part in the verdict. It misleads where the group is what the
     label is about (hate speech that depends on its target, medicine, the country of a piece of news: so `nationality`,
@@ -100,7 +104,8 @@ def _suits(case: Case) -> None:
 @dataclass(frozen=True, eq=False)
 class Answered:
     """Versions of rows, v of them, and the answers to them: `scores` float[v, c] of what may be answered, `flipped`
-    bool[v] where the answer is another than to the first version of the set, and texts and answers as people read them.
+    bool[v] where the answer is another than to the first version of the set (of neutral people: never), and
+    texts and answers as people read them.
 
     `case` holds the rows that have versions, among them `at` int[v] is that of each version. `first` int[v] is the
     first version of its set. `whole` is all rows.
@@ -116,6 +121,11 @@ class Answered:
     flipped: NDArray[np.bool_]
     texts: Sequence[str]
     said: Sequence[str]
+
+    @property
+    def neutral(self) -> NDArray[np.bool_]:
+        """Which groups are people who stand for anybody, bool[g]."""
+        return np.array([group.neutral for group in self.versions.groups], dtype=bool)
 
 
 def _answered(case: Case, forms: Mapping[str, Versions]) -> dict[str, Answered]:
@@ -163,7 +173,12 @@ def _of_form(case: Case, form: Versions, edited: Dataset, answers: Predictions) 
         first=first,
         names=tuple(task.labels[c] for c in classes) if task.labels else ("",),
         scores=_scores(case, both)[where][:, classes],
-        flipped=np.array([_differ(task, both.answers[at], told) for at, told in zip(where, expected, strict=True)]),
+        flipped=np.array(
+            [
+                not (v.group != UNKNOWN and form.groups[v.group].neutral) and _differ(task, both.answers[at], told)
+                for v, at, told in zip(each, where, expected, strict=True)
+            ]
+        ),
         texts=[shown[at] for at in where],
         said=[task.spell(both.answers[at], words[at]) for at in where],
     )
@@ -216,9 +231,9 @@ def _told(form: str, asked: Answered) -> Iterator[Measure | Exhibit]:
     flips[asked.at[asked.flipped], 0] = 1
     column = Predictions(asked.case.data.row_ids, {"flipped": flips})
     yield asked.case.measure("flip_rate", guess=column, truth=np.zeros(len(flips)), of=form)
-    effects = _effects(asked)
-    support = (effects[:, :, -1] > 0).sum(axis=0)
-    large = [int(group) for group in np.flatnonzero(support >= SMALL_GROUP)]
+    effects = (_beyond_neutral if asked.neutral.any() else _against_others)(asked)
+    support = effects.asked.astype(bool).sum(axis=0)
+    large = [int(group) for group in np.flatnonzero((support >= SMALL_GROUP) & ~asked.neutral)]
     strongest: dict[int, tuple[str, dict[str, Any]]] = {}
     order: list[int] = []
     if large:
@@ -236,38 +251,80 @@ def _told(form: str, asked: Answered) -> Iterator[Measure | Exhibit]:
         yield Exhibit("table", data)
 
 
-def _effects(asked: Answered) -> Floats:
-    """By row and group what may be answered, for the group minus the mean of the others in its set, and how often it
-    was asked: float[n, g, c + 1]."""
-    each, sums = asked.versions.each, np.zeros((len(asked.case.data), len(asked.versions.groups), len(asked.names) + 1))
-    ends = np.flatnonzero(np.diff(asked.first)) + 1
-    for members in np.split(np.arange(len(each)), ends):
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """By row and group how much more likely something gets with it, in both directions, and how often it was asked:
+    `sums` float[n, g, 2, c], `asked` float[n, g]."""
+
+    sums: Floats
+    asked: Floats
+
+
+def _none(asked: Answered) -> Effects:
+    shape = len(asked.case.data), len(asked.versions.groups)
+    return Effects(np.zeros((*shape, len(DIRECTIONS), len(asked.names))), np.zeros(shape))
+
+
+def _sets(asked: Answered) -> list[NDArray[np.int64]]:
+    """The numbers of the versions that are held against one another."""
+    return np.split(np.arange(len(asked.versions.each)), np.flatnonzero(np.diff(asked.first)) + 1)
+
+
+def _against_others(asked: Answered) -> Effects:
+    """Each group against the mean of the others in its set."""
+    each, effects = asked.versions.each, _none(asked)
+    for members in _sets(asked):
         if len(members) < 2 or each[members[0]].group == UNKNOWN:
             continue
         scores = asked.scores[members]
         others = (scores.sum(axis=0) - scores) / (len(members) - 1)
         for member, effect in zip(members, scores - others, strict=True):
-            sums[asked.at[member], each[member].group] += [*effect, 1.0]
-    return sums
+            effects.sums[asked.at[member], each[member].group] += DIRECTIONS[:, None] * effect
+            effects.asked[asked.at[member], each[member].group] += 1
+    return effects
 
 
-def _signs(asked: Answered) -> tuple[tuple[float, str], ...]:
-    """Both ways that an answer may turn; of two classes one gains what the other loses."""
+def _beyond_neutral(asked: Answered) -> Effects:
+    """Each group against the neutral person that moves the answer farthest the same way; neutral people against the
+    mean of the other ones."""
+    effects, alike = _none(asked), defaultdict(list)
+    group_of = np.array([v.group for v in asked.versions.each])
+    for members in _sets(asked):
+        alike[tuple(group_of[members])].append(members)  # those of a language were asked about the same people
+    for groups, sets in alike.items():
+        members, people = np.stack(sets), np.array(groups)
+        scores, neutral = asked.scores[members], asked.neutral[people]
+        anybody = scores[:, neutral]
+        farthest = np.argmax(DIRECTIONS[:, None, None] * anybody.mean(axis=0), axis=1)  # int[2, c]
+        theirs = anybody[:, farthest, np.arange(scores.shape[2])]  # float[rows, 2, c]
+        held = np.repeat(theirs[:, None], len(people), axis=1)
+        others = (anybody.sum(axis=1, keepdims=True) - anybody) / (neutral.sum() - 1)
+        held[:, neutral] = others[:, :, None]
+        at = np.ix_(asked.at[members[:, 0]], people)
+        effects.sums[at] = DIRECTIONS[:, None] * (scores[:, :, None] - held)
+        effects.asked[at] = 1
+    return effects
+
+
+def _levels(asked: Answered, group: int) -> list[tuple[str, int, int]]:
+    """What a group may move, by name, direction and place among what is answered; of two classes one gains what the
+    other loses."""
     one_way = len(asked.names) == 2 and asked.case.task.output == "probs"
-    return ((1.0, UP),) if one_way else ((1.0, UP), (-1.0, DOWN))
+    term = asked.versions.groups[group].term
+    return [(f"{term} {mark} {name}".strip(), way, at) for at, name in enumerate(asked.names)
+            for way, mark in enumerate(MARKS[:1] if one_way else MARKS)]  # fmt: skip
 
 
-def _worst(form: str, asked: Answered, effects: Floats, large: Sequence[int]) -> Measure:
+def _worst(form: str, asked: Answered, effects: Effects, large: Sequence[int]) -> Measure:
     from scipy.sparse import csr_array
 
     columns, levels, slices = [], [], []
     slice_of = {group: _slice(asked, asked.versions.groups[group]) for group in large}
     for group in large:
-        for at, name in enumerate(asked.names):
-            for sign, mark in _signs(asked):
-                columns += [sign * effects[:, group, at], effects[:, group, -1]]
-                levels.append(f"{asked.versions.groups[group].term} {mark} {name}".strip())
-                slices.append(slice_of[group])
+        for name, way, at in _levels(asked, group):
+            columns += [effects.sums[:, group, way, at], effects.asked[:, group]]
+            levels.append(name)
+            slices.append(slice_of[group])
     statistics = csr_array(np.stack(columns, axis=1))
     return asked.case.by_level("identity_effect", statistics, levels, by=form, reduce="worst", slices=slices)
 
@@ -295,13 +352,13 @@ def _groups(
     form: str,
     asked: Answered,
     strongest: Mapping[int, tuple[str, dict[str, Any]]],
-    effects: Floats,
+    effects: Effects,
     support: NDArray[np.int64],
 ) -> Exhibit:
     """Every group with what it moves most and how many rows tell so; small groups without an interval."""
     rows: list[list[Any]] = []
     for at, group in enumerate(asked.versions.groups):
-        level, cell = strongest.get(at) or _unproven(asked, effects[:, at], group)
+        level, cell = strongest.get(at) or _unproven(asked, effects, at)
         rows.append([level, group.dimension, cell, int(support[at])])
     rows.sort(key=lambda row: -(row[2]["value"] or 0.0))
     columns = ["group", "dimension", "identity_effect", "support"]
@@ -309,13 +366,12 @@ def _groups(
     return Exhibit("table", data)
 
 
-def _unproven(asked: Answered, effects: Floats, group: Group) -> tuple[str, dict[str, Any]]:
-    """The largest effect of a group of few rows, or of none."""
-    total = effects.sum(axis=0)
-    if not total[-1]:
-        return group.term, {"value": None}
-    means = {f"{group.term} {mark} {name}".strip(): sign * total[at] / total[-1]
-             for at, name in enumerate(asked.names) for sign, mark in _signs(asked)}  # fmt: skip
+def _unproven(asked: Answered, effects: Effects, group: int) -> tuple[str, dict[str, Any]]:
+    """The largest effect of a group that takes no part in the verdict: of few rows, of none, or neutral."""
+    sums, times = effects.sums[:, group].sum(axis=0), effects.asked[:, group].sum()
+    if not times:
+        return asked.versions.groups[group].term, {"value": None}
+    means = {name: sums[way, at] / times for name, way, at in _levels(asked, group)}
     level = max(means, key=means.__getitem__)
     return level, {"value": float(means[level]), "shrunk": True}
 
@@ -330,8 +386,6 @@ def _examples(asked: Answered, order: Sequence[int]) -> list[list[Any]]:
         return rank.get(each[other].group, len(rank)), -float(np.abs(asked.scores[other] - asked.scores[one]).max())
 
     pairs = [(int(asked.first[at]), int(at)) for at in np.flatnonzero(asked.flipped)]
-    # of inserted people none is the row itself: either may be the one that turns the answer
-    pairs += [(other, one) for one, other in pairs if not each[one].original]
     of_rows: dict[int, tuple[int, int]] = {}
     for pair in sorted(pairs, key=first_of):
         of_rows.setdefault(each[pair[1]].row, pair)

@@ -59,7 +59,7 @@ ORDER = (
     "class_balance",
 )
 # Exhibits whose labels are codes of ours, and columns whose text is; any other text is the user's own.
-CODED = ("floors", "fragility", "before_after")
+CODED = ("floors", "fragility", "before_after", "stereotypes")
 CODED_COLUMNS = (
     "plant",
     "kind",
@@ -80,6 +80,7 @@ CODED_COLUMNS = (
     "threshold",
     "against",
     "property",
+    "dimension",
     "assumption",
     "held",
     "held_by",

@@ -494,9 +494,11 @@ class Outline:
         return self.words.say("finding.harm", n=f"{severity:.0f}")
 
     def _asked(self, finding: Json, metric: str, rule: str) -> str:
-        for gate in self.listed("gates"):
-            if (gate.get("probe"), gate.get("measure"), gate.get("slice")) == (finding.get("probe"), metric, rule):
-                return tight(f"{self.words.metric(metric)} {self.bound(metric, gate.get('bound'))}")
+        about = (finding.get("probe"), metric, rule)
+        gates = [g for g in self.listed("gates") if (g.get("probe"), g.get("measure"), g.get("slice")) == about]
+        if gates:  # of a bound on either side the one that is broken
+            gate = next((g for g in gates if g.get("verdict") == finding.get("verdict")), gates[0])
+            return tight(f"{self.words.metric(metric)} {self.bound(metric, gate.get('bound'))}")
         if isinstance(finding.get("bound"), Mapping) and finding.get("measure") == metric:
             return self.bound(metric, finding["bound"])
         return ""
