@@ -581,7 +581,7 @@ class Outline:
             before_short=words.value(metric, gate.get("before"), low=False),
             after_short=words.value(metric, measured, low=False),
             change=words.value(metric, change, change=True),
-            state=self.change_state(metric, gate.get("change"), verdict),
+            state=self.change_state(metric, change, verdict),
             gate=gate,
         )
 
