@@ -181,7 +181,10 @@ def test_better_is_said_only_where_the_range_that_is_shown_says_so():
     report = samples.prove()
     gate = next(each for each in report["gates"] if each["measure"] == "accuracy" and "no_worse_by" in each["bound"])
     gate["change"] = {"value": 0.11, "low": 0.03, "high": 0.19}
-    for corrected, said in (({"low": 0.01, "high": 0.21}, "is better"), ({"low": -0.08, "high": 0.3}, "cannot be told")):
+    for corrected, said in (
+        ({"low": 0.01, "high": 0.21}, "is better"),
+        ({"low": -0.08, "high": 0.3}, "cannot be told"),
+    ):
         gate["corrected"] = corrected
         gate["verdict"] = "pass" if corrected["low"] > 0 else "unclear"
         assert said in Outline(report, lang="en").headline[0]

@@ -36,6 +36,7 @@ class Predictions:
     · `cued` float[n], 1 where a row carries a spurious cue, `turned` float[n], 1 where a cue put in turns the answer
     · `attacked` float[n, 2], 1 where a search for harmful changes turned the answer, and 1
     · `stereotyped` float[n], 1 where the more stereotypical of two sentences is likelier, 0.5 where both are alike
+    · `seconds` float[n], until a row was answered, asked alone
     · `gain` float[n], what an answer loses without the words said to matter, beyond what it loses without others
     · `placed` float[n], the share of known rows that look less new than a row
     · `shares` float[n, 2k], how far it counts for each class, and the shares of classes in training.

@@ -206,6 +206,7 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
     more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}
     more["gain"] = rng.random(rows) - 0.3
+    more["seconds"] = rng.gamma(4.0, 0.01, rows)
     more["attacked"] = np.stack([rng.random(rows) < 0.3, np.ones(rows)], axis=1).astype(float)
     more["moved"] = rng.integers(-1, 2, rows).astype(float)
     more["broken"] = (rng.random(rows) < 0.1).astype(float)

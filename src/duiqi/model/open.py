@@ -218,6 +218,11 @@ class Model:
         return sum(parameter.numel() for parameter in self.net.parameters())
 
     @property
+    def bytes(self) -> int:
+        """How much memory these numbers take."""
+        return sum(parameter.numel() * parameter.element_size() for parameter in self.net.parameters())
+
+    @property
     def notes(self) -> tuple[dict[str, Any], ...]:
         return tuple(self.recorded.values())
 
@@ -234,6 +239,10 @@ class Model:
     def with_dtype(self, number_type: str) -> Model:
         """The same model and cache, answering in one number type."""
         return replace(self, number_type=number_type)
+
+    def uncached(self) -> Model:
+        """The same model, which has answered nothing yet."""
+        return replace(self, cache=None)  # type: ignore[arg-type]
 
     def with_calibration(self, calibration: Mapping[str, Any]) -> Model:
         """The same model and cache, with these values in place of the bundle's own."""

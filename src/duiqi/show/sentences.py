@@ -35,6 +35,7 @@ _DECIMALS = frozenset(
         "root_mean_squared_error",
         "mean_weight",
         "mean_change",
+        "latency",
     }
 )
 # The name of a measure: `accuracy`, `accuracy_gap[region]`, `worst_group_accuracy[region]`, `brier_difference[tfidf]`.
