@@ -242,7 +242,9 @@ class Model:
 
     def uncached(self) -> Model:
         """The same model, which has answered nothing yet."""
-        return replace(self, cache=None)  # type: ignore[arg-type]
+        made = replace(self, cache=None)  # type: ignore[arg-type]
+        made.__dict__.update(fingerprint=self.fingerprint, body=self.body)
+        return made
 
     def with_calibration(self, calibration: Mapping[str, Any]) -> Model:
         """The same model and cache, with these values in place of the bundle's own."""

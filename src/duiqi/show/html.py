@@ -84,6 +84,7 @@ CODED_COLUMNS = (
     "assumption",
     "held",
     "held_by",
+    "cost_of",
     "severity",
 )
 SHARE_COLUMNS = ("share", "rate", "train", "dev", "test", "error", "rest", "expected_by_chance",
