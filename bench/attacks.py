@@ -43,7 +43,9 @@ PEER = Path(__file__).parent / "attacks_peer.py"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--model", default="", help="a model of sst2 (default: trained here)")
+    parser.add_argument(
+        "--model", default="", help="a model of sst2 (default: trained here); with --all a folder of models"
+    )
     parser.add_argument("--rows", type=int, default=3000, help="training rows")
     parser.add_argument("--texts", type=int, default=1000)
     parser.add_argument("--slow", type=int, default=10, help="texts for the peer's own wrapper")
@@ -54,15 +56,16 @@ def main() -> None:
         if given.all:
             for name, body, attacks in (
                 ("sst2", "default", ("deepwordbug", "textfooler", "pwws")),
-                ("waimai-10k", "default-zh", ("chinese_characters", "textfooler", "pwws")),
+                ("waimai-10k", "default-zh", ("chinese_characters", "textfooler", "pwws", "bert_attack")),
             ):
-                case = case_of(given.data / name, body, given, Path(folder))
+                model = given.model and str(Path(given.model) / name)
+                case = case_of(given.data / name, body, model, given.rows, Path(folder))
                 for attack in attacks:
                     found, seconds = ours(case, attack, given.texts)
                     print(line(f"{name} {attack}", found, seconds))
                 print(footer(case.data))
             return
-        case = case_of(given.data / "sst2", "default", given, Path(folder))
+        case = case_of(given.data / "sst2", "default", given.model, given.rows, Path(folder))
         found, seconds = ours(case, "deepwordbug", given.texts)
         print(line("duiqi", found, seconds))
         if given.peer:
@@ -73,14 +76,14 @@ def main() -> None:
         print(footer(case.data))
 
 
-def case_of(data: Path, body: str, given: Any, folder: Path) -> Case:
-    """The test rows and a model that has learned some training rows."""
-    train, test = read(data, "train", given.rows), read(data, "test")
-    path = given.model
+def case_of(data: Path, body: str, path: str, rows: int, folder: Path) -> Case:
+    """The test rows and a model that has learned some training rows, trained here unless there is one at `path`."""
+    train, test = read(data, "train", rows), read(data, "test")
     if not path:
         made = fit(find(body), train, task=opened(train), out=folder / data.name, step=Step("finetune"), epochs=2)
         path = str(made.path)
-    return Case(open_model(find(path)), test, catalogue=Catalogue.installed())
+    start = open_model(find(body), opened(train))
+    return Case(open_model(find(path)), test, catalogue=Catalogue.installed(), start=lambda: start)
 
 
 def ours(case: Case, attack: str, most: int) -> tuple[Attacked, float]:

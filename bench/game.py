@@ -87,7 +87,13 @@ def defences(case: Case, attack: str) -> dict[str, Callable[[Dataset], Dataset]]
 
 
 def case_of(bundle: Bundle, data: Dataset, train: Dataset) -> Case:
-    return Case(open_model(bundle), data, train=train, catalogue=CATALOGUE, start=lambda: open_model(find("default")))
+    return Case(
+        open_model(bundle),
+        data,
+        train=train,
+        catalogue=CATALOGUE,
+        start=lambda: open_model(find("default"), opened(train)),
+    )
 
 
 def looked(case: Case, attacks: Any, rows: int) -> tuple[dict[str, Any], float]:
