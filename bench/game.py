@@ -66,7 +66,9 @@ def play(given: Any, train: Dataset, dev: Dataset, folder: Path) -> list[Bundle]
         print(f"round {number}: attacked with {attack}, which turns {rates[attack].value:.3f}; accuracy {accuracy:.3f}")
         answers: dict[str, tuple[float, Bundle]] = {"nothing": (rates[attack].value, models[-1])}
         for name, make in defences(case, attack).items():
-            made = fit(models[-1], make(train), out=folder / f"{number}-{name}", step=Step(name), epochs=1)
+            made = fit(
+                models[-1], make(train), out=folder / f"{number}-{name}", task=case.task, step=Step(name), epochs=1
+            )
             after, kept = looked(case_of(made, dev, train), (attack,), given.attacked)
             print(f"  {name}: {attack} turns {after[attack].value:.3f}; accuracy {kept:.3f}", flush=True)
             if kept >= accuracy - MOST_LOST:
