@@ -164,6 +164,32 @@ def fill_in(
     return [fits.get(key, []) for key in keys]
 
 
+def standing_for(
+    model: Model, rows: Sequence[Sequence[str]], places: Sequence[Place], known: Mapping[tuple[int, str], Lexicon],
+    *, most: int,
+) -> list[list[Fit]]:  # fmt: skip
+    """For every place the `most` likeliest words as the model reads the row unhidden, the likeliest first, without the
+    word that stands there; none where its pieces are not as many as those of a known word. Every row is read once."""
+    asked: dict[tuple[str, ...], set[int]] = {}
+    for place in places:
+        asked.setdefault(tuple(rows[place.row]), set()).add(place.word)
+    longest = max((pieces for pieces, _ in known), default=0)
+    kinds = {(tuple(rows[place.row]), place.word): place.kind for place in places}
+    fits: dict[tuple[tuple[str, ...], int], list[Fit]] = {}
+    jobs = [(words, tuple(sorted(each))) for words, each in asked.items()]
+    for portion in _portions(jobs, longest, AT_ONCE // model.net.get_input_embeddings().weight.shape[0]):
+        for (words, _, at), (own, scores) in _read(model, portion, longest, hide=False).items():
+            lexicon = known.get((len(own), kinds[words, at]))
+            if lexicon is None or not len(scores):
+                continue
+            likely = scores[np.arange(len(own)), lexicon.pieces].sum(axis=1)
+            listed = np.argpartition(-likely, min(most, len(likely) - 1))[: most + 1]
+            order = listed[np.argsort(-likely[listed], kind="stable")]
+            found = [Fit(lexicon.words[i], float(likely[i])) for i in order if lexicon.words[i] != words[at].lower()]
+            fits[words, at] = found[:most]
+    return [fits.get((tuple(rows[place.row]), place.word), []) for place in places]
+
+
 def _portions(jobs: Iterable[Job], longest: int, most: int) -> Iterator[list[Job]]:
     """The jobs in portions of about `most` pieces at most, of words of up to `longest` pieces; a job is not divided.
 
