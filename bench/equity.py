@@ -40,7 +40,7 @@ class Asked:
 
 
 SETS = {
-    "eec": Asked("default", "dev", "test", ("gender", "race"), "template"),
+    "eec": Asked("default", "dev", "test", ("gender", "race"), "emotion_word"),
     "wiki-toxicity-fuzzed": Asked("default", "test", "test", ("group",), "pair_id"),
     "toxicity-templates-zh": Asked("default-zh", "train", "test", ("group",), "template"),
 }
