@@ -55,7 +55,7 @@ _CASES: Mapping[str, Callable[..., Case]] = {
     "model.wrong": judged_case, "model.leaked": judged_case, "model.turned": judged_case, "model.cued": judged_case,
     "model.unknown": judged_case, "model.cut": judged_case,
     "model.estimated": judged_case, "model.lost": judged_case, "model.broken": judged_case,
-    "model.moved": judged_case, "model.failed": judged_case,
+    "model.moved": judged_case, "model.failed": judged_case, "model.known": judged_case,
     "model.placed": judged_case, "model.gain": judged_case, "model.shares": judged_case,
     "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip
