@@ -1,11 +1,11 @@
 """Claim: the probe knowledge tells what small models know from what they do not, and takes off what is likely anyway.
 
 Models of stories for children and the Chinese encoder that comes with duiqi are asked about the glossaries that come
-along: by how much likelier an object is than of other subjects, by the plain likelihood a token (others=0), and among
-all objects of the relation (choices=0).
+along: by how much likelier an object is than of other subjects, by the plain likelihood by token (others=0), and
+among all objects of the relation (choices=0).
 
 What would make this unfair: the facts are few and plain and were written by us; a model may know what our sentences do
-not ask for. What models of such sizes have read is known only in kind: stories with animals and opposites, no geography.
+not ask for. What such models have read is known only in kind: stories with animals and opposites, no geography.
 
     python bench/knowledge.py [--models ../shared/models] [--names tinystories-llama-3m …]
 """
