@@ -257,3 +257,9 @@ def test_a_model_of_stories_knows_animals_and_no_capitals():
     accuracy = {row[0]: row[2]["value"] for row in table_of(report, "knowledge_by_relation")["rows"][1:]}
     assert accuracy["sound"] > 0.6
     assert accuracy["capital"] < 0.45
+
+
+def test_a_ready_glossary_is_given_by_its_name():
+    assert report_of(case_of(chance), glossary="general_zh").measure("known_rate").rows == 60
+    with pytest.raises(OptionError, match="expected the file of a glossary, given 3"):
+        report_of(case_of(chance), glossary=3)

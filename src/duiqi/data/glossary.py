@@ -14,7 +14,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from duiqi.core.errors import DataError, nearest
+from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.slice import is_cjk, words
 from duiqi.core.texts import even
 from duiqi.data.formats import Raw, read_file
@@ -55,6 +55,28 @@ class Glossary:
     name: str
     facts: tuple[Fact, ...]
     cycles: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """As an option a glossary is given by the name of a ready one, or by its file."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(find_glossary)
+
+
+def find_glossary(named: Any) -> Glossary:
+    """The ready glossary of that name, or the one in that file; `OptionError` where it cannot be used, which is the
+    user's to mend."""
+    if isinstance(named, Glossary):
+        return named
+    if named in READY.values():
+        return _shipped(str(named))
+    if not isinstance(named, str | Path):
+        raise OptionError(f"expected the file of a glossary, given {named!r}", hint='glossary = "terms.csv"')
+    try:
+        return read_glossary(Path(named))
+    except DataError as error:
+        raise OptionError(str(error), hint=error.hint) from error
 
 
 def shipped(language: str) -> Glossary:

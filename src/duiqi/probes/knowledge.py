@@ -20,7 +20,7 @@ from duiqi.core.predictions import Predictions
 from duiqi.core.slice import is_cjk
 from duiqi.core.texts import excerpt
 from duiqi.data.formats import read_pieces
-from duiqi.data.glossary import READY, Glossary, fold, mentions, read_glossary, shipped
+from duiqi.data.glossary import READY, Glossary, fold, mentions, shipped
 from duiqi.data.questions import FEWEST_OBJECTS, Question, Quiz, quiz_of
 from duiqi.data.simulated_knowledge import knowing_case
 
@@ -44,7 +44,7 @@ MET = ((0, "0"), (9, "1–9"), (99, "10–99"), (float("inf"), "≥ 100"))  # ho
     "struggle to learn long-tail knowledge, ICML",
 )
 def knowledge(
-    case: Case, *, glossary: Path | None = None, corpus: Path | None = None, choices: int = 4, others: int = 8,
+    case: Case, *, glossary: Glossary | None = None, corpus: Path | None = None, choices: int = 4, others: int = 8,
     most: int = 1000,
 ) -> Iterator[Measure | Exhibit]:  # fmt: skip
     """Whether the model knows the facts and terms of a field, by a glossary or triples, and what it is sure of wrongly.
@@ -52,7 +52,7 @@ def knowledge(
     It runs where it is named (`--only knowledge`), or given options in duiqi.toml:
 
         [options.knowledge]
-        glossary = "terms.csv"        # subject,relation,object or term,definition; perhaps aliases, template
+        glossary = "terms.csv"        # subject,relation,object or term,definition; or "general_en", "general_zh"
         corpus = "texts.jsonl"        # what the model read: how often a subject stands there
 
     Sentences are made by templates: ready ones (definition, is_a, part_of, capital, author, opposite, treats …, English
@@ -64,7 +64,7 @@ def knowledge(
 
     Several rows of one subject and relation are all right. Other spellings of an object stand in `aliases`, divided by
     a bar. Terms defined by each other, and things that stand above themselves in a hierarchical relation, are told.
-    Without `glossary` one of general knowledge is asked that comes along, in the languages of the rows; the rows of
+    Without `glossary` those of general knowledge that come along are asked, in the languages of the rows; the rows of
     data play no other part (training rows are the corpus where none is given).
 
     What: each fact is a question: its object, or one of `choices` - 1 others of the same relation (0: all of them, a
@@ -88,12 +88,12 @@ def knowledge(
     answer that must be right, looking it up.
     """
     _check(choices, others, most)
-    asked = [_given(glossary)] if glossary else [shipped(language) for language in _languages(case)]
+    asked = [glossary] if glossary else [shipped(language) for language in _languages(case)]
     facts = [fact for each in asked for fact in each.facts]
     quiz = quiz_of(facts, choices=choices, others=others, most=most, seed=case.seed)
     if not quiz.questions:
         raise OptionError(
-            f"expected a relation with at least {FEWEST_OBJECTS} different objects in {glossary}, given none: "
+            f"expected a relation with at least {FEWEST_OBJECTS} different objects in {asked[0].name}, given none: "
             f"{', '.join(f'{name} ({n})' for name, n in quiz.too_few.items()) or 'every object stands in its subject'}",
             hint="Wrong choices are drawn from the other objects of the relation: add facts.",
         )
@@ -117,14 +117,6 @@ def _check(choices: int, others: int, most: int) -> None:
             f"{others} and {most}",
             hint="choices=4, others=8 and most=1000 are the defaults.",
         )
-
-
-def _given(path: Path) -> Glossary:
-    """The glossary of a file; what is wrong with it is the user's to mend, and no reason to pass the probe over."""
-    try:
-        return read_glossary(path)
-    except DataError as error:
-        raise OptionError(str(error), hint=error.hint) from error
 
 
 def _languages(case: Case) -> list[str]:
