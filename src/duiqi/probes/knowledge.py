@@ -75,6 +75,7 @@ def knowledge(
     capital of any country: Holtzman et al.). What is left decides. With others=0 the plain likelihood by token decides:
     what a model would say rather than what it has learned. A model for `choose` gives its own probabilities; those of
     the others are the softmax of the scores. A model opened for another task is asked as its folder was pre-trained.
+    A fact costs up to choices × (1 + others) sentences, each scored once; of more than `most` facts some are drawn.
 
     Below half of the facts beyond guessing (right .63 of the time with four choices) a model cannot be said to know a
     field; `[gates] known_rate` asks for more or less. By relation the bound holds where ten facts are asked. Accuracy
