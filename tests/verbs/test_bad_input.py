@@ -129,11 +129,17 @@ def broken_suite(folder, fitted):
     return ["default", rows_file(folder, plain_rows())], "mine.toml, line 4"
 
 
+def broken_glossary(folder, fitted):
+    (folder / "duiqi.toml").write_text('[options.knowledge]\nglossary = "terms.csv"\n')
+    (folder / "terms.csv").write_text("term,definition\ncow,an animal\nudder,\n")
+    return ["default", rows_file(folder, plain_rows())], "line 3 of terms.csv"
+
+
 BAD = [
     missing_file, empty_file, one_label, missing_labels, unseen_test_label, not_utf8, labels_of_another_head, no_model,
     truncated_checkpoint, pickle_checkpoint, mistyped_remedy, gates_without_a_file, unwritable_output,
     policy_without_a_file, policy_with_a_broken_pattern, policy_of_a_label_that_is_none,
-    broken_suite,
+    broken_suite, broken_glossary,
 ]  # fmt: skip
 
 

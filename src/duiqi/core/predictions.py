@@ -43,7 +43,8 @@ class Predictions:
     · `pieces` list of int[p, 3]: how the tokenizer cuts the first text of a row, as it stands in `Dataset.texts`: the
     first character of each piece, its end, and 1 where it stands for what the tokenizer does not know
     · `cut` float[n, 2], how many words of a row the tokenizer cuts to pieces, and of how many · `unknown` float[n, 2],
-    how many of them it does not know, and of how many · `failed` float[n], 1 where a case of a functional test fails.
+    how many of them it does not know, and of how many · `failed` float[n], 1 where a case of a functional test fails
+    · `known` float[n, 2], 1 where a fact is answered right, and how often a guess is.
     Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong
     and right.
     """

@@ -204,6 +204,7 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     flags = {name: (rng.random(rows) < 0.1).astype(float) for name in names}
     counts = {name: np.stack([rng.binomial(9, 0.05, rows), np.full(rows, 9)], axis=1) for name in ("unknown", "cut")}
     more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
+    more["known"] = np.stack([(rng.random(rows) < 0.7).astype(float), np.full(rows, 0.25)], axis=1)
     more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}
     more["gain"] = rng.random(rows) - 0.3
     more["seconds"] = rng.gamma(4.0, 0.01, rows)
