@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from duiqi.core.errors import DependencyError
+from duiqi.core.slice import is_cjk
 
 # Scripts that one widely written language uses, and the share of a text's letters from which on it is in that language.
 _SCRIPTS = {
@@ -30,6 +31,15 @@ KNOWN = tuple(sorted({
     *("mt", "ne", "nl", "no", "pa", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "sw", "ta", "te", "tl", "tr"),
     *("uk", "ur", "vi", "xh", "zu"), *_SCRIPTS,
 }))  # fmt: skip
+
+
+SPOKEN = 0.1  # share of the texts that a language needs to be one of theirs
+
+
+def of_the_two(texts: Sequence[str]) -> list[str]:
+    """Which of English ("en", texts without a Chinese character) and Chinese ("zh") enough of the texts are in."""
+    chinese = sum(map(is_cjk, texts)) / len(texts) if len(texts) else 0.0
+    return [language for language, share in (("en", 1 - chinese), ("zh", chinese)) if share >= SPOKEN]
 
 
 def languages(texts: Sequence[str]) -> list[tuple[str, float]]:

@@ -17,14 +17,13 @@ from duiqi.core.gate import Gate
 from duiqi.core.measure import FEWEST_ROWS, Measure, jeffreys
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
-from duiqi.core.slice import is_cjk
 from duiqi.core.texts import excerpt
 from duiqi.data.formats import read_pieces
-from duiqi.data.glossary import READY, Glossary, fold, mentions, shipped
+from duiqi.data.glossary import Glossary, fold, mentions, shipped
+from duiqi.data.language import of_the_two
 from duiqi.data.questions import FEWEST_OBJECTS, Question, Quiz, quiz_of
 from duiqi.data.simulated_knowledge import knowing_case
 
-SPOKEN = 0.1  # share of the rows that a language needs for its glossary to be asked
 SURE = 0.5  # from which probability on a wrong answer is a confident one
 MOST_WRONG, MOST_CYCLES, BINS = 30, 5, 10
 FITTED = 20  # turns of fitting subjects and choices in turn
@@ -89,7 +88,7 @@ def knowledge(
     answer that must be right, looking it up.
     """
     _check(choices, others, most)
-    asked = [glossary] if glossary else [shipped(language) for language in _languages(case)]
+    asked = [glossary] if glossary else [shipped(language) for language in of_the_two(case.data.written)]
     facts = [fact for each in asked for fact in each.facts]
     quiz = quiz_of(facts, choices=choices, others=others, most=most, seed=case.seed)
     if not quiz.questions:
@@ -118,13 +117,6 @@ def _check(choices: int, others: int, most: int) -> None:
             f"{others} and {most}",
             hint="choices=4, others=8 and most=1000 are the defaults.",
         )
-
-
-def _languages(case: Case) -> list[str]:
-    """The languages that enough of the rows are in."""
-    chinese = float(np.mean([is_cjk(text) for text in case.data.written])) if len(case.data) else 0.0
-    shares = {"en": 1 - chinese, "zh": chinese}
-    return [language for language in READY if shares[language] >= SPOKEN]
 
 
 def _probabilities(case: Case, quiz: Quiz) -> list[NDArray[np.float64]]:

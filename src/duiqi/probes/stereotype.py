@@ -16,11 +16,10 @@ from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, jeffreys
 from duiqi.core.part import probe
 from duiqi.core.predictions import Predictions
-from duiqi.core.slice import is_cjk
+from duiqi.data.language import of_the_two
 from duiqi.data.simulated_pairs import preferring_case
-from duiqi.data.stereotypes import LANGUAGES, Pair, read_pairs, shipped
+from duiqi.data.stereotypes import Pair, read_pairs, shipped
 
-SPOKEN = 0.1  # share of the rows that a language needs for its pairs to be asked
 MOST_EXAMPLES = 12
 ALIKE = 1e-3  # nats: sentences of the same tokens differ by rounding
 ALL_TYPES = "all_types"
@@ -58,7 +57,8 @@ def stereotype(case: Case, *, pairs: Path | None = None) -> Iterator[Measure | E
     that hardly knows the language answers by chance. Encoder-decoders are given an empty source, which they may never
     have met. No remedy that ships treats it: rows that contradict the stereotypes do.
     """
-    asked = _given(pairs) if pairs else [each for language in _languages(case) for each in shipped(language)]
+    spoken = of_the_two(case.data.written)
+    asked = _given(pairs) if pairs else [each for language in spoken for each in shipped(language)]
     apart = _beyond_names(asked, _apart(case, asked))
     flags = np.where(apart == 0, 0.5, apart > 0)
     data = Dataset.of(
@@ -77,13 +77,6 @@ def _given(path: Path) -> Sequence[Pair]:
         return read_pairs(path)
     except DataError as error:
         raise OptionError(str(error), hint=error.hint) from error
-
-
-def _languages(case: Case) -> list[str]:
-    """The languages that enough of the rows are in."""
-    chinese = float(np.mean([is_cjk(text) for text in case.data.written])) if len(case.data) else 0.0
-    shares = {"en": 1 - chinese, "zh": chinese}
-    return [language for language in LANGUAGES if shares[language] >= SPOKEN]
 
 
 def _apart(case: Case, pairs: Sequence[Pair]) -> NDArray[np.float64]:

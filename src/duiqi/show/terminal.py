@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -24,6 +24,7 @@ PROBLEMS_SHOWN = 8
 CHECKS_SHOWN = 12
 ROWS_SHOWN = 5
 CELL = 24  # cells wide; columns with more in them give way
+CROWDED, LEAST, MOST = 5, 17, 16  # columns from which on those that give way keep LEAST cells, and the others have MOST
 EXPLAINED_SHOWN = 5
 LEVELS = {"p": "bold blue", "n": "red"}
 STYLES = {"pass": "green", "fail": "bold red", "unclear": "yellow", "better": "green", "worse": "red",
@@ -249,7 +250,10 @@ def _panel(panel: Panel, outline: Outline) -> Iterable[RenderableType]:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for at, column in enumerate(shown.columns):
             gives_way = not panel.of_rows or max(cell_len(row[at]) for row in rows) > CELL
-            table.add_column(column.text, justify="right" if column.number else "left", no_wrap=not gives_way)
+            crowded = panel.of_rows and len(shown.columns) >= CROWDED
+            least, most = (LEAST if gives_way else None, None if gives_way else MOST) if crowded else (None, None)
+            justify: Literal["left", "right"] = "right" if column.number else "left"
+            table.add_column(column.text, justify=justify, no_wrap=not gives_way, min_width=least, max_width=most)
         for row in rows:
             table.add_row(*(Text(cell, no_wrap=panel.of_rows, overflow="ellipsis") for cell in row))
         yield Padding(table, (0, 0, 0, 2), expand=False)
