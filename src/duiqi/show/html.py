@@ -141,6 +141,7 @@ class Panel:
         """Whether it needs the whole width of the page."""
         return any(
             len(table.columns) > 6
+            or (len(table.columns) > 4 and sum(not column.number for column in table.columns) > 2)
             or (len(table.columns) > 3 and any(len(cell.text) > TEXT for row in table.rows for cell in row))
             for table in self.tables
         )
