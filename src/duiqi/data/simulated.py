@@ -215,12 +215,15 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
 
 
-def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900) -> Case:
-    """A case whose model answers edited rows as the originals, but for a share `slips` of them."""
-    case = simulated_case(rng, rows=rows, error=0.1)
+def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900, learned: int = 0) -> Case:
+    """A case whose model answers edited rows as the originals, but for a share `slips` of them. With `learned`, as many
+    training rows that it answers, too."""
+    case = simulated_case(rng, rows=rows + learned, error=0.1)
     assert isinstance(case.predictor, Recorded)
     originals = dict(zip(map(str, case.data.row_ids), case.data.texts, strict=True))
-    return replace(case, predictor=Slipping(case.predictor, originals, slips))
+    data, train = case.data.take(np.arange(rows)), case.data.take(np.arange(rows, rows + learned))
+    predictor = Slipping(case.predictor, originals, slips)
+    return replace(case, predictor=predictor, data=data, train=train if learned else None)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -110,11 +109,7 @@ def _examples(case: Case, taken: NDArray[np.int64], found: Attacked, name: str, 
 
 @adversarial_robustness.planted
 def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
-    healthy, sick = (slipping_case(rng, slips=slips, rows=600) for slips in (0.001, 0.001 + 0.08 * strength))
-    return _halved(healthy), _halved(sick)
-
-
-def _halved(case: Case) -> Case:
-    """The second half of the rows, and the first as those that were learned."""
-    half = len(case.data) // 2
-    return replace(case, data=case.data.take(np.arange(half, 2 * half)), train=case.data.take(np.arange(half)))
+    healthy, sick = (
+        slipping_case(rng, slips=slips, rows=300, learned=300) for slips in (0.001, 0.001 + 0.08 * strength)
+    )
+    return healthy, sick

@@ -110,4 +110,5 @@ def _flips(case: Case, edited: Dataset, answers: Predictions, truth: Any, name: 
 
 @robustness.planted
 def _(rng: np.random.Generator, strength: float) -> tuple[Case, Case]:
-    return slipping_case(rng, slips=0.02), slipping_case(rng, slips=0.02 + 0.3 * strength)
+    healthy, sick = (slipping_case(rng, slips=slips, learned=300) for slips in (0.02, 0.02 + 0.3 * strength))
+    return healthy, sick
