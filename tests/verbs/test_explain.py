@@ -204,10 +204,15 @@ def test_choices_are_the_texts_after_the_question(body, tmp_path):
         duiqi.explain(model, "it was", "the plot awful")
 
 
-def test_tasks_that_cannot_be_explained_say_so(fitted, body):
+def test_a_model_without_a_head_says_so(body):
     from duiqi.core.errors import ModelError
 
-    with pytest.raises(ModelError, match="rank"):
-        duiqi.explain(body, "the film", task="rank")
     with pytest.raises(ModelError, match="head"):
         duiqi.explain(body, "the film")
+
+
+def test_a_body_ranks_as_it_is(body):
+    (one,) = duiqi.explain(body, "good film", "a good film", "dull", task="rank", method=["occlusion"]).facts[
+        "explanations"
+    ]
+    assert one["answer"] == "a good film"

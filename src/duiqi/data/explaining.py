@@ -12,10 +12,8 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.seed import generator
 from duiqi.data.attributions import METHODS, Attribution, Drawn, attributions, samples_for
-from duiqi.data.divided import Divided, divided, variants
-from duiqi.data.targets import Target, numbers_of, reading_of, targets_of
-
-AT_ONCE = 50_000  # questions in one call of the model: a bound on memory
+from duiqi.data.divided import Divided
+from duiqi.data.targets import Target, asked_again, numbers_of, reading_of, targets_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +46,9 @@ class Subject:
 
 def subject_of(predictor: Predictor, data: Dataset, wanted: str | None = None) -> Subject:
     """The rows, and what of the model's answers to them is explained."""
-    cut = tuple(divided(data))
-    asked, guess, found = targets_of(predictor, data, [each.words for each in cut], wanted)
+    asked, cut, guess, found = targets_of(predictor, data, wanted)
     targets = tuple(tuple(each) if len(row) else () for each, row in zip(found, cut, strict=True))
-    return Subject(asked, cut, guess, targets)
+    return Subject(asked, tuple(cut), guess, targets)
 
 
 Question = tuple[int, NDArray[np.bool_]]  # a row, and which words of it stay: bool[m, w]
@@ -67,13 +64,13 @@ def ask(
     at = 0
     while at < len(questions):
         end, size = at, 0
-        while end < len(questions) and (not size or size + len(questions[end][1]) <= AT_ONCE):
+        while end < len(questions) and (not size or size + len(questions[end][1]) <= reading.at_once):
             size += len(questions[end][1])
             end += 1
         chunk = questions[at:end]
         rows = [row for row, keep in chunk for _ in range(len(keep))]
         texts = [text for row, keep in chunk for text in subject.divided[row].kept(keep)]
-        answers = predictor.predict(variants(subject.data, rows, subject.divided, texts), reading.asks)
+        answers = predictor.predict(asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
         start = 0
         for row, keep in chunk:
             span = slice(start, start + len(keep))
