@@ -74,8 +74,12 @@ def explain(
     - lime: a linear model around the text, of `samples` texts without some words; its R² says how far to trust it,
     - kernel_shap: Shapley's fair shares of the whole change from no word to all of them; exact for texts of a few
       words, else estimated from `samples`,
-    - integrated_gradients: along the way from [MASK] to the text; needs the network itself. How far the weights are
-      from summing to the change of the answer is told, and steps are added until that is at most 2 %.
+    - integrated_gradients: along the way from [MASK] (or the unknown token) to the text; needs the network itself. How
+      far the weights are from summing to the change of the answer is told, and steps are added until that is at most
+      2 %. The number followed is the same as above: of CRF heads the log-odds of the marginals, of choices those of the
+      choice, of passages those of the answer where it stands against all other spans, of ranks the cosine, of a text
+      that a decoder wrote its log-likelihood. Not followed are models with an encoder and a decoder (both read the
+      text), and chat templates (what they make of a text cannot be told word by word).
 
     By default Shapley values, occlusion and gradients of up to 20 texts, and occlusion alone of more. The first method
     named is the one that sentences and lists are made of. `train` are the rows that the model was trained on:

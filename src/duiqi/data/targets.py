@@ -28,7 +28,7 @@ class Target:
 
     `name` is the class, label or type of an entity ("" for a score or a text), `column` its place among the model's.
     `words` are the places of the words that an entity has, `tags` those of their tags. `answer` is what was said,
-    `rival` the document that came second.
+    `rival` the document that came second, `span` where an answer stands in its passage (-1 for none).
     """
 
     name: str
@@ -37,6 +37,7 @@ class Target:
     tags: tuple[int, ...] = ()
     answer: str = ""
     rival: str = ""
+    span: tuple[int, int] = (-1, -1)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,12 @@ def _as_written(data: Dataset, guess: Predictions) -> Dataset:
 
 def _answer(task: Task, guess: Predictions, at: int, wanted: str | None, words: Sequence[str]) -> list[Target]:
     answer = guess["text"][at]
-    return [Target("", column=1, answer=answer)] if answer or task.options["no_answer"] else []
+    start, end = guess["spans"][at] if answer else (-1, -1)
+    return (
+        [Target("", column=1, answer=answer, span=(int(start), int(end)))]
+        if answer or task.options["no_answer"]
+        else []
+    )
 
 
 def _answer_numbers(columns: Mapping[str, Any], rows: slice, target: Target, scale: str) -> NDArray[np.float64]:
