@@ -105,7 +105,9 @@ def explain(
     source = _source(given, settings.get("task") or "classify")
     table = lay(source, settings, model=model)
     data, notes = _chosen(table, rows)
-    predictor = table.open(bundle)
+    predictor: Any = table.open(bundle)
+    if hasattr(predictor, "with_dtype"):  # weights are differences of answers, which fast types round away
+        predictor = predictor.with_dtype("float32")
     reading = reading_of(predictor)
     subject = subject_of(predictor, data, _wanted(predictor.task, class_, word))
     methods, left_out = _methods(method, len(data), lacking(predictor))
