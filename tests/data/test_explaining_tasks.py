@@ -306,3 +306,27 @@ def test_every_task_of_the_catalogue_is_explained_and_others_say_why_not():
             reading_of(Made(task, None, frozenset({"embedding"})))
     with pytest.raises(ModelError, match="given one for another"):
         reading_of(Made(replace(task, name="another"), None, model.offers))
+
+
+def test_whether_explanations_hold_is_probed_for_passages_and_marked_parts():
+    """The probe opacity, with nothing of its own for these tasks."""
+    from duiqi.core.case import Case
+    from duiqi.core.examine import Order, examine
+
+    def answers(data):
+        p = np.array([0.9 if "from" in text else 0.1 for text in data.texts])
+        return {"probs": np.stack([1 - p, p], axis=1)}
+
+    texts = [f"The {word} cough comes from a new virus." for word in ("old", "bad", "dry", "wet", "odd", "raw")]
+    spans = [[[text.index("cough"), text.index("cough") + 5], [len(text) - 6, len(text) - 1]] for text in texts]
+    relations = Dataset.of({"text": texts, "spans": spans, "label": ["cause"] * len(texts)})
+    related = Made(CATALOGUE.task("relation", labels=("none", "cause")), answers, frozenset({"probs"}))
+    passages = Dataset.of({"text": ["which one"] * 6, "text_pair": [f"{PASSAGE} {i}" for i in range(6)],
+                           "label": [[{"text": "Paris", "start": 4}]] * 6})  # fmt: skip
+    read = reader({"which": 4.0, "one": 0.1})
+    for model, data in ((related, relations), (read, passages)):
+        probe = CATALOGUE.find("probe", "opacity")
+        report = examine(Case(model, data, catalogue=CATALOGUE, seed=1), [Order(probe, {"samples": 40})])
+        (measure,) = report.measures
+        assert measure.base == "faithfulness_gain"
+        assert measure.value > 0.1
