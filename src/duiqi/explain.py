@@ -65,7 +65,8 @@ def explain(
     Weights are in the units of that number: log-odds, or with `scale` "probability" shares; log-likelihoods, cosines
     and scores as they are.
 
-    What can be taken out: every word, in both texts of a row. Marked parts stay where they are, with "…" for the last
+    What can be taken out: every word, in both texts of a row; of a query and a document from one of them while the
+    other is whole. Marked parts stay where they are, with "…" for the last
     word that is taken out of one. The words of an answer stay, since nothing could be answered without them. Of a
     passage or document of more than 120 words whole sentences are taken out, but for the 30 words before and behind an
     answer. An answer that is no longer among the model's 20 candidates counts as the last of them.

@@ -262,7 +262,8 @@ def test_words_of_query_and_document_say_why_it_comes_first():
     assert [each.target.answer for each in found] == ["it was a film", "plot of the year"]
     assert found[0].divided.words == ["a", "good", "film", "it", "was", "a", "film"]
     assert found[0].full == pytest.approx(0.3)
-    np.testing.assert_allclose(found[0].by["kernel_shap"].weights, [0.05, 0, 0.1, 0, 0, 0.05, 0.1], atol=1e-6)
+    np.testing.assert_allclose(found[0].by["kernel_shap"].weights, [0.1, 0, 0.2, 0, 0, 0.1, 0.2], atol=1e-6)
+    assert found[0].empty == pytest.approx(0.3 - 2 * 0.3)  # nothing is left without the words of either
     np.testing.assert_allclose(found[0].by["occlusion"].weights, [0.1, 0, 0.2, 0, 0, 0.1, 0.2], atol=1e-6)
     edits = counterfactuals(model, subject, found)
     # without "a" and "film" nothing is in common any more, but then the other is no nearer either

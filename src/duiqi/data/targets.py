@@ -46,8 +46,9 @@ class Reading:
     other answers float[m], and in which of them the answer is another one (bool[m]) and what it then is.
 
     `kind` is what an answer is, in the sentences of reports; `says` what the model is asked for at first; `shares`
-    whether the numbers can be told as probabilities. `again` gives the rows as they are asked again, `units` the words
-    of a row that can be taken out, and `posed` rows without some of them as the model reads them.
+    whether the numbers can be told as probabilities; `apart` whether words of one text are taken out while the other is
+    whole (two texts without words are as near as can be). `again` gives the rows as they are asked again, `units` the
+    words of a row that can be taken out, and `posed` rows without some of them as the model reads them.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Reading:
     turned: Callable[[Mapping[str, Any], slice, Target], NDArray[np.bool_]] | None = None
     instead: Callable[[Task, Mapping[str, Any], int, Target], str] = lambda task, columns, at, target: ""
     shares: bool = True
+    apart: bool = False
     again: Callable[[Dataset, Predictions], Dataset] = lambda data, guess: data
     units: Callable[[Divided, Predictions, int], Divided] = lambda cut, guess, at: cut
     posed: Callable[[Dataset], Dataset] = lambda data: data
@@ -262,7 +264,7 @@ READINGS: Mapping[str, Reading] = {
     "extract": Reading("answer", ("text", "spans", "probs"), ("text", "candidates"), _answer, _answer_numbers,
                        _answer_turned, _answer_instead, units=_around),
     "rank": Reading("document", ("candidates",), ("similarity",), _document, _document_numbers, _document_turned,
-                    _document_instead, shares=False, again=_with_document,
+                    _document_instead, shares=False, apart=True, again=_with_document,
                     units=lambda cut, guess, at: in_units(cut, 1), posed=_as_labels, at_once=2000),
 }  # fmt: skip
 EXPLAINED = tuple(READINGS)

@@ -190,12 +190,15 @@ def _answers(model: Any, raw: Tensor, units: Tensor, paths: Sequence[Path], scal
 
 
 def _documents(model: Any, raw: Tensor, units: Tensor, paths: Sequence[Path], scale: str) -> Tensor:
-    """The cosine of a query and a document, each the mean direction of its windows."""
+    """The cosine of a query and a document, each the mean direction of its windows; what it changes with the words of
+    one of them while the other is whole, for both."""
     found = []
     for own, path in zip(_split(raw, paths), paths, strict=True):
         sides = torch.tensor([line.side for line in path.lines], device=raw.device)
-        query, document = (torch.nn.functional.normalize(own[sides == side].sum(dim=0), dim=0) for side in (0, 1))
-        found.append(query @ document)
+        query, document, whole_query, whole_document = (
+            torch.nn.functional.normalize(own[sides == side].sum(dim=0), dim=0) for side in range(4)
+        )
+        found.append(query @ whole_document + whole_query @ document - whole_query @ whole_document)
     return torch.stack(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -140,8 +140,9 @@ def _passage(model: Any, each: Explanation) -> list[Line]:
 
 
 def _apart(model: Any, each: Explanation) -> list[Line]:
-    """A query and a document that are read apart."""
-    return list(_sides(model, each))
+    """A query and a document that are read apart: sides 0 and 1, and as 2 and 3 the same with no word to be moved."""
+    lines = list(_sides(model, each))
+    return lines + [replace(line, words=np.full_like(line.words, NO_WORD), side=line.side + 2) for line in lines]
 
 
 def _sides(model: Any, each: Explanation) -> Iterator[Line]:
