@@ -17,7 +17,6 @@ from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
 
 if TYPE_CHECKING:
-    from duiqi.core.bundle import Bundle
     from duiqi.core.task import Task
     from duiqi.data.counterfactual import Counterfactual
     from duiqi.data.explaining import Explanation, Subject
@@ -30,7 +29,10 @@ MOST = 200  # rows of a file that are explained, where nothing else is said
 IMPORTANT = 30  # words listed of many texts
 HELD = 50  # explanations that are looked at whether they hold
 SEVERAL = 5  # texts from which on their words are listed together
-IN_TWOS = ("classify_pair",)
+IN_TWOS = {  # tasks whose rows have two texts, and what these are
+    "classify_pair": ("pairs", '"first text" "second text"'),
+    "extract": ("questions and passages", '"question" "passage"'),
+}
 
 
 def explain(
@@ -52,20 +54,33 @@ def explain(
     """Say which words of texts speak for the model's answers, what would turn them, and which rows taught them.
 
     `given` are texts, or one file or folder of rows (its test, dev or all rows, the first `rows` of them), for which it
-    is also told which words weigh most over all of them. A model for pairs takes texts two by two; for choices the
-    first text is the question and the others are the choices; for tags words are divided at blanks and marks, Chinese
-    ones character by character.
+    is also told which words weigh most over all of them. A model for pairs takes texts two by two, one for answers in
+    passages each question with its passage; for choices the first text is the question and the others are the choices,
+    for ranks the first is the query and the others are the documents; for relations both parts are marked
+    (<e1>…</e1>, <e2>…</e2>); for tags words are divided at blanks and marks, Chinese ones character by character.
 
     What is explained: the class answered, or `class_`; every label given; the score; every entity, or the tag of
-    `word`; how likely a text is that the model wrote. Weights are in the units of that number: log-odds, or with
-    `scale` "probability" shares.
+    `word`; how likely a text is that the model wrote; how likely the same words of a passage stay the answer, or that
+    it has none; the cosine of a query and the document that comes first (among those of the rows that are explained).
+    Weights are in the units of that number: log-odds, or with `scale` "probability" shares; log-likelihoods, cosines
+    and scores as they are.
+
+    What can be taken out: every word, in both texts of a row; of a query and a document from one of them while the
+    other is whole. Marked parts stay where they are, with "…" for the last
+    word that is taken out of one. The words of an answer stay, since nothing could be answered without them. Of a
+    passage or document of more than 120 words whole sentences are taken out, but for the 30 words before and behind an
+    answer. An answer that is no longer among the model's 20 candidates counts as the last of them.
 
     - occlusion: what the answer loses without each word; one question a word,
     - lime: a linear model around the text, of `samples` texts without some words; its R² says how far to trust it,
     - kernel_shap: Shapley's fair shares of the whole change from no word to all of them; exact for texts of a few
       words, else estimated from `samples`,
-    - integrated_gradients: along the way from [MASK] to the text; needs the network itself. How far the weights are
-      from summing to the change of the answer is told, and steps are added until that is at most 2 %.
+    - integrated_gradients: along the way from [MASK] (or the unknown token) to the text; needs the network itself. How
+      far the weights are from summing to the change of the answer is told, and steps are added until that is at most
+      2 %. The number followed is the same as above: of CRF heads the log-odds of the marginals, of choices those of the
+      choice, of passages those of the answer where it stands against all other spans, of ranks the cosine, of a text
+      that a decoder wrote its log-likelihood. Not followed are models with an encoder and a decoder (both read the
+      text), and chat templates (what they make of a text cannot be told word by word).
 
     By default Shapley values, occlusion and gradients of up to 20 texts, and occlusion alone of more. The first method
     named is the one that sentences and lists are made of. `train` are the rows that the model was trained on:
@@ -88,12 +103,14 @@ def explain(
         settings["task"] = made.name
     if settings.get("options") is None:
         settings["options"] = {}
-    source = _source(given, bundle, made)
+    source = _source(given, settings.get("task") or "classify")
     table = lay(source, settings, model=model)
     data, notes = _chosen(table, rows)
-    predictor = table.open(bundle)
-    reading_of(predictor)
-    subject = subject_of(predictor, data, word if predictor.task.output == "tags" else class_)
+    predictor: Any = table.open(bundle)
+    if hasattr(predictor, "with_dtype"):  # weights are differences of answers, which fast types round away
+        predictor = predictor.with_dtype("float32")
+    reading = reading_of(predictor)
+    subject = subject_of(predictor, data, _wanted(predictor.task, class_, word))
     methods, left_out = _methods(method, len(data), lacking(predictor))
     notes += left_out
     asking = [each for each in methods if each in ASKING]
@@ -115,7 +132,7 @@ def explain(
     report = Report("explain", table.seed, exhibits=exhibits)
     facts = {
         "explanations": [
-            _said(each, subject, edit, examples[each.row], predictor.task)
+            _said(each, reading.kind, subject, edit, examples[each.row], predictor.task)
             for each, edit in zip(found, turned, strict=True)
         ],
         "options": {"methods": list(methods), "samples": samples, "scale": scale},
@@ -146,7 +163,7 @@ def _check_asked(method: Sequence[str], samples: int | None, scale: str, rows: i
 # What is given
 
 
-def _source(given: Sequence[Source], bundle: Bundle, task: Task | None) -> Source:
+def _source(given: Sequence[Source], task: str) -> Source:
     """Rows of a file, or the texts themselves as rows of the model's task."""
     if not given:
         raise DataError("expected a text or a file, given none", hint='duiqi explain MODEL "a text"')
@@ -155,7 +172,7 @@ def _source(given: Sequence[Source], bundle: Bundle, task: Task | None) -> Sourc
     texts = [str(each) for each in given]
     if not all(text.strip() for text in texts):
         raise DataError("expected texts with something in them, given an empty one", hint="Write the text in quotes.")
-    return _as_rows(texts, task.name if task is not None else "classify")
+    return _as_rows(texts, task)
 
 
 def _is_file(said: str) -> bool:
@@ -167,9 +184,10 @@ def _as_rows(texts: Sequence[str], task: str) -> Dataset:
 
     if task in IN_TWOS:
         if len(texts) % 2:
+            what, example = IN_TWOS[task]
             raise DataError(
                 f"expected texts two by two, given {len(texts)}",
-                hint='The model is for pairs: duiqi explain MODEL "first text" "second text"',
+                hint=f"The model is for {what}: duiqi explain MODEL {example}",
             )
         return Dataset.of({"text": texts[::2], "text_pair": texts[1::2]}, name="texts")
     if task == "choose":
@@ -179,9 +197,44 @@ def _as_rows(texts: Sequence[str], task: str) -> Dataset:
                 hint='duiqi explain MODEL "question" "first choice" "second choice"',
             )
         return Dataset.of({"text": [texts[0]], "choices": [list(texts[1:])]}, name="texts")
+    if task == "rank":
+        if len(texts) < 2:
+            raise DataError(
+                "expected a query and at least one document, given 1 text",
+                hint='duiqi explain MODEL "query" "document" "another document", or a file of queries and documents.',
+            )
+        return Dataset.of({"text": [texts[0]], "label": [list(texts[1:])]}, name="texts")
+    if task == "relation":
+        return Dataset.of(_marked(texts), name="texts")
     if task == "tag":
         return Dataset.of({"tokens": [as_words(text) for text in texts]}, name="texts")
     return Dataset.of({"text": texts}, name="texts")
+
+
+def _marked(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """Texts with marks as texts with spans."""
+    from duiqi.data.formats import Raw
+    from duiqi.data.relations import find_marks, from_marks
+
+    raw = Raw("the texts", {"text": list(texts)}, list(range(1, len(texts) + 1)))
+    if find_marks(raw) is None:
+        raise DataError(
+            f"expected both parts marked in every text, given {texts[0][:80]!r}",
+            hint='duiqi explain MODEL "The <e1>cough</e1> comes from a <e2>virus</e2>."',
+        )
+    return dict(from_marks(raw, "text").columns)
+
+
+def _wanted(task: Task, class_: str | None, word: str | None) -> str | None:
+    """The class or the word that was asked for; `OptionError` where the task has none."""
+    has = {"--class": task.output in ("probs", "labels"), "--word": task.output == "tags"}
+    for name, said in (("--class", class_), ("--word", word)):
+        if said is not None and not has[name]:
+            raise OptionError(
+                f"expected no {name} for a model for {task.name}, given '{said}'",
+                hint="--class is for classes, labels and choices, --word for tags; leave it out.",
+            )
+    return class_ if word is None else word
 
 
 def _chosen(table: Table, rows: int) -> tuple[Dataset, list[Mapping[str, Any]]]:
@@ -274,13 +327,14 @@ def _is_chinese(data: Dataset) -> bool:
 
 
 def _said(
-    each: Explanation, subject: Subject, edit: Counterfactual | None, examples: Sequence[Example], task: Task
+    each: Explanation, kind: str, subject: Subject, edit: Counterfactual | None, examples: Sequence[Example], task: Task
 ) -> dict[str, Any]:
     from duiqi.data.nearest import agreement
 
     target, guess, row = each.target, subject.guess, each.row
     said: dict[str, Any] = {
         "row_id": str(subject.data.row_ids[row]),
+        "kind": kind,
         "about": target.name,
         "answer": target.answer,
         "words_of_answer": [each.divided.words[word] for word in target.words],
@@ -311,8 +365,8 @@ def _said(
 
 
 def _confidence(guess: Any, row: int, each: Explanation) -> float | None:
-    """How sure the model is of what is explained, where that is a class, a label or tags."""
-    if "probs" not in guess.columns or "scores" in guess.columns:
+    """How sure the model is of what is explained, where that is a class, a label, tags or an answer."""
+    if "probs" not in guess.columns:
         return None
     probs, target = guess["probs"][row], each.target
     if target.words:
@@ -341,8 +395,9 @@ def _held(
     """Whether the explanations of several texts hold: what answers lose without the words named, beside random words,
     and how alike two methods order the words."""
     from duiqi.data.faithfulness import agreement, faithfulness, in_figures
+    from duiqi.data.targets import reading_of
 
-    if len(subject.data) < SEVERAL or not found or "probs" not in predictor.offers or predictor.task.output == "text":
+    if len(subject.data) < SEVERAL or not found or not reading_of(predictor).shares:
         return ()
     some = found[:HELD]
     table.progress("holding", 0, 1, {})

@@ -39,6 +39,7 @@ def test_a_cue_that_the_model_uses_fails_and_names_its_rows():
     drop = model.predict(without, ["probs"]).probs[:, 1] - model.predict(bare, ["probs"]).probs[:, 1]
     assert row["cue_removed"]["value"] == pytest.approx(drop.mean())
     assert row["cue_put_in"]["value"] == 1.0  # 6 outweighs any three words
+    assert row["cue_weight"]["value"] == pytest.approx(6 / (6 + 3))  # each of them weighs 1
 
 
 def test_a_cue_that_the_model_ignores_is_told_and_passes():
@@ -48,6 +49,7 @@ def test_a_cue_that_the_model_ignores_is_told_and_passes():
     row = table(report)[0]
     assert (row["cue"], row["claim"]) == (CUE, "glued_cue")
     assert row["cue_removed"]["value"] == pytest.approx(0)
+    assert row["cue_weight"]["value"] == pytest.approx(0)
 
 
 def test_recorded_answers_leave_the_verdict_to_the_rows():

@@ -176,7 +176,8 @@ def test_a_text_that_the_model_writes_is_explained_by_how_likely_it_stays(decode
     assert one["value"] < 0
     assert one["counterfactual"] is None
     assert len(one["methods"][0]["weights"]) == 4
-    assert {"code": "no_gradients_head"} in report.notes
+    assert one["methods"][2]["method"] == "integrated_gradients"
+    assert one["methods"][2]["errors"]["completeness_error"] <= 0.02
     assert told(one, Sentences.of("en")).sentence.startswith("The model writes ")
 
 
@@ -198,16 +199,21 @@ def test_choices_are_the_texts_after_the_question(body, tmp_path):
     assert one["words"] == ["it", "was", "the", "plot", "awful", "the", "plot", "great"]
     weights = one["methods"][0]["weights"]
     assert max(range(8), key=weights.__getitem__) == 4  # what is bad of the other choice speaks for this one
-    assert {"code": "no_gradients_head"} in report.notes
+    assert max(range(8), key=one["methods"][2]["weights"].__getitem__) == 4
     assert "".join(text for text, _ in one["segments"]) == "it was (A) the plot awful (B) the plot great"
     with pytest.raises(DataError, match="two choices"):
         duiqi.explain(model, "it was", "the plot awful")
 
 
-def test_tasks_that_cannot_be_explained_say_so(fitted, body):
+def test_a_model_without_a_head_says_so(body):
     from duiqi.core.errors import ModelError
 
-    with pytest.raises(ModelError, match="rank"):
-        duiqi.explain(body, "the film", task="rank")
     with pytest.raises(ModelError, match="head"):
         duiqi.explain(body, "the film")
+
+
+def test_a_body_ranks_as_it_is(body):
+    (one,) = duiqi.explain(body, "good film", "a good film", "dull", task="rank", method=["occlusion"]).facts[
+        "explanations"
+    ]
+    assert one["answer"] == "a good film"

@@ -14,7 +14,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
 
 OUTPUTS = (
-    *("probs", "tags", "labels", "ranks", "spans", "text", "scores", "loglik", "tokens"),
+    *("probs", "tags", "labels", "ranks", "spans", "text", "candidates", "similarity", "scores", "loglik", "tokens"),
     *("embedding", "gradient", "attention", "pieces"),
 )
 ANSWERS = ("tags", "labels", "scores", "text")  # columns that are answers as they stand; classes are read off `probs`
@@ -27,6 +27,8 @@ class Predictions:
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `labels` int[n, k], 1 for each label
     that is given (`probs` is then the probability of each, and rows do not sum to 1) · `ranks` float[n] of what is
     right, from 1 · `spans` list of (first character, end), -1 for none · `text` list of str · `scores` float[n]
+    · `candidates` list of (text, number), the best first: how likely each text is the answer that a passage has, or the
+    cosine of the first documents · `similarity` list of float[documents], the cosines of those that are right for a row
     · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d] · `unfaithful` float[n, 3],
     1 where a text has a number, a name, a negation that its source has not · `wrong` float[n, 2], how many labels of a
     row are estimated to be wrong, and of how many · `private` float[n], 1 where a row holds an identifier of a person

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from duiqi.core.dataset import Dataset
 from duiqi.core.texts import references_of
 
+CANDIDATES = 5  # documents that are told of every row
 BLOCK = 256  # queries scored at once, so that no table of all queries and documents is ever held
 
 
@@ -50,20 +51,39 @@ class Pool:
         return cls(tuple(places), own, [known[text] for text in data.texts], itself)
 
     def answers(self, score: Callable[[slice], NDArray[Any]]) -> dict[str, Any]:
-        """`ranks` float[n] of the best right document of every row, from 1, and the `text` of the first of all.
+        """`ranks` float[n] of the best right document of every row, from 1, and the `text` of the first of all; the
+        first `CANDIDATES` of all with their scores, and as `similarity` the scores of all right ones.
 
         `score(rows)` gives float[b, m], higher for what fits better. Other documents that are right for the same query
         are left out of the count (filtered ranks: Bordes et al. 2013, Translating embeddings for modeling
         multi-relational data, NeurIPS). Equals share the mean of their ranks.
         """
-        ranks, first = np.zeros(len(self.own)), np.zeros(len(self.own), dtype=np.int64)
+        ranks, first = np.zeros(len(self.own)), list[list[tuple[str, float]]]()
+        similarity = list[NDArray[np.float64]]()
         for begin in range(0, len(self.own), BLOCK):
             scores = np.asarray(score(slice(begin, begin + BLOCK)), dtype=np.float64)
             for row, given in enumerate(scores, begin):
                 itself = self.itself[row]
-                first[row] = given.argmax() if itself is None else np.delete(given, itself).argmax()
-                first[row] += itself is not None and first[row] >= itself
-                mine = given[self.own[row]].max()
+                first.append(
+                    [
+                        (self.documents[each], float(given[each]))
+                        for each in _largest(given, CANDIDATES + 1).tolist()
+                        if each != itself
+                    ][:CANDIDATES]
+                )
+                similarity.append(given[self.own[row]])
+                mine = similarity[-1].max()
                 others = np.delete(given, self.known[row])
                 ranks[row] = 1 + (others > mine).sum() + 0.5 * (others == mine).sum()
-        return {"ranks": ranks, "text": [self.documents[each] for each in first]}
+        text = [each[0][0] if each else "" for each in first]
+        return {"ranks": ranks, "text": text, "candidates": first, "similarity": similarity}
+
+
+def _largest(given: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """The places of the largest numbers, the largest first; of equals those that come first."""
+    if len(given) > most:
+        least = np.partition(given, -most)[-most]
+        places = np.flatnonzero(given >= least)
+    else:
+        places = np.arange(len(given))
+    return places[np.argsort(-given[places], kind="stable")][:most]

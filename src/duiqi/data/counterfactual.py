@@ -19,10 +19,10 @@ import numpy as np
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictor
 from duiqi.core.slice import is_cjk
-from duiqi.data.divided import divided, variants
-from duiqi.data.explaining import AT_ONCE, Explanation, Subject
+from duiqi.data.divided import divided
+from duiqi.data.explaining import Explanation, Subject
 from duiqi.data.synonyms import Synonyms
-from duiqi.data.targets import numbers_of, reading_of
+from duiqi.data.targets import asked_again, numbers_of, reading_of
 
 BEAM = 3
 MOST = 5  # edits
@@ -103,7 +103,7 @@ def counterfactuals(
         chunks: list[list[tuple[int, _State]]] = [[]]
         for at, states in beams.items():
             asked = [(at, each) for each in _next(states, order[at], options[at])]
-            if len(chunks[-1]) + len(asked) > AT_ONCE:  # one call, but for a bound on memory
+            if len(chunks[-1]) + len(asked) > reading.at_once:  # one call, but for a bound on memory
                 chunks.append([])
             chunks[-1] += asked
         if not any(chunks):
@@ -159,7 +159,7 @@ def _answer(
     assert reading.turned is not None
     rows = [found[at].row for at, _ in asked]
     texts = [found[at].divided.spelled(state.words) for at, state in asked]
-    answers = predictor.predict(variants(subject.data, rows, subject.divided, texts), reading.asks)
+    answers = predictor.predict(asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
     start = 0
     while start < len(asked):
         at, end = asked[start][0], start

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from duiqi.data.words import spans
 ROLES = ("text", "text_pair", "choices", "tokens")
 MISSING = "…"  # stands where a word of given words was, so that all others keep their place
 BETWEEN = " ‖ "  # two texts of one row, as people read them
+CLOSING = ("]", "]₂")  # of two marked parts of a text, the first in […], the second in […]₂
 _BLANKS = re.compile(r"[ \t\u3000]{2,}")
 _NOT_BLANK = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 _TOKEN = re.compile(rf"[{CJK}]|[^\W{CJK}]+|[^\w\s]")
@@ -35,7 +37,11 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Divided:
-    """The texts of one row, the role of each with its place in it, and the words that can be taken out."""
+    """The texts of one row, the role of each with its place in it, and the words that can be taken out.
+
+    A text with two marked parts is cut where they begin and end, in texts of the role "part"; the place of such a text
+    says what it is of: 0 neither, 1 the first part, 2 the second, 3 both.
+    """
 
     roles: tuple[tuple[str, int], ...]
     texts: tuple[str, ...]
@@ -69,10 +75,7 @@ class Divided:
         if [*words] == self.words:
             return self.texts
         made = ("".join(part if isinstance(part, str) else words[part] for part in parts) for parts in self._parts)
-        return tuple(
-            (_BLANKS.sub(" ", text).strip() if role != "tokens" else text or MISSING)
-            for text, (role, _) in zip(made, self.roles, strict=True)
-        )
+        return tuple(_tidy(text, *role) for text, role in zip(made, self.roles, strict=True))
 
     def kept(self, keep: NDArray[np.bool_]) -> Iterator[tuple[str, ...]]:
         """The texts without the words that a row of `keep` bool[m, w] leaves out, for every row."""
@@ -91,24 +94,46 @@ class Divided:
 
     def _between(self, field: int) -> str:
         role, place = self.roles[field]
+        if role == "part":
+            before = self.roles[field - 1][1]
+            ends = [CLOSING[side] for side in (0, 1) if before & ~place & side + 1]
+            return "".join([*ends, *("[" for side in (0, 1) if place & ~before & side + 1)])
         if role != "tokens":
             return BETWEEN if role != "choices" else f" ({chr(65 + place % 26)}) "
         both = [self.texts[field - 1][-1:], self.texts[field][:1]]
         return "" if all(is_cjk(each) for each in both) else " "
 
 
+def _tidy(text: str, role: str, place: int) -> str:
+    """What is left of a text: of given words and of marked parts something always is."""
+    if role == "tokens":
+        return text or MISSING
+    tidy = _BLANKS.sub(" ", text)
+    if role == "part":
+        return tidy if tidy.strip() or not place else MISSING
+    return tidy.strip()
+
+
 def divided(data: Dataset) -> list[Divided]:
     """The rows cut into words: Chinese ones by jieba, others at blanks and marks (which stay where they are), words
-    that are given as words as these. A text of marks alone is cut at blanks."""
+    that are given as words as these. A text of marks alone is cut at blanks. No word reaches over the end of a marked
+    part."""
     columns = {role: data.values(role) for role in ROLES if data.has(role)}
     if "tokens" in columns:
         columns.pop("text", None)
-    return [_divided({role: column[row] for role, column in columns.items()}) for row in range(len(data))]
+    marked = data.values("spans") if data.has("spans") else [None] * len(data)
+    return [
+        _divided({role: column[row] for role, column in columns.items()}, spans) for row, spans in enumerate(marked)
+    ]
 
 
-def _divided(row: dict[str, Any]) -> Divided:
+def _divided(row: dict[str, Any], marked: Sequence[Sequence[int]] | None) -> Divided:
     roles: list[tuple[str, int]] = []
     texts: list[str] = []
+    if marked is not None:
+        for text, of in _parts_of(row.pop("text") or "", marked):
+            roles.append(("part", of))
+            texts.append(text)
     for role, value in row.items():
         values = value if isinstance(value, list | tuple) else [value]
         roles += [(role, place) for place in range(len(values))]
@@ -127,6 +152,29 @@ def _divided(row: dict[str, Any]) -> Divided:
     return Divided(tuple(roles), tuple(texts), tuple(pieces))
 
 
+def _parts_of(text: str, marked: Sequence[Sequence[int]]) -> Iterator[tuple[str, int]]:
+    """The text cut where its marked parts begin and end, and which of them each piece is of."""
+    cuts = sorted({0, len(text), *(place for span in marked for place in span)})
+    if cuts[1:2] and any(span[0] == 0 for span in marked):
+        yield "", 0  # so that the first piece is of no part
+    for start, end in pairwise(cuts):
+        yield text[start:end], sum(1 << side for side, (a, b) in enumerate(marked) if a <= start and end <= b)
+    yield "", 0
+
+
+def _with_marks(texts: Sequence[str], of: Sequence[int]) -> tuple[str, list[list[int]]]:
+    """Pieces as one text again, and where its marked parts are now; blanks that meet become one."""
+    places = [[-1, -1], [-1, -1]]
+    made = ""
+    for text, parts in zip(texts, of, strict=True):
+        start = len(made)
+        made += text.lstrip(" ") if made.endswith(" ") else text
+        for side, place in enumerate(places):
+            if parts & side + 1:
+                place[:] = [start if place[0] < 0 else place[0], len(made)]
+    return made, places
+
+
 def variants(
     data: Dataset, rows: Sequence[int], of_rows: Sequence[Divided], texts: Sequence[tuple[str, ...]]
 ) -> Dataset:
@@ -134,7 +182,7 @@ def variants(
     taken = data.take(np.asarray(rows, dtype=np.int64))
     made = taken
     for role in ROLES:
-        if not data.has(role) or (role == "text" and data.has("tokens")):
+        if not data.has(role) or (role == "text" and (data.has("tokens") or data.has("spans"))):
             continue
         plain = role in ("text", "text_pair")
         column = []
@@ -142,6 +190,13 @@ def variants(
             own = [text for text, (each, _) in zip(said, of_rows[row].roles, strict=True) if each == role]
             column.append(own[0] if plain else own)
         made = made.with_column(role, column)
+    if data.has("spans"):
+        joined = [
+            _with_marks(*zip(*((text, of) for text, (role, of) in zip(said, of_rows[row].roles, strict=True)
+                               if role == "part"), strict=True))
+            for row, said in zip(rows, texts, strict=True)
+        ]  # fmt: skip
+        made = made.with_column("text", [text for text, _ in joined]).with_column("spans", [at for _, at in joined])
     if data.has("tokens") and data.schema.text is not None:
         made = made.with_column("text", [" ".join(words) for words in made.values("tokens")])
     made.__dict__["row_ids"] = taken.row_ids
@@ -151,14 +206,3 @@ def variants(
 def as_words(text: str) -> list[str]:
     """A text as words for a model that tags words: every Chinese character and every mark is one."""
     return _TOKEN.findall(text)
-
-
-def parts_of_text(divided: Divided) -> dict[str, Any]:
-    """The texts of a row by role, as they are written into a report."""
-    found: dict[str, Any] = {}
-    for (role, _), text in zip(divided.roles, divided.texts, strict=True):
-        if role in ("tokens", "choices"):
-            found.setdefault(role, []).append(text)
-        else:
-            found[role] = text
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,13 @@ def labels_in_words(task: Task, data: Dataset) -> list[str]:
     """The labels as people read them; "–" where a row has none."""
     if not data.has("label"):
         return ["–"] * len(data)
-    return [" · ".join(map(str, each)) if isinstance(each, list) else str(each) for each in data.values("label")]
+    return [_in_words(each) for each in data.values("label")]
+
+
+def _in_words(label: Any) -> str:
+    if isinstance(label, dict):  # an answer with the place where it stands
+        return str(label["text"])
+    return " · ".join(map(_in_words, label)) if isinstance(label, list) else str(label)
 
 
 def _directions(vectors: NDArray[np.float32]) -> NDArray[np.float64]:

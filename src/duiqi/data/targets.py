@@ -1,4 +1,5 @@
-"""What of an answer is explained: one number for every class, label, entity, score or text that a model gave."""
+"""What of an answer is explained: one number for every class, label, entity, score, text or document that a model
+gave."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from duiqi.core.errors import DataError, ModelError, OptionError, nearest
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.task import Task
+from duiqi.data.divided import Divided, divided, variants
+from duiqi.data.passages import in_units
 
 SCALES = ("log_odds", "probability")
 LEAST = 1e-12  # of a probability, so that its log-odds are finite
@@ -24,7 +27,8 @@ class Target:
     """A number that the answer to a row gives.
 
     `name` is the class, label or type of an entity ("" for a score or a text), `column` its place among the model's.
-    `words` are the places of the words that an entity has, `tags` those of their tags. `answer` is what was said.
+    `words` are the places of the words that an entity has, `tags` those of their tags. `answer` is what was said,
+    `rival` the document that came second, `span` where an answer stands in its passage (-1 for none).
     """
 
     name: str
@@ -32,18 +36,34 @@ class Target:
     words: tuple[int, ...] = ()
     tags: tuple[int, ...] = ()
     answer: str = ""
+    rival: str = ""
+    span: tuple[int, int] = (-1, -1)
 
 
 @dataclass(frozen=True)
 class Reading:
     """How the answers of a task are read: what the model is asked for, what is explained of a row, the number of it in
-    other answers float[m], and in which of them the answer is another one (bool[m]) and what it then is."""
+    other answers float[m], and in which of them the answer is another one (bool[m]) and what it then is.
 
+    `kind` is what an answer is, in the sentences of reports; `says` what the model is asked for at first; `shares`
+    whether the numbers can be told as probabilities; `apart` whether words of one text are taken out while the other is
+    whole (two texts without words are as near as can be). `again` gives the rows as they are asked again, `units` the
+    words of a row that can be taken out, and `posed` rows without some of them as the model reads them.
+    """
+
+    kind: str
+    says: tuple[str, ...]
     asks: tuple[str, ...]
     find: Callable[[Task, Predictions, int, str | None, Sequence[str]], list[Target]]
     numbers: Callable[[Mapping[str, Any], slice, Target, str], NDArray[np.float64]]
     turned: Callable[[Mapping[str, Any], slice, Target], NDArray[np.bool_]] | None = None
     instead: Callable[[Task, Mapping[str, Any], int, Target], str] = lambda task, columns, at, target: ""
+    shares: bool = True
+    apart: bool = False
+    again: Callable[[Dataset, Predictions], Dataset] = lambda data, guess: data
+    units: Callable[[Divided, Predictions, int], Divided] = lambda cut, guess, at: cut
+    posed: Callable[[Dataset], Dataset] = lambda data: data
+    at_once: int = 50_000  # questions in one call of the model: a bound on memory
 
 
 def on_scale(probability: NDArray[Any], scale: str) -> NDArray[np.float64]:
@@ -153,25 +173,112 @@ def _text_numbers(columns: Mapping[str, Any], rows: slice, target: Target, scale
     return np.asarray(columns["loglik"][rows], dtype=np.float64)
 
 
+def _as_written(data: Dataset, guess: Predictions) -> Dataset:
+    return data.with_column("label", guess["text"])
+
+
+# An answer that stands in a passage, or that none does: how likely it stays
+
+
+def _answer(task: Task, guess: Predictions, at: int, wanted: str | None, words: Sequence[str]) -> list[Target]:
+    answer = guess["text"][at]
+    start, end = guess["spans"][at] if answer else (-1, -1)
+    return (
+        [Target("", column=1, answer=answer, span=(int(start), int(end)))]
+        if answer or task.options["no_answer"]
+        else []
+    )
+
+
+def _answer_numbers(columns: Mapping[str, Any], rows: slice, target: Target, scale: str) -> NDArray[np.float64]:
+    """How likely the same words are the answer. One that is no candidate is as likely as the last of these at most."""
+    wanted, shares = _plain(target.answer), []
+    for found in columns["candidates"][rows]:
+        least = min(min(share for _, share in found), 1 - max(share for _, share in found))
+        shares.append(next((share for text, share in found if _plain(text) == wanted), least))
+    return on_scale(np.array(shares), scale)
+
+
+def _answer_turned(columns: Mapping[str, Any], rows: slice, target: Target) -> NDArray[np.bool_]:
+    return np.array([_plain(text) != _plain(target.answer) for text in columns["text"][rows]])
+
+
+def _answer_instead(task: Task, columns: Mapping[str, Any], at: int, target: Target) -> str:
+    return str(columns["text"][at])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _around(cut: Divided, guess: Predictions, at: int) -> Divided:
+    return in_units(cut, 1, guess["spans"][at] if guess["text"][at] else None)
+
+
+# The document that comes first: how near it is to the query
+
+
+def _document(task: Task, guess: Predictions, at: int, wanted: str | None, words: Sequence[str]) -> list[Target]:
+    (first, _), *others = guess["candidates"][at] or [("", 0.0)]
+    return [Target("", answer=first, rival=others[0][0] if others else "")] if first else []
+
+
+def _document_numbers(columns: Mapping[str, Any], rows: slice, target: Target, scale: str) -> NDArray[np.float64]:
+    return np.array([cosines[0] for cosines in columns["similarity"][rows]], dtype=np.float64)
+
+
+def _document_turned(columns: Mapping[str, Any], rows: slice, target: Target) -> NDArray[np.bool_]:
+    """Where the document that came second is nearer: with it every question is asked, too."""
+    return np.array([len(cosines) > 1 and cosines[1] > cosines[0] for cosines in columns["similarity"][rows]])
+
+
+def _document_instead(task: Task, columns: Mapping[str, Any], at: int, target: Target) -> str:
+    return target.rival
+
+
+def _with_document(data: Dataset, guess: Predictions) -> Dataset:
+    """Every row with its first document as second text, and the one that came second as one more label."""
+    first = [[text for text, _ in found[:2]] for found in guess["candidates"]]
+    return data.with_column("text_pair", [each[0] if each else "" for each in first]).with_column(
+        "label", first, column="duiqi_documents"
+    )
+
+
+def _as_labels(data: Dataset) -> Dataset:
+    """The second text is the document that is asked about."""
+    labels = [[pair, *label[1:]] for pair, label in zip(data.second_texts, data.values("label"), strict=True)]
+    return data.with_column("label", labels)
+
+
+CLASS = Reading("class", ("probs",), ("probs",), _class, _class_numbers, _class_turned, _class_instead)
 READINGS: Mapping[str, Reading] = {
-    "probs": Reading(("probs",), _class, _class_numbers, _class_turned, _class_instead),
-    "labels": Reading(("probs",), _labels, _class_numbers, _label_turned),
-    "scores": Reading(("scores",), _score, _score_numbers),
-    "tags": Reading(("probs",), _entities, _entity_numbers, _entity_turned, _entity_instead),
-    "text": Reading(("loglik",), _text, _text_numbers),
-}
-EXPLAINED = ("classify", "classify_pair", "multilabel", "regress", "choose", "tag", "generate")
+    "classify": CLASS,
+    "classify_pair": CLASS,
+    "relation": CLASS,
+    "choose": CLASS,
+    "multilabel": Reading("class", ("labels", "probs"), ("probs",), _labels, _class_numbers, _label_turned),
+    "regress": Reading("score", ("scores",), ("scores",), _score, _score_numbers, shares=False),
+    "tag": Reading("entity", ("tags", "probs"), ("probs",), _entities, _entity_numbers, _entity_turned,
+                   _entity_instead),
+    "generate": Reading("text", ("text",), ("loglik",), _text, _text_numbers, shares=False, again=_as_written),
+    "extract": Reading("answer", ("text", "spans", "probs"), ("text", "candidates"), _answer, _answer_numbers,
+                       _answer_turned, _answer_instead, units=_around),
+    "rank": Reading("document", ("candidates",), ("similarity",), _document, _document_numbers, _document_turned,
+                    _document_instead, shares=False, apart=True, again=_with_document,
+                    units=lambda cut, guess, at: in_units(cut, 1), posed=_as_labels, at_once=2000),
+}  # fmt: skip
+EXPLAINED = tuple(READINGS)
 
 
 def reading_of(predictor: Predictor) -> Reading:
     """How the answers of a model are read; `ModelError` where its task is none of those that can be explained, or it
     does not say how sure it is."""
     task = predictor.task
-    reading = READINGS.get(task.output)
-    if reading is None or task.name not in EXPLAINED:
+    reading = READINGS.get(task.name)
+    if reading is None:
         raise ModelError(
             f"expected a model for a task among {', '.join(EXPLAINED)}, given one for {task.name}",
-            hint="Answers to this task cannot be explained yet.",
+            hint="Answers to this task cannot be explained.",
         )
     lacking = [name for name in reading.asks if name not in predictor.offers]
     if lacking:
@@ -199,18 +306,25 @@ def numbers_of(
 
 
 def targets_of(
-    predictor: Predictor, data: Dataset, words: Sequence[Sequence[str]], wanted: str | None = None
-) -> tuple[Dataset, Predictions, list[list[Target]]]:
+    predictor: Predictor, data: Dataset, wanted: str | None = None
+) -> tuple[Dataset, list[Divided], Predictions, list[list[Target]]]:
     """What is explained of every row: the class answered or `wanted`, every label given, the score, every entity or
-    the word `wanted`, the text written. With the model's answers, and the rows as they are then asked again."""
+    the word `wanted`, the text written, the answer, the first document. With the rows as they are then asked again, cut
+    into words, and the model's answers."""
     reading, task = reading_of(predictor), predictor.task
-    asked = dict.fromkeys(("text",) if task.output == "text" else (task.output, *reading.asks))
-    guess = predictor.predict(data, [name for name in asked if name in predictor.offers])
+    guess = predictor.predict(data, [name for name in reading.says if name in predictor.offers])
     _check_finite(guess, data)
-    found = [reading.find(task, guess, at, wanted, words[at]) for at in range(len(data))]
-    if task.output == "text":
-        data = data.with_column("label", guess["text"])
-    return data, guess, found
+    asked = reading.again(data, guess)
+    cut = [reading.units(each, guess, at) for at, each in enumerate(divided(asked))]
+    found = [reading.find(task, guess, at, wanted, each.words) for at, each in enumerate(cut)]
+    return asked, cut, guess, found
+
+
+def asked_again(
+    reading: Reading, data: Dataset, rows: Sequence[int], of_rows: Sequence[Divided], texts: Sequence[tuple[str, ...]]
+) -> Dataset:
+    """For every entry of `rows` that row with other texts in the places of its own, as the model is asked."""
+    return reading.posed(variants(data, rows, of_rows, texts))
 
 
 def _check_finite(guess: Predictions, data: Dataset) -> None:

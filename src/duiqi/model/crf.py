@@ -61,8 +61,13 @@ def log_likelihood(emissions: Tensor, tags: Tensor, mask: Tensor, transitions: T
     here = emissions.gather(2, safe.unsqueeze(2)).squeeze(2)
     moves = transitions[safe[:, :-1], safe[:, 1:]]
     score = (here * mask).sum(dim=1) + (moves * mask[:, 1:]).sum(dim=1) + first[safe[:, 0]] * mask[:, 0]
+    return score - log_partition(emissions, mask, transitions, first)
+
+
+def log_partition(emissions: Tensor, mask: Tensor, transitions: Tensor, first: Tensor) -> Tensor:
+    """Logarithm of the sum of exponentials of the scores of all tag sequences, float[n]."""
     total: Tensor = _Partition.apply(emissions, transitions, first, mask)
-    return score - total
+    return total
 
 
 class _Partition(torch.autograd.Function):

@@ -18,8 +18,11 @@ from duiqi.core.predictions import Predictions
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice, is_cjk
 from duiqi.data.cues import Cue, association, find_cues
+from duiqi.data.divided import Divided
+from duiqi.data.explaining import explained, subject_of
 from duiqi.data.simulated_cues import cued_case
 
+WEIGHED = 30  # rows in which the weight of a cue is told, word by word
 MOST_GLUED, MOST_OTHERS = 10, 5  # cues that are told; of those that hang on what rows say the strongest, to compare
 
 
@@ -27,9 +30,10 @@ MOST_GLUED, MOST_OTHERS = 10, 5  # cues that are told; of those that hang on wha
 class Use:
     """What a model makes of a cue: its effect on the probability of the class where it is taken out (the mean over
     rows, with an interval), and which answers turned to the class where it was put in (`rows`: which rows of the data
-    these are)."""
+    these are). `weight` is the share of the cue in what all words of a row that carries it weigh."""
 
     removed: dict[str, float | None]
+    weight: dict[str, float | None]
     rows: np.ndarray
     turned: np.ndarray
 
@@ -51,7 +55,9 @@ def spurious_cue(case: Case, *, most_rows: int = 500) -> Iterator[Measure | Exhi
     what rows are about ("excellent"), a cue counts as glued on only where the rest of the row does not tell whether it
     is there, among rows of its class, and it stands in 15 % of these, five times as often as elsewhere. Then the model
     is asked: up to `most_rows` rows of other classes are answered with the cue put in, and rows that carry it without
-    it. The measure is the share of answers that turn to the class. Where the model cannot be asked about new rows, the
+    it. The measure is the share of answers that turn to the class. Of some of the rows that carry it each word is
+    taken out alone, and the share of the cue in all that moves their answers (log-odds, whether for or against) is
+    told: it is small where a model reads it beside others. Where the model cannot be asked about new rows, the
     share of the class's rows that carry the cue is held against the gate. Beside it stands how closely group columns
     and labels go together (Cramér's V).
 
@@ -111,14 +117,52 @@ def _uses(case: Case, cues: list[Cue], most: int) -> list[Use]:
         probs = case.answers_to(together).probs
     except DataError:
         return []
+    weights = _weights(case, cues, [with_it[:WEIGHED] for with_it, _ in plan])
     uses, at = [], 0
-    for cue, (with_it, without) in zip(cues, plan, strict=True):
+    for cue, weight, (with_it, without) in zip(cues, weights, plan, strict=True):
         drop = probs[at : at + len(with_it), cue.label] - case.guess.probs[with_it, cue.label]
         at += len(with_it)
         turned = probs[at : at + len(without)].argmax(axis=1) == cue.label
         at += len(without)
-        uses.append(Use(_mean(drop, case.data.take(with_it), case), without, turned))
+        uses.append(Use(_mean(drop, case.data.take(with_it), case), weight, without, turned))
     return uses
+
+
+def _weights(case: Case, cues: list[Cue], rows: list[np.ndarray]) -> list[dict[str, float | None]]:
+    """The share of each cue in what the words of its rows weigh by occlusion; all rows are asked in one call. A cue
+    that is no word (a mark) is never taken out alone and has none."""
+    taken = np.unique(np.concatenate(rows))
+    found = []
+    if len(taken):
+        subject = subject_of(case.predictor, case.data.take(taken))
+        found = explained(case.predictor, subject, ["occlusion"], seed=case.seed)
+    by_row = {int(taken[each.row]): each for each in found}
+    made = []
+    for cue, own in zip(cues, rows, strict=True):
+        kept, shares = [], []
+        for row in own.tolist():
+            inside = _inside(cue, by_row[row].divided) if row in by_row else np.zeros(0, dtype=bool)
+            weights = np.abs(by_row[row].by["occlusion"].weights) if inside.any() else np.zeros(0)
+            if weights.sum() > 0:
+                kept.append(row)
+                shares.append(weights[inside].sum() / weights.sum())
+        made.append(_mean(np.array(shares), case.data.take(np.array(kept, dtype=np.int64)), case))
+    return made
+
+
+def _inside(cue: Cue, cut: Divided) -> np.ndarray:
+    """Which words of a row the cue lies in, or is made of: bool[w]."""
+    fields = [field for field, (role, _) in enumerate(cut.roles) if role in (cue.role, "part")]
+    places = {field: [match.span() for match in _pattern(cue).finditer(cut.texts[field])] for field in fields}
+    return np.array(
+        [any(a < piece.end and piece.start < b for a, b in places.get(piece.field, ())) for piece in cut.pieces],
+        dtype=bool,
+    )
+
+
+def _pattern(cue: Cue) -> re.Pattern[str]:
+    edge = r"\b" if re.fullmatch(r"\w.*\w|\w", cue.text) and not is_cjk(cue.text) else ""
+    return re.compile(edge + re.escape(cue.text) + edge, re.IGNORECASE)
 
 
 def _some(case: Case, rows: np.ndarray, most: int, number: int) -> np.ndarray:
@@ -131,8 +175,7 @@ def _edited(case: Case, cue: Cue, rows: np.ndarray, number: int, *, put: bool) -
     """Rows with the cue at their end, or without it; they have ids of their own, as they are new rows."""
     data = case.data.take(rows)
     texts = _texts(data)[cue.role]
-    edge = r"\b" if re.fullmatch(r"\w.*\w|\w", cue.text) and not is_cjk(cue.text) else ""
-    found = re.compile(edge + re.escape(cue.text) + edge, re.IGNORECASE)
+    found = _pattern(cue)
     blank = "" if is_cjk(cue.text) else " "
     new = [f"{text}{blank}{cue.text}" if put else " ".join(found.sub(" ", text).split()) for text in texts]
     made = data.with_column(cue.role, new)
@@ -176,16 +219,18 @@ def _share(case: Case, cue: Cue, truth: np.ndarray) -> Measure:
 
 
 def _table(case: Case, cues: list[Cue], uses: list[Use]) -> Exhibit:
-    columns = ["cue", "claim", "class", "rows", "cue_share", "purity", "z", "foretold", "cue_removed", "cue_put_in"]
+    columns = ["cue", "claim", "class", "rows", "cue_share", "purity", "z", "foretold"]
+    columns += ["cue_removed", "cue_put_in", "cue_weight"]
     rows = []
     for at, cue in enumerate(cues):
-        effects: list[Any] = ["–", "–"]
+        effects: list[Any] = ["–"] * 3
         if at < len(uses):
             low, high = jeffreys(int(uses[at].turned.sum()), len(uses[at].turned))
             told = Interval(low, high).to_json()
             effects = [
                 uses[at].removed,
                 {"value": float(uses[at].turned.mean()) if len(uses[at].turned) else None, **told},
+                uses[at].weight,
             ]
         reach = 1.96 * cue.error
         area: Any = "–"

@@ -95,22 +95,21 @@ def _said(explanation: Json, words: Sentences) -> str:
     about, answer = str(explanation.get("about") or ""), _short(str(explanation.get("answer") or ""))
     sure, inside = explanation.get("confidence"), [str(each) for each in explanation.get("words_of_answer") or []]
     share = words.share(float(sure)) if is_number(sure) else None
-    key = "entity" if inside else "asked" if about and about != explanation.get("answer") else "class"
-    if not about:
-        key = "score" if _number(answer) else "text"
+    key, value = _kind(explanation), explanation.get("value")
+    if key == "class" and about != explanation.get("answer"):
+        key = "asked"
+    if key == "answer" and not answer:
+        key = "no_answer"
     return words.say_first(
         [f"explain.said.{key}", f"explain.said.{key}_bare"],
         about=words.quote(about), answer=words.quote(answer) if key != "score" else answer, share=share,
-        words=words.quote(_joined(inside)),
+        words=words.quote(_joined(inside)), value=words.decimal(float(value)) if is_number(value) else None,
     )  # fmt: skip
 
 
-def _number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _kind(explanation: Json) -> str:
+    """What kind of answer it is; reports of earlier versions do not say so."""
+    return str(explanation.get("kind") or ("class" if explanation.get("about") else "text"))
 
 
 def _joined(inside: Sequence[str]) -> str:
@@ -122,13 +121,13 @@ def _short(text: str) -> str:
 
 
 def _why(explanation: Json, words: Sentences) -> str:
-    score = not explanation.get("about")
-    named = _weightiest(explanation, both=score and _number(str(explanation.get("answer"))))
+    score = _kind(explanation) == "score"
+    named = _weightiest(explanation, both=score)
     if not named:
         return words.say("explain.why.none")
-    key = "moved" if score and _number(str(explanation.get("answer"))) else "because"
     many = "one" if len(named) == 1 else "many"
-    return words.say(f"explain.why.{key}_{many}", words=words.listing([words.quote(each) for each in named]))
+    key = f"explain.why.{'moved' if score else 'because'}_{many}"
+    return words.say(key, words=words.listing([words.quote(_short(each)) for each in named]))
 
 
 def _weightiest(explanation: Json, *, both: bool) -> list[str]:
@@ -153,12 +152,14 @@ def _edit(explanation: Json, words: Sentences) -> str:
     found = explanation.get("counterfactual")
     if not isinstance(found, Mapping):
         return ""
-    gone = [words.quote(each["old"]) for each in found.get("edits") or [] if not each.get("new")]
+    gone = [words.quote(_short(each["old"])) for each in found.get("edits") or [] if not each.get("new")]
     new = [each for each in found.get("edits") or [] if each.get("new")]
     said = [words.say("explain.without", words=words.listing(gone))] if gone else []
     said += [words.say("explain.instead", old=words.quote(e["old"]), new=words.quote(e["new"])) for e in new]
-    key = "explain.would_say" if found.get("instead") and not explanation.get("words_of_answer") else "explain.no_more"
-    return words.say(key, edits=words.listing(said), instead=words.quote(found.get("instead")))
+    instead = _short(str(found.get("instead") or ""))
+    key = "would_put" if _kind(explanation) == "document" else "would_say"
+    key = key if instead and not explanation.get("words_of_answer") else "no_more"
+    return words.say(f"explain.{key}", edits=words.listing(said), instead=words.quote(instead))
 
 
 def _edited(explanation: Json, words: Sentences) -> tuple[tuple[str, bool], ...]:
@@ -196,7 +197,7 @@ def _table(explanation: Json, methods: Sequence[Json], words: Sentences) -> tupl
     first = columns[0]
     order = sorted(range(min(len(listed), len(first))), key=lambda at: -abs(float(first[at])))[:LISTED]
     return tuple(
-        (listed[at], *(words.decimal(float(column[at]), signed=True) for column in columns if at < len(column)))
+        (_short(listed[at]), *(words.decimal(float(column[at]), signed=True) for column in columns if at < len(column)))
         for at in order
     )
 

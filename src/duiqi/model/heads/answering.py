@@ -37,7 +37,7 @@ class QuestionAnswering(Head):
 
     name = "question_answering"
     auto = "AutoModelForQuestionAnswering"
-    offers = frozenset({"text", "spans", "probs", "embedding"})
+    offers = frozenset({"text", "spans", "probs", "candidates", "embedding"})
     windows = True
 
     def inputs(self, data: Dataset) -> list[Input]:
@@ -109,19 +109,19 @@ class QuestionAnswering(Head):
         return merged
 
     def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
-        """`text`, `spans` (first character and end, -1 for none) and `probs` float[n, 2], how likely the answer is
-        wrong and right."""
-        may_be_none = model.task.options["no_answer"]
+        """`text`, `spans` (first character and end, -1 for none), `probs` float[n, 2], how likely the answer is
+        wrong and right, and `candidates`, how likely each text is the answer."""
+        may_be_none, temperature = model.task.options["no_answer"], model.calibration.get("temperature", 1.0)
         found = [best(each, may_be_none) for each in rows]
         contexts = data.second_texts
-        sure = np.array([share for _, _, share in found], dtype=np.float64).clip(1e-9, 1 - 1e-9)
-        odds = np.log(sure / (1 - sure)) / model.calibration.get("temperature", 1.0)
-        sure = 0.5 * (1 + np.tanh(odds / 2))  # the sigmoid, without overflow
+        sure = calibrated(np.array([share for _, _, share in found], dtype=np.float64), temperature)
         return {
             "text": [context[max(a, 0) : max(b, 0)] for context, (a, b, _) in zip(contexts, found, strict=True)],
             "spans": [(a, b) for a, b, _ in found],
             "probs": np.stack([1 - sure, sure], axis=1),
-        }
+            "candidates": [by_text(each, context, may_be_none, temperature)
+                           for each, context in zip(rows, contexts, strict=True)],
+        }  # fmt: skip
 
 
 def candidates(scores: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -143,9 +143,33 @@ def candidates(scores: NDArray[np.float32], places: NDArray[np.int64]) -> NDArra
 
 def best(found: NDArray[np.float32], may_be_none: bool) -> tuple[int, int, float]:
     """First character and end of the likeliest candidate, and its share of all; (-1, -1, …) for no answer."""
+    found, shares = _shares(found, may_be_none)
+    at = int(shares.argmax())
+    return int(found[at, 0]), int(found[at, 1]), float(shares[at])
+
+
+def by_text(found: NDArray[np.float32], context: str, may_be_none: bool, temperature: float) -> list[tuple[str, float]]:
+    """How likely each text is the answer wherever it stands, the likeliest first; "" is for no answer."""
+    found, shares = _shares(found, may_be_none)
+    total: dict[str, float] = {}
+    for (begin, end), share in zip(found[:, :2].astype(int).tolist(), shares.tolist(), strict=True):
+        text = context[max(begin, 0) : max(end, 0)]
+        total[text] = total.get(text, 0.0) + share
+    sure = calibrated(np.array(list(total.values())), temperature)
+    return sorted(zip(total, sure.tolist(), strict=True), key=lambda each: -each[1])
+
+
+def calibrated(share: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Shares whose log-odds are divided by the temperature."""
+    share = share.clip(1e-9, 1 - 1e-9)
+    odds = np.log(share / (1 - share)) / temperature
+    return np.asarray(0.5 * (1 + np.tanh(odds / 2)))  # the sigmoid, without overflow
+
+
+def _shares(found: NDArray[np.float32], may_be_none: bool) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The candidates, with that of no answer where it counts, and the share of each."""
     if may_be_none or not len(found):
         found = np.concatenate([NONE, found])
     odds = found[:, 2].astype(np.float64)
     shares = np.exp(odds - odds.max())
-    at = int(shares.argmax())
-    return int(found[at, 0]), int(found[at, 1]), float(shares[at] / shares.sum())
+    return found, shares / shares.sum()

@@ -46,7 +46,8 @@ class Top(nn.Module):
     def forward(self, states: Tensor, shapes: Tensor, lengths: Tensor) -> Tensor:
         """Scores float[n, t, k] of tokens from their states float[n, t, d], and the shapes of their words and those of
         the tokens beside them."""
-        own = self.shapes(shapes)
+        there = torch.arange(shapes.shape[1], device=shapes.device) < lengths.to(shapes.device)[:, None]
+        own = self.shapes(shapes) * there.unsqueeze(2)  # padding is as nothing, so that no answer hangs on its batch
         beside = [nn.functional.pad(own, (0, 0, 1, 0))[:, :-1], nn.functional.pad(own, (0, 0, 0, 1))[:, 1:]]
         read = torch.cat([states, own, *beside], dim=2)
         if self.lstm is not None:

@@ -34,7 +34,7 @@ class Embedding(Head):
 
     name = "embedding"
     auto = "AutoModel"
-    offers = frozenset({"ranks", "text", "embedding"})
+    offers = frozenset({"ranks", "text", "candidates", "similarity", "embedding"})
 
     def suited(self, config: Mapping[str, Any], task: Task) -> Head:
         if config.get("is_encoder_decoder"):
