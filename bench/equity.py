@@ -30,19 +30,30 @@ from fit import footer, opened
 
 @dataclass(frozen=True)
 class Asked:
-    """A set: its body, the part that is learned and the one examined, group columns, and what belongs together."""
+    """A set: its body, the part that is learned and the one examined, group columns, and what belongs together. `source`
+    is the set that is learned in its place, with the names that its classes have here."""
 
     body: str
     learned: str
     examined: str
     groups: tuple[str, ...]
     cluster: str
+    source: str = ""
+    names: tuple[tuple[str, str], ...] = ()
 
 
 SETS = {
     "eec": Asked("default", "dev", "test", ("gender", "race"), "emotion_word"),
     "wiki-toxicity-fuzzed": Asked("default", "test", "test", ("group",), "pair_id"),
-    "toxicity-templates-zh": Asked("default-zh", "train", "test", ("group",), "template"),
+    "toxicity-templates-zh": Asked(
+        "default-zh",
+        "train",
+        "test",
+        ("group",),
+        "template",
+        "cold",
+        (("offensive", "toxic"), ("non-offensive", "non-toxic")),
+    ),
 }
 
 
@@ -80,6 +91,9 @@ def parts(folder: Path, asked: Asked, rows: int) -> tuple[Dataset, Dataset]:
     """Rows to learn from and others to examine; of one part, its pairs are divided between both."""
     found = read(folder, groups=asked.groups, cluster=asked.cluster)
     train, test = found[asked.learned], found[asked.examined]
+    if asked.source:
+        train = read(folder.parent / asked.source)[asked.learned]
+        train = train.with_column("label", [dict(asked.names)[str(each)] for each in train.values("label")])
     rng = np.random.default_rng(0)
     if asked.learned == asked.examined:
         of = np.array(train.values("cluster"))
