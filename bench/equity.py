@@ -30,8 +30,8 @@ from fit import footer, opened
 
 @dataclass(frozen=True)
 class Asked:
-    """A set: its body, the part that is learned and the one examined, group columns, and what belongs together. `source`
-    is the set that is learned in its place, with the names that its classes have here."""
+    """A set: its body, the part that is learned and the one examined, group columns, what belongs together. `source` is
+    the set that is learned in its place, with the names that its classes have here."""
 
     body: str
     learned: str
