@@ -201,9 +201,7 @@ def test_rows_from_elsewhere_are_in_the_lineage(tmp_path):
 def test_remedies_are_told_of_test_only_which_rows_stand_there(tmp_path):
     parts = {"train": rows(40, "train"), "dev": rows(40, "dev"), "test": rows(40, "test")}
     task = CATALOGUE.task("classify", labels=LABELS)
-    table = Table.__new__(Table)
-    for name, value in (("parts", parts), ("memory", {}), ("catalogue", CATALOGUE), ("seed", 0)):
-        object.__setattr__(table, name, value)
+    table = Table(parts, CATALOGUE)
     case = table.case(Reader(task), parts["dev"])
     asked = parts["test"].take([3, 4]).joined(parts["train"].take([5]))
     assert case.aside(asked).tolist() == [True, True, False]
