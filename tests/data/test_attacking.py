@@ -113,6 +113,21 @@ def test_saliency_takes_the_best_of_each_word_and_the_shortest_way():
     assert len(case.predictor.calls) == 5  # as it is, hidden, each alone, one after the other, what came out
 
 
+def test_saliency_keeps_to_its_questions_and_puts_nothing_in_twice():
+    case = case_of(["good " * 30], ["praise"])
+    part = every_word(new=("a", "b", "bad"), ranking="saliency")
+    found = attacked(case, part, np.array([0]), queries=40)
+    assert found.outcomes[0].queries <= 40
+    assert sum(map(len, case.predictor.calls)) - 1 <= 40  # but for the answer to what came out
+
+    @attack(search=Attack(ranking="saliency"))
+    def overlapping(texts, rngs):
+        """Propose the same word twice, once with the blank behind it, as an attack of a user's own may."""
+        return [[Place(2, 6, ("bad",)), Place(2, 7, ("bad ",))] for _ in texts]
+
+    assert texts_after(attacked(case_of(["a good day"], ["praise"]), overlapping, np.array([0]))) == ["a bad day"]
+
+
 def test_second_texts_are_attacked_too():
     case = case_of(["a day"], ["praise"], text_pair=["a good one"])
     found = attacked(case, every_word(), np.array([0]))

@@ -41,6 +41,19 @@ def test_a_model_is_a_predictor(body, task):
     assert model.offers == {"probs", "embedding", "pieces"}
 
 
+def test_a_model_that_has_answered_nothing_yet_is_the_same_model(headed):
+    model = open_model(find(headed))
+    rows = reviews(3)
+    known = model.predict(rows, ["probs"]).probs
+    fresh = model.uncached()
+    assert model.cache.answers
+    assert not fresh.cache.answers
+    assert fresh.fingerprint == model.fingerprint
+    assert fresh.bytes == 4 * model.parameters
+    assert (fresh.predict(rows, ["probs"]).probs == known).all()
+    assert fresh.cache.answers
+
+
 def test_the_seed_makes_the_fresh_head(body, task):
     rows = reviews(5)
     first, again, other = (open_model(find(body), task, seed=seed) for seed in (1, 1, 2))

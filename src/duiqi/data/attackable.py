@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from duiqi.core.attack import Place
 from duiqi.core.part import Catalogue
 from duiqi.core.slice import is_cjk
 from duiqi.data.negations import negates
+from duiqi.data.readable_slices import of_little_meaning
 from duiqi.data.words import spans
 
 LATIN, CHINESE = ("deepwordbug", "textfooler"), ("chinese_characters", "textfooler")
@@ -31,16 +29,9 @@ def content_words(text: str) -> list[tuple[int, int]]:
         for start, end in spans(text)
         if not is_cjk(text[start])
         and any(map(str.isalpha, text[start:end]))
-        and text[start:end].lower() not in function_words()
+        and text[start:end].lower() not in of_little_meaning()[0]
         and not negates(text[start:end])
     ]
-
-
-@cache
-def function_words() -> frozenset[str]:
-    """English words that say how a sentence is built."""
-    lexicon = files("duiqi.data").joinpath("lexicons", "function_words.toml").read_text(encoding="utf-8")
-    return frozenset(tomllib.loads(lexicon)["en"])
 
 
 def drawn_from(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,12 @@ class _Search:
     attack: Attack
     reader: Predictor | None
     budget: int
-    original: list[Floats] = field(default_factory=list)  # embeddings of the rows, once they are asked for
+
+    @cached_property
+    def original(self) -> Floats:
+        """Embeddings of the rows as they are."""
+        assert self.reader is not None
+        return vectors_of(self.reader, self.data)
 
     def ask(self, wanted: Sequence[tuple[_Text, Chosen]]) -> tuple[Floats, NDArray[np.bool_], list[Dataset]]:
         """How far every version is from its truth, float[m], and whether it is answered wrongly, bool[m]."""
@@ -178,45 +184,45 @@ class _Search:
 
         A text with more places than half of its questions has only so many looked at, evenly spread.
         """
-        with_saliency = self.attack.ranking == "saliency"
         hidden = "" if self.attack.ranking == "delete" else UNKNOWN
         wanted: list[tuple[_Text, Chosen]] = []
-        bounds = []
+        bounds: list[tuple[_Text, int, int]] = []
         for text in texts:
+            if not text.open:
+                continue
             most = max(self.budget // 2, 1)
             if len(text.places) > most:
                 chosen = np.linspace(0, len(text.places) - 1, most).round().astype(int)
                 text.places = [text.places[at] for at in chosen]
             start = len(wanted)
-            wanted += [(text, {place.key: hidden}) for place in text.places if text.open]
-            bounds.append((start, len(wanted)))
+            wanted += [(text, {place.key: hidden}) for place in text.places]
+            bounds.append((text, start, len(wanted)))
         harms, _, _ = self.ask(wanted)
-        for text, (start, end) in zip(texts, bounds, strict=True):
-            if text.open:
-                order = np.argsort(-harms[start:end], kind="stable")
-                if not with_saliency:
-                    text.places = [text.places[at] for at in order]
-        if with_saliency:
-            still = [(text, bound) for text, bound in zip(texts, bounds, strict=True) if text.open]
-            self._by_saliency([text for text, _ in still], harms, [bound for _, bound in still])
+        missed = [harms[start:end] for _, start, end in bounds]
+        for (text, _, _), own in zip(bounds, missed, strict=True):
+            text.places = [text.places[at] for at in np.argsort(-own, kind="stable")]
+        if self.attack.ranking == "saliency":
+            self._by_saliency([text for text, _, _ in bounds], [-np.sort(-own) for own in missed])
 
-    def _by_saliency(self, texts: Sequence[_Text], hidden: Floats, bounds: Sequence[tuple[int, int]]) -> None:
+    def _by_saliency(self, texts: Sequence[_Text], missed: Sequence[Floats]) -> None:
         """The best word for every place, and the places by how much it does, weighed by a softmax of how much the model
-        misses the old one (Ren et al. 2019)."""
-        wanted = [(text, {place.key: new}) for text in texts for place in text.places for new in place.new]
+        misses the old one (Ren et al. 2019). Words are tried place by place for as long as there are questions left."""
+        wanted: list[tuple[_Text, Chosen]] = []
+        for text in texts:
+            tried = [(text, {place.key: new}) for place in text.places for new in place.new]
+            wanted += tried[: max(self.budget - text.queries, 0)]
         harms, _, _ = self.ask(wanted)
-        at = 0
-        for text, (start, end) in zip(texts, bounds, strict=True):
-            best, gains = [], []
-            for place in text.places:
-                own = harms[at : at + len(place.new)]
-                at += len(place.new)
-                best.append(replace(place, new=(place.new[int(own.argmax())],)))
-                gains.append(own.max() - text.harm)
-            weights = np.exp(hidden[start:end] - hidden[start:end].max())
-            order = np.argsort(-np.array(gains) * weights / weights.sum(), kind="stable")
-            text.places = [best[at] for at in order if gains[at] > 0]
-            text.open = bool(text.places)
+        did: dict[tuple[int, Key], list[tuple[float, str]]] = {}
+        for (text, chosen), harm in zip(wanted, harms.tolist(), strict=True):
+            ((key, new),) = chosen.items()
+            did.setdefault((text.row, key), []).append((harm, new))
+        for text, own in zip(texts, missed, strict=True):
+            ranked, weights = [], np.exp(own - own.max())
+            for place, weight in zip(text.places, weights / weights.sum(), strict=True):
+                harm, new = max(did.get((text.row, place.key), [(0.0, "")]), key=lambda each: each[0])
+                if harm > text.harm:
+                    ranked.append(((harm - text.harm) * weight, replace(place, new=(new,))))
+            text.places = [place for _, place in sorted(ranked, key=lambda each: -each[0])]
 
     def prefixes(self, texts: Sequence[_Text]) -> None:
         """Put in the first word, the first two, and so on, all asked at once: the shortest that turns the answer. What
@@ -224,9 +230,10 @@ class _Search:
         versions: list[list[dict[Key, str]]] = []
         for text in texts:
             mine: list[dict[Key, str]] = [{}]
-            for place in text.places[: self._most_places(text)] if text.open else []:
-                mine.append({**mine[-1], place.key: place.new[0]})
-            versions.append(mine[1:])
+            for place in text.places:
+                if not any(_overlap(place.key, key) for key in mine[-1]):
+                    mine.append({**mine[-1], place.key: place.new[0]})
+            versions.append(mine[1:][: max(min(self._most_places(text), self.budget - text.queries), 0)])
         wanted = [(text, each) for text, mine in zip(texts, versions, strict=True) for each in mine]
         before = [text.queries for text in texts]
         _, wrong, made = self.ask(wanted)
@@ -264,23 +271,21 @@ class _Search:
             inside = np.flatnonzero(allowed[start:end]) + start
             if not len(inside):
                 continue
-            turning = inside[wrong[inside]]
-            best = int((turning if len(turning) else inside)[harms[turning if len(turning) else inside].argmax()])
-            if len(turning) or harms[best] > text.harm:
+            turns = bool(wrong[inside].any())
+            meant = inside[wrong[inside]] if turns else inside
+            best = int(meant[harms[meant].argmax()])
+            if turns or harms[best] > text.harm:
                 text.chosen, text.harm = dict(wanted[best][1]), float(harms[best])
-            if len(turning):
-                text.turned, text.open = True, False
+            text.turned, text.open = turns, not turns
 
     def _allowed(self, wanted: Sequence[tuple[_Text, Chosen]], made: Sequence[Dataset]) -> NDArray[np.bool_]:
         """Which versions keep within the bounds of the attack, bool[m]."""
         fits = np.array([self._near(text, chosen) for text, chosen in wanted], dtype=bool)
         if self.reader is None or not wanted:
             return fits
-        if not self.original:
-            self.original.append(vectors_of(self.reader, self.data))
         rows = [text.row for text, _ in wanted]
         moved = np.concatenate([vectors_of(self.reader, each) for each in made])
-        return fits & ((self.original[0][rows] * moved).sum(axis=1) >= self.attack.least_similar)
+        return fits & ((self.original[rows] * moved).sum(axis=1) >= self.attack.least_similar)
 
     def _near(self, text: _Text, chosen: Chosen) -> bool:
         """Whether the characters that were changed are within the bound on the edit distance."""

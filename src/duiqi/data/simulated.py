@@ -17,7 +17,7 @@ from duiqi.core.seed import hash64
 from duiqi.core.slice import is_cjk
 from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.task import Task
-from duiqi.core.texts import units
+from duiqi.core.texts import references_of, units
 from duiqi.data.harmful import CATEGORIES, entries
 
 LABELS = ("negative", "positive")
@@ -379,6 +379,40 @@ def written_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.
     catalogue = Catalogue.installed()
     recorded = Recorded(catalogue.task("generate"), Predictions(data.row_ids, columns))
     return Case(recorded, data, catalogue=catalogue, seed=int(rng.integers(1 << 31)), **options)
+
+
+def likely_case(
+    rng: np.random.Generator, name: str, loglik: Callable[[Sequence[str], NDArray[np.int64], int], NDArray[np.float64]],
+    *, rows: int = 40,
+) -> Case:  # fmt: skip
+    """A case of a model that writes and says only how likely texts are: `loglik(texts, tokens, salt)` float[n], where
+    `name` says all that it hangs on but the salt, which is drawn."""
+    case = written_case(rng, rows=rows)
+    salt = int(rng.integers(1 << 31))
+    predictor = Likely(case.task, lambda texts, tokens: loglik(texts, tokens, salt), f"{name} {salt}")
+    return replace(case, predictor=predictor, memory={})
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A model that says how likely sentences are, by a function of them and of their numbers of tokens."""
+
+    task: Task
+    loglik: Callable[[Sequence[str], NDArray[np.int64]], NDArray[np.float64]]
+    name: str
+    offers: frozenset[str] = frozenset({"loglik", "tokens"})
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that answers hang on."""
+        return self.name
+
+    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
+        """Log-likelihoods of the references and their numbers of tokens."""
+        said = [row[0] for row in references_of(data, fewest=1)]
+        tokens = np.array([len(units(each)) + 1 for each in said])
+        columns = {"loglik": self.loglik(said, tokens), "tokens": tokens}
+        return Predictions(data.row_ids, {name: columns[name] for name in outputs})
 
 
 _SUBJECTS_ZH = ("这部电影", "这个水壶", "我们的房间", "这部手机", "我的订单", "这本小说", "这个包", "这款软件", "午饭")

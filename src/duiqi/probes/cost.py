@@ -55,9 +55,9 @@ def cost(case: Case, *, rows: int = 100, warm_up: int = 3) -> Iterator[Measure |
         ["tail_latency", _in_ms(float(np.quantile(alone, 0.95)))],
         ["throughput", round(len(timed) / max(together, 1e-9), 1)],
     ]
-    parameters = getattr(case.predictor, "parameters", None)
-    if parameters:
-        lines += [["parameters", int(parameters)], ["size", round(case.predictor.bytes / 2**20, 1)]]  # type: ignore[attr-defined]
+    parameters, held = (getattr(case.predictor, name, None) for name in ("parameters", "bytes"))
+    lines += [["parameters", int(parameters)]] if parameters else []
+    lines += [["size", round(held / 2**20, 1)]] if held else []
     yield Exhibit("table", {"title": "cost", "columns": ["cost_of", "amount"], "rows": lines, "brief": True})
 
 
