@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from duiqi.show import figure, html, markdown, terminal
+from duiqi.show.outline import Outline
 from duiqi.show.sentences import is_chinese
 
 SNAPSHOTS = Path(__file__).parent / "__snapshots__"
@@ -298,3 +299,19 @@ def test_the_terminal_lists_the_first_rows_that_a_probe_names(lang, width):
     assert [f"row{n}" in said for n in range(7)] == [True] * 5 + [False] * 2
     assert max(map(cell_len, said.splitlines())) <= width
     assert "row0" not in typed({**REPORTS["diagnose_en"], "exhibits": []}, lang, width)
+
+
+def test_texts_keep_room_beside_many_columns_in_the_terminal_and_have_the_whole_width_of_the_page():
+    report = samples.diagnose()
+    text = "the rooms were clean and the staff could not have been kinder to us on any day"
+    rows = [["deepwordbug", text, text.replace("clean", "claen"), "positive", "negative"]] * 3
+    columns = ["attack", "original", "edited", "label", "answer"]
+    data = {"title": "turned", "columns": columns, "rows": rows, "rows_of_data": True}
+    cells = ["denied praise", "negation", "MFT", 100, {"value": 0.2, "low": 0.1, "high": 0.3}]
+    names = ["functional_test", "capability", "type_of_test", "cases", "failure_rate"]
+    tests = {"title": "behaviour", "columns": names, "rows": [cells]}
+    report["exhibits"] = [{"probe": "any", "form": "table", "data": each} for each in (data, tests)]
+    lines = [line for line in typed(report, "en").splitlines() if "slips in" in line]
+    assert lines
+    assert all("the rooms were" in line and line.rstrip().endswith("negative") for line in lines)
+    assert [panel.wide for _, panel in html.panels(Outline(report, lang="en"))] == [True, True]

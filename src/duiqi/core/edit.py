@@ -144,7 +144,7 @@ def edit_dataset(data: Dataset, part: Part, *, seed: int, strength: float = 1.0,
         made = [_thinned(each, rng, strength) for each, rng in zip(found, rngs, strict=True)]
         if "spans" in part.preserves:
             return made
-        marked = edges(data, second=bool(name))
+        marked = marked_spans(data, second=bool(name))
         return [_elsewhere(each, spans) for each, spans in zip(made, marked, strict=True)]
 
     return data.paired(with_changes(data, proposed))
@@ -181,7 +181,7 @@ def with_changes(data: Dataset, propose: Callable[..., Sequence[Sequence[Change]
     return _with_moved_spans(data, edited, made) if data.schema.spans is not None else edited
 
 
-def edges(data: Dataset, *, second: bool = False) -> list[list[tuple[int, int]]]:
+def marked_spans(data: Dataset, *, second: bool = False) -> list[list[tuple[int, int]]]:
     """Spans of every text, or second text, that stand for something: those of its schema, answers that stand in it, and
     tokens with a tag, their edges included.
 

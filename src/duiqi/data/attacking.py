@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from duiqi.core.attack import Attack, Place
 from duiqi.core.case import Case, confidences, misses
 from duiqi.core.dataset import Dataset
-from duiqi.core.edit import Change, edges, with_changes
+from duiqi.core.edit import Change, marked_spans, with_changes
 from duiqi.core.errors import DataError
 from duiqi.core.part import Part
 from duiqi.core.predictions import Predictions, Predictor
@@ -114,7 +114,7 @@ def _places(case: Case, data: Dataset, part: Part, options: Mapping[str, Any]) -
     found: list[list[Place]] = [[] for _ in range(len(data))]
     for at, texts in enumerate(fields):
         rngs = [generator(case.seed, part.name, row, str(at)) for row in data.row_ids]
-        marked = edges(data, second=bool(at))
+        marked = marked_spans(data, second=bool(at))
         for row, (proposed, spans_of) in enumerate(zip(part(texts, rngs, **options), marked, strict=True)):
             found[row] += [
                 replace(place, field=at) for place in proposed
