@@ -7,7 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from duiqi.core.case import Case
+from duiqi.core.dataset import Dataset
 from duiqi.core.examine import examine, orders
+from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions, Recorded
 from duiqi.data.simulated import simulated_case
 
@@ -73,3 +76,33 @@ def test_the_curve_ends_at_the_error_rate_of_all_rows():
     assert low < error < high
     surest = np.argsort(-confidence)[:20]
     assert points[0][:2] == pytest.approx([0.05, (~case.right[surest]).mean()])
+
+
+def tagged(sharpness):
+    """Rows of eight words, the first of which is said to be a span. Its log-odds of being right are told `sharpness`
+    times as large; those of the other words as they are."""
+    rng = np.random.default_rng(2)
+    catalogue = Catalogue.installed()
+    task = catalogue.task("tag", labels=("PER",))
+    sure = rng.uniform(0.55, 0.9, 600)
+    span = rng.random(600) < sure
+    told = sure**sharpness / (sure**sharpness + (1 - sure) ** sharpness)
+    words = ["Ada", *["says", "it", "all", "over", "again", "and", "goes"]]
+    tags = [["B-PER" if each else "O"] + ["O"] * 7 for each in span]
+    data = Dataset.of({"tokens": [words] * 600, "label": tags})
+    probs = [np.concatenate([[[1 - p, p, 0.0]], np.tile([[0.999, 0.001, 0.0]], (7, 1))]) for p in told]
+    guess = [each.argmax(axis=1) for each in probs]
+    answers = Predictions(data.row_ids, {"probs": probs, "tags": guess})
+    return Case(Recorded(task, answers), data, catalogue=catalogue)
+
+
+def test_spans_are_asked_by_themselves_where_other_words_hide_them():
+    honest, sharp = ({each.name: each for each in ruled_of(tagged(sharpness))} for sharpness in (1.0, 4.0))
+    assert honest["calibration_error[named]"].value < 0.05
+    assert sharp["calibration_error"].value < 0.08
+    assert sharp["calibration_error[named]"].value > 0.15
+
+
+def ruled_of(case):
+    report = examine(case, orders(case, only=("calibration",)))
+    return [ruling.measure for ruling in report.rulings]

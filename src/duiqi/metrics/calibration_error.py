@@ -12,19 +12,24 @@ EDGES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99)
     interval="centred",
     low=0.0,
     high=1.0,
-    shown=(),
+    shown=("among",),
     source="Kumar, Liang & Ma, 2019, Verified uncertainty calibration, NeurIPS, https://arxiv.org/abs/1909.10155",
 )
-def calibration_error(truth, guess, *, edges: tuple[float, ...] = EDGES):
+def calibration_error(truth, guess, *, edges: tuple[float, ...] = EDGES, among: str = "all"):
     """Root mean squared gap between how sure the model is and how often it is right: 0 to 1, lower is better.
 
     Answers are sorted into bins by confidence (the largest probability). In each bin the squared gap between mean
     confidence and accuracy is taken, less the part that chance alone makes with so few rows (debiased), so that a
     perfectly calibrated model scores 0 and not a positive number. `edges` are the lower ends of the bins.
+
+    `among="named"` leaves out answers of the class 0: of tags the words that the model calls no span, of several labels
+    those that it does not give. Most are like that, and any model is sure of them and right.
     """
     confidence = guess.probs.max(axis=1)
     bins = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, None)
     hot = np.eye(len(edges))[bins]
+    if among == "named":
+        hot *= (guess.label > 0)[:, None]
     return np.concatenate([hot * confidence[:, None], hot * (guess.label == truth)[:, None], hot], axis=1)
 
 
