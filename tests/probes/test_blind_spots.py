@@ -1,6 +1,7 @@
 """blind_spots: silent where nothing is weak, finds what is, names it simply, in words that hold on other rows."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -440,3 +441,51 @@ def test_its_own_patients():
         fired += bool(report_of(sick, permutations=300).findings)
     assert fired == 5
     assert silent >= 3  # at a rate of .05, three alarms of five come once in a thousand
+
+
+# ---- what lasts
+
+
+def weaker(rows, *, wrong, prior_rows):
+    """What a search finds where so many of the first rows are wrong, and 100 of 1,000 others."""
+    errors = np.zeros(1000 + rows)
+    errors[:wrong] = 1
+    errors[-100:] = 1
+    inside = csr_array((np.arange(len(errors)) < rows)[None, :].astype(float))
+    keys, one = np.arange(len(errors), dtype=np.uint64), np.ones(1, dtype=int)
+    found = search(inside, errors, keys=keys, complexity=one, generator=np.random.default_rng(0), prior_rows=prior_rows)
+    return found.hits
+
+
+def test_a_small_slice_must_be_expected_to_be_weaker_on_new_rows():
+    assert weaker(16, wrong=7, prior_rows=0)
+    assert not weaker(16, wrong=7, prior_rows=90)
+    (hit,) = weaker(160, wrong=48, prior_rows=90)  # a smaller difference, but one that lasts
+    assert hit.z > hit.threshold
+    (hit,) = weaker(16, wrong=14, prior_rows=90)
+    size = 16 * 1000 / 1016
+    assert hit.threshold == pytest.approx(1.96 * math.sqrt((size + 90) / size))
+
+
+# ---- clusters
+
+
+def test_clusters_that_the_model_takes_for_alike_are_told_with_their_words():
+    data = rows_of(600)
+    wrong, inside = planted(data, KETTLE, seed=1, gap=0.5)
+    case = case_of(data, wrong)
+    rng = np.random.default_rng(3)
+    near = rng.normal(0, 0.05, (600, 8)) + np.eye(8)[np.where(inside, 0, rng.integers(1, 8, 600))]
+    answers = Predictions(data.row_ids, {**case.guess.columns, "embedding": near})
+    report = report_of(replace(case, predictor=Recorded(case.task, answers)))
+    table = next(each.data for each in report.exhibits if each.data["title"] == "clusters")
+    for words, rows, error, rest, z, typical in table["rows"]:
+        assert "kettle" in words.split(" · ")
+        assert error > rest + 0.2
+        assert z > 3
+        assert "kettle" in typical
+        assert rows <= inside.sum()
+    sound = case_of(data, rng.random(600) < 0.2)
+    answers = Predictions(data.row_ids, {**sound.guess.columns, "embedding": near})
+    report = report_of(replace(sound, predictor=Recorded(sound.task, answers)))
+    assert [each.data["title"] for each in report.exhibits] == ["slices"]

@@ -18,12 +18,17 @@ from duiqi.core.part import probe
 from duiqi.core.search import Hit, Search, search
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice
+from duiqi.data.clusters import clusters_of, telling_words
+from duiqi.data.floors import both_texts
 from duiqi.data.readable_slices import readable_slices
 from duiqi.data.simulated import simulated_case
+from duiqi.data.vectors import vectors_of
 
 # The promise is at most one false alarm in twenty healthy models. A stricter level keeps it with room for chance when
 # somebody counts; at 5,000 rows it costs nothing that could be measured.
 LEVEL = 0.03
+PRIOR_ROWS = 90.0  # chosen on four sets, see `duiqi.core.search`
+MOST_CLUSTERED = 20_000  # rows
 
 
 @probe(
@@ -34,7 +39,7 @@ LEVEL = 0.03
 )
 def blind_spots(
     case: Case, *, fewest_rows: int = 15, smallest: float = 0.015, largest: float = 0.8, most_slices: int = 3000,
-    permutations: int = 1000, level: float = LEVEL,
+    permutations: int = 1000, level: float = LEVEL, prior_rows: float = PRIOR_ROWS,
 ) -> Iterator[Measure | Exhibit]:  # fmt: skip
     """Slices of the data on which the model is wrong more often than on the rest, in words a person can check.
 
@@ -44,11 +49,15 @@ def blind_spots(
     four Chinese characters, length, negation, numbers, and pairs of these) that hold at least `fewest_rows` rows and
     from `smallest` to `largest` of the data. Errors are permuted over rows, `permutations` times; a slice counts where
     its z exceeds what the largest z of all slices reaches in a share `level` of the permutations. So on a model
-    without blind spots the chance to report any is at most `level`. What a stronger slice explains is left out, and of
+    without blind spots the chance to report any is at most `level`. Ordinary slices differ, too, if little, and luck
+    does the rest in the smallest: what is told must be expected on new rows, where a difference seen on n rows shrinks
+    to n / (n + `prior_rows`) of it. What a stronger slice explains is left out, and of
     two that explain the same errors the simpler is told. Once slices are found, the search goes on among the rows that
     none of them holds, for what they hid. A sentence whose tags must all be right goes wrong the more often the longer
     it is; there only errors count that length does not explain. Slices that come with the case are measured, not
-    searched.
+    searched. Where the model gives embeddings, clusters of rows that it takes for alike are tested, too, by
+    a threshold of their own, and listed with the words that tell them apart (Eyuboglu et al. 2022 look there): a
+    cluster is no rule that another file could be held against, so it is no finding.
     When it misleads: a slice that was selected looks worse than it is; the interval has room for that, the bare
     number has not. A blind spot that no rule of this kind describes is not found; nor is one smaller than `smallest`.
     Wrong labels in a slice look like a blind spot. Rows with the same key (equal inputs, or one cluster) count as one.
@@ -70,11 +79,14 @@ def blind_spots(
         generator=generator(case.seed, "blind_spots"),
         permutations=permutations,
         level=level,
+        prior_rows=prior_rows,
     )
     measured = [(hit, _difference(case, looked.slices[hit.index])) for hit in found.hits]
     weaker = [(hit, measure) for hit, measure in measured if measure.value < 0]  # counted by rows, not only by keys
     yield from (replace(measure, stated=_simultaneous(measure.value, hit)) for hit, measure in weaker)
     yield _table(looked, wrong, expected, found, [hit for hit, _ in weaker])
+    if "embedding" in case.predictor.offers and len(case.data) >= 2 * fewest_rows:
+        yield from _clusters(case, wrong - expected, fewest_rows, permutations)
 
 
 def by_length(case: Case, wrong: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,6 +139,37 @@ def _table(
         "threshold": round(found.threshold, 3) if np.isfinite(found.threshold) else None,
     }
     return Exhibit("table", data)
+
+
+def _clusters(case: Case, errors: NDArray[np.float64], fewest_rows: int, permutations: int) -> Iterator[Exhibit]:
+    """Clusters of rows that the model takes for alike on which it is weaker, tested as slices are: words, a row."""
+    drawn = generator(case.seed, "clusters")
+    some = np.sort(drawn.permutation(len(case.data))[:MOST_CLUSTERED])
+    data, errors = case.data.take(some), errors[some]
+    clusters = clusters_of(vectors_of(case.predictor, data), fewest_rows=fewest_rows, seed=case.seed)
+    rows = clusters.rows()
+    large = np.flatnonzero(np.asarray(rows.sum(axis=1)).ravel() >= fewest_rows)
+    found = search(
+        rows[large],
+        errors,
+        keys=data.draw_keys,
+        complexity=np.ones(len(large), dtype=np.int64),
+        generator=drawn,
+        permutations=permutations,
+        level=LEVEL,
+    )
+    wrong, texts, listed = ~case.right[some], np.array(both_texts(data), dtype=object), []
+    for hit in found.hits:
+        cluster = int(large[hit.index])
+        inside = clusters.label == cluster
+        words = telling_words(texts[inside].tolist(), texts[~inside].tolist())
+        said = [float(wrong[inside].mean()), float(wrong[~inside].mean()), hit.z]
+        listed.append([" · ".join(words) or "–", int(inside.sum()), *(round(each, 4) for each in said)])
+        listed[-1].append(data.shown[clusters.typical(cluster)])
+    if listed:
+        columns = ["words", "rows", "error", "rest", "z", "typical"]
+        said = {"title": "clusters", "columns": columns, "rows": listed, "searched": len(large), "rows_of_data": True}
+        yield Exhibit("table", said)
 
 
 @blind_spots.planted

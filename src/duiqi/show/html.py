@@ -53,6 +53,7 @@ ORDER = (
     "per_class",
     "confusion",
     "slices",
+    "clusters",
     "fragility",
     "strengths",
     "attacks",
