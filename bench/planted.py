@@ -2,8 +2,8 @@
 middling, names them and where they lie, and raises a false finding on at most 5 % of untouched controls.
 
 What would make this unfair, and how it is met: thresholds that were chosen by these sets (those of probes are tuned
-on some of the sets, `TUNING`; what counts is what others say: `SCORING`, after which two rules were changed, and
-`FRESH`) · a diagnosis that knows what to look for (every cell is examined by all probes with their defaults, and
+on some of the sets, `TUNING`; what counts is what others say: `SCORING` and `FRESH`, after which rules were changed,
+and `LATER`) · a diagnosis that knows what to look for (every cell is examined by all probes with their defaults, and
 knows nothing of the plant) · a finding that would have come anyway (one that the control of the same set and seed
 raises, too, does not count; where that is the fault itself, as with a model that is over-confident before, the cell
 is void) · a fault that is none (where a fault works through the model, it must have made it worse on rows of a
@@ -50,13 +50,9 @@ from planting import FAULTS, WITHOUT_MEANING, Ground, Planted, nothing, with_gro
 
 TUNING = ("sst2", "thucnews-titles", "conll2003-en", "chip-sts")
 SCORING = ("trec", "waimai-10k", "msra-ner", "sick")
-FRESH = (
-    "ag-news",
-    "online-shopping-7cats",
-    "restaurant8k-slots",
-    "subj",
-)  # none was changed after; subj is not run yet
-CHINESE = ("thucnews-titles", "chip-sts", "waimai-10k", "msra-ner", "online-shopping-7cats")
+FRESH = ("ag-news", "online-shopping-7cats", "restaurant8k-slots")
+LATER = ("subj", "cold", "cluener2020", "snli-counterfactual")
+CHINESE = ("thucnews-titles", "chip-sts", "waimai-10k", "msra-ner", "online-shopping-7cats", "cold", "cluener2020")
 STRENGTHS = (1.0, 0.5, 0.0)
 TRAIN, DEV, RESERVE = 2000, 1000, 1500  # rows; the last, of the part that chooses a fault and of that which measures it
 HELD = (2500, 5000)  # fewest and most rows that are not for training: dev, and a reserve that judges controls
@@ -70,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="planted faults")
     parser.add_argument("what", choices=("run", "score"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--sets", nargs="*", default=(*TUNING, *SCORING, *FRESH))
+    parser.add_argument("--sets", nargs="*", default=(*TUNING, *SCORING, *FRESH, *LATER))
     parser.add_argument("--faults", nargs="*", default=tuple(FAULTS))
     parser.add_argument("--strengths", nargs="*", type=float, default=STRENGTHS)
     parser.add_argument("--controls", type=int, default=13, help="control runs a set")
@@ -265,7 +261,7 @@ def there_before(cell: dict[str, Any], control: dict[str, Any] | None) -> bool:
 def score(cells: Sequence[dict[str, Any]]) -> None:
     """Tables: faults found by strength, on the sets of each half; controls with false findings."""
     controls = {(cell["set"], cell["seed"]): cell for cell in cells if cell["fault"] == "none"}
-    for half, sets in (("tuning", TUNING), ("scoring", SCORING), ("fresh", FRESH)):
+    for half, sets in (("tuning", TUNING), ("scoring", SCORING), ("fresh", FRESH), ("later", LATER)):
         mine = [cell for cell in cells if cell["set"] in sets]
         print(f"\n{half}: {', '.join(sets)}\n")
         print("| fault | " + " | ".join(f"strength {s:g}" for s in STRENGTHS) + " |\n|---|" + "---|" * len(STRENGTHS))

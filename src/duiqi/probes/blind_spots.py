@@ -163,9 +163,9 @@ def _clusters(case: Case, errors: NDArray[np.float64], fewest_rows: int, permuta
         cluster = int(large[hit.index])
         inside = clusters.label == cluster
         words = telling_words(texts[inside].tolist(), texts[~inside].tolist())
-        said = [float(wrong[inside].mean()), float(wrong[~inside].mean()), hit.z]
-        listed.append([" · ".join(words) or "–", int(inside.sum()), *(round(each, 4) for each in said)])
-        listed[-1].append(data.shown[clusters.typical(cluster)])
+        numbers = [round(float(each), 4) for each in (wrong[inside].mean(), wrong[~inside].mean(), hit.z)]
+        typical = data.shown[clusters.typical(cluster)]
+        listed.append([" · ".join(words) or "–", int(inside.sum()), *numbers, typical])
     if listed:
         columns = ["words", "rows", "error", "rest", "z", "typical"]
         said = {"title": "clusters", "columns": columns, "rows": listed, "searched": len(large), "rows_of_data": True}
