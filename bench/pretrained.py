@@ -4,19 +4,22 @@ stand to TF-IDF with logistic regression.
 What would make this unfair, and how it is met: other training (same rows, epochs, seeds and settings on both sides;
 only the weights to begin with differ) · one lucky fit (every seed is fitted on both sides; intervals draw seeds first
 and then rows) · test texts that were read in pre-training (the recipe leaves out every text of a test file) · a floor
-on other rows (TF-IDF is fitted on the same training rows and asked the same test rows).
+on other rows (TF-IDF is fitted on the same training rows and asked the same test rows) · few test rows (with `--folds`
+all rows of a set are asked, each by a model that was fitted on the other folds; equal inputs stand in one fold).
 
     python bench/pretrained.py WITHOUT WITH [--data ../shared/data] [--sets waimai-10k …] [--rows 3000] [--seeds 3]
+        [--folds 7]
 
-WITHOUT and WITH are folders of the same architecture (or names of models, such as default-zh). What is measured is what
-the task is chosen by: accuracy, or F1 of spans.
+WITHOUT and WITH are folders of the same architecture (or names of models, such as default-zh); WITHOUT may be `random`,
+the network of WITH with weights drawn at random. What is measured is what the task is chosen by: accuracy, or F1 of
+spans.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,30 +52,76 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--part", choices=("test", "dev"), default="test", help="dev: to choose settings by")
+    parser.add_argument("--folds", type=int, default=0, help="ask all rows, by cross-validation")
     given = parser.parse_args()
-    bundles = [find(given.without), find(given.with_)]
+    drawn = tempfile.TemporaryDirectory()
+    with_ = find(given.with_)
+    bundles = [anew(with_, Path(drawn.name)) if given.without == "random" else find(given.without), with_]
     for name in given.sets:
         parts = read(given.data / name)
         train, test = cut(parts["train"], given.rows), cut(parts[given.part], given.test_rows)
+        if given.folds:
+            train = test = whole(list(parts.values()))
         kind, _ = guessed_task(train)
         plain = CATALOGUE.task(kind)
         task = CATALOGUE.task(kind, **plain.learn(train))
         test = known(task, test)
-        metric, truth = CATALOGUE.find("metric", task.primary), task.read_truth(test)
-        sides = [
-            np.stack([metric(truth, fitted(each, train, test, task, s, given.epochs)) for s in range(given.seeds)])
-            for each in bundles
-        ]
+        divided = list(folds(test, given.folds)) if given.folds else [(train, test)]
+        metric = CATALOGUE.find("metric", task.primary)
+
+        def side(
+            bundle: Bundle, seed: int, divided: Any = divided, task: Task = task, metric: Any = metric
+        ) -> np.ndarray:
+            """Row statistics of all rows asked."""
+            found = [
+                metric(task.read_truth(asked), fitted(bundle, learned, asked, task, seed, given.epochs))
+                for learned, asked in divided
+            ]
+            return np.concatenate([np.asarray(each) for each in found])
+
+        sides = [np.stack([side(each, seed) for seed in range(given.seeds)]) for each in bundles]
         finish = metric.hooks["finish"]
         without, with_ = (finish(side.sum(axis=1)) for side in sides)
         low, high = interval(sides[0], sides[1], finish)
-        cheap = {name: finish(metric(truth, guess).sum(axis=0)) for name, guess in floors(task, train, test).items()}
+        cheap = {}
+        if not given.folds:
+            truth = task.read_truth(test)
+            cheap = {
+                each: finish(metric(truth, guess).sum(axis=0)) for each, guess in floors(task, train, test).items()
+            }
         print(
             f"{name:20} {len(train)} rows, {task.primary}: without {without.mean():.3f}, with {with_.mean():.3f} "
             f"({', '.join(f'{each:.3f}' for each in with_)}), change {(with_ - without).mean():+.3f} "
             f"({low:+.3f} to {high:+.3f}); {', '.join(f'{name} {value:.3f}' for name, value in cheap.items())}",
             flush=True,
         )
+
+
+def anew(bundle: Bundle, folder: Path) -> Bundle:
+    """The network of a bundle with weights drawn at random, and its tokenizer."""
+    import torch
+    from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
+
+    torch.manual_seed(0)
+    AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(bundle.path)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(bundle.path, local_files_only=True).save_pretrained(folder)
+    return find(str(folder))
+
+
+def whole(parts: Sequence[Dataset]) -> Dataset:
+    """The rows of all parts."""
+    rows = parts[0]
+    for each in parts[1:]:
+        rows = rows.joined(each)
+    return rows
+
+
+def folds(rows: Dataset, many: int) -> Iterator[tuple[Dataset, Dataset]]:
+    """Rows to learn from and rows asked, for every fold; equal inputs stand in one fold."""
+    keys, unit = np.unique(rows.input_keys, return_inverse=True)
+    fold = np.random.default_rng(0).permutation(np.arange(len(keys)) % many)[unit]
+    for each in range(many):
+        yield rows.take(fold != each), rows.take(fold == each)
 
 
 def known(task: Task, test: Dataset) -> Dataset:
