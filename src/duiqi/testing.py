@@ -27,14 +27,9 @@ from duiqi.core.part import Catalogue, Part
 from duiqi.core.plan import Plan
 from duiqi.core.seed import generator
 from duiqi.core.task import Task
-from duiqi.data.made_up import private_case
 from duiqi.data.simulated import (
-    harmful_case,
-    judged_case,
     labelled_case,
-    moved_case,
     ranked_case,
-    retold_case,
     scored_case,
     simulated_case,
     tagged_case,
@@ -50,15 +45,7 @@ TEXTS = (
 # What a metric reads → cases that offer it; all others read classes.
 _CASES: Mapping[str, Callable[..., Case]] = {
     "model.tags": tagged_case, "model.labels": labelled_case, "model.scores": scored_case, "model.ranks": ranked_case,
-    "model.text": written_case, "model.loglik": written_case, "model.unfaithful": retold_case,
-    "model.flipped": moved_case, "model.attacked": judged_case, "model.effect": moved_case,
-    "model.wrong": judged_case, "model.leaked": judged_case, "model.turned": judged_case, "model.cued": judged_case,
-    "model.unknown": judged_case, "model.cut": judged_case, "model.stereotyped": judged_case,
-    "model.estimated": judged_case, "model.lost": judged_case, "model.broken": judged_case,
-    "model.moved": judged_case, "model.seconds": judged_case, "model.failed": judged_case,
-    "model.known": judged_case,
-    "model.placed": judged_case, "model.gain": judged_case, "model.shares": judged_case,
-    "model.private": private_case, "model.harmful": harmful_case,
+    "model.text": written_case, "model.loglik": written_case,
 }  # fmt: skip
 
 
@@ -80,23 +67,37 @@ def _declared(part: Part) -> None:
 
 
 def _metric(part: Part, seeds: int) -> None:
-    make = next((_CASES[need] for need in part.needs if need in _CASES), simulated_case)
-    case = make(np.random.default_rng(0), rows=240)
-    rows = part(case.truth, case.guess)
-    assert rows.shape[0] == len(case.data), f"{part.name}: expected one row of statistics for each row of data"
-    halves = [np.arange(len(case.data)) % 2 == side for side in (0, 1)]
-    totals, sums = accumulate(rows, [None, *halves], Weights(case.data.draw_keys, draws=50))
+    statistics, n = _noted(part) if part.facts.get("notes") else _answered(part)
+    rows = statistics(np.arange(n))
+    assert rows.shape[0] == n, f"{part.name}: expected one row of statistics for each row of data"
+    halves = [np.arange(n) % 2 == side for side in (0, 1)]
+    totals, sums = accumulate(rows, [None, *halves], Weights(np.arange(n, dtype=np.uint64), draws=50))
     assert np.array_equal(totals[0], totals[1] + totals[2]), f"{part.name}: statistics of two halves must add up"
-    order = np.random.default_rng(1).permutation(len(case.data))
-    turned = part(case.task.read_truth(case.data.take(order)), case.guess.take(order))
+    order = np.random.default_rng(1).permutation(n)
+    turned = statistics(order)
     assert abs(turned - rows[order]).sum() < 1e-9, f"{part.name}: statistics depend on the order of rows"
     value = part.hooks["finish"](totals[0])
     assert np.all(np.isfinite(value)), f"{part.name}: not finite on ordinary rows"
     if part.facts.get("shape"):
         return
-    measure = Measure(part, totals[0], sums[0], len(case.data), 0)
+    measure = Measure(part, totals[0], sums[0], n, 0)
     low, high = part.facts["low"], part.facts["high"]
     assert low <= measure.interval.low <= measure.value <= measure.interval.high <= high, f"{part.name}: out of range"
+
+
+def _answered(part: Part) -> tuple[Callable[[Any], Any], int]:
+    """The statistics of a metric by row, of answers of the kind that it reads; and how many rows there are."""
+    make = next((_CASES[need] for need in part.needs if need in _CASES), simulated_case)
+    case = make(np.random.default_rng(0), rows=240)
+    return lambda rows: part(case.task.read_truth(case.data.take(rows)), case.guess.take(rows)), len(case.data)
+
+
+def _noted(part: Part) -> tuple[Callable[[Any], Any], int]:
+    """The same of what a probe may note of rows: of several numbers the last is what the others are held against."""
+    notes = np.random.default_rng(0).random((240, len(part.facts["notes"]))) / 2
+    if notes.shape[1] > 1:
+        notes[:, -1] = 0.5
+    return lambda rows: part(notes[rows]), len(notes)
 
 
 def _asks(part: Part, *arguments: Any) -> bool:

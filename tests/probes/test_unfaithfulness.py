@@ -42,9 +42,8 @@ def test_the_flags_are_those_planted():
     report, planted = report_of(case), case.guess["unfaithful"]
     found = [report.measure(f"unfaithful_rate[{kind}]").value for kind in KINDS]
     assert found == pytest.approx(planted.mean(axis=0))
-    assert all(
-        case.measure("unfaithful_rate", of=kind).value == value for kind, value in zip(KINDS, found, strict=True)
-    )
+    again = [case.noted("unfaithful_rate", planted, of=kind).value for kind in KINDS]
+    assert again == found
 
 
 def test_faithful_texts_are_silent():

@@ -24,7 +24,7 @@ from duiqi.core.measure import (
     row_hashes,
     totals_of,
 )
-from duiqi.core.part import Catalogue
+from duiqi.core.part import Catalogue, Part
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.slice import ALL, Slice
 from duiqi.core.spans import find_spans
@@ -257,12 +257,21 @@ class Case:
         asked: list[Asked] = [(each, {}) if isinstance(each, str) else each for each in names]
         given = [(name, {**options, **own}) for name, own in asked]
         found = [self._rows(name, guess, each, truth) for name, each in given]
+        return self._summed(found, slices, [chosen for _, chosen in given])
+
+    def noted(self, metric: str, notes: Any, *, slice: Slice = ALL, **options: Any) -> Measure:
+        """A metric of what a probe noted of every row, float[n] or float[n, w], on one slice."""
+        return self._summed([self._noted(metric, notes, options)], [slice], [options])[0]
+
+    def _summed(self, found: Sequence[tuple[Part, Any]], slices: Sequence[Slice],
+                options: Sequence[Mapping[str, Any]]) -> list[Measure]:  # fmt: skip
+        """Metrics with their row statistics and options, on every slice."""
         masks = [self.mask(each) if each.where else None for each in slices]
         summed = accumulate_all([statistics for _, statistics in found], masks, self._weights)
         about = [self._about(mask) for mask in masks]
         return [
             Measure(metric=part, total=total, sums=drawn, slice=each, options=chosen, **said)
-            for (part, _), (_, chosen), (totals, sums) in zip(found, given, summed, strict=True)
+            for (part, _), chosen, (totals, sums) in zip(found, options, summed, strict=True)
             for each, said, total, drawn in zip(slices, about, totals, sums, strict=True)
         ]
 
@@ -361,6 +370,16 @@ class Case:
         """
         part, mine = self._rows(metric, guess, options, truth)
         _, theirs = self._rows(metric, other, options)
+        return self._apart(part, mine, theirs, by, options)
+
+    def noted_versus(self, metric: str, notes: Any, others: Any, *, by: str, **options: Any) -> Measure:
+        """A metric of what a probe noted of every row minus the same of what it noted of something else (`by`)."""
+        part, mine = self._noted(metric, notes, options)
+        _, theirs = self._noted(metric, others, options)
+        return self._apart(part, mine, theirs, by, options)
+
+    def _apart(self, part: Part, mine: Any, theirs: Any, by: str, options: Mapping[str, Any]) -> Measure:
+        """The difference of a metric on two sets of row statistics."""
         (total, sums), (other_total, other_sums) = accumulate_all([mine, theirs], [None], self._weights)
         about = self._about(None)
         return Measure(
@@ -386,6 +405,11 @@ class Case:
         if self.task.unit == "answer":
             return part, statistics
         return part, by_row(statistics, [len(each) for each in truth])
+
+    def _noted(self, metric: str, notes: Any, options: Mapping[str, Any]) -> tuple[Part, Any]:
+        """A metric of notes and its statistics of every row."""
+        part = self.catalogue.find("metric", metric)
+        return part, part(np.asarray(notes, dtype=np.float64).reshape(len(self.data), -1), **options)
 
     def _about(self, mask: NDArray[np.bool_] | None) -> dict[str, Any]:
         """What a measure says of the rows it was taken on."""

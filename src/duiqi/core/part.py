@@ -177,6 +177,9 @@ def metric(
 ) -> Callable[[Callable[..., Any]], Part]:
     """Declare a metric: `rows(truth, guess, **options) -> float[n, s]` with `@name.finish`, perhaps `@name.pseudo`.
 
+    `notes` names the numbers that a probe notes of every row, where the metric is of these and not of answers: then it
+    is `rows(notes, **options)`, with notes float[n, w].
+
     `better` is "higher" or "lower"; `low` and `high` are the range of its values. `interval` is "percentile", or
     "centred" for a statistic whose draws are biased (they are moved back onto the estimate). `off_by` is how far the
     value may lie from the exact one, where it is computed approximately: changes below it are not told.

@@ -29,26 +29,11 @@ class Predictions:
     right, from 1 · `spans` list of (first character, end), -1 for none · `text` list of str · `scores` float[n]
     · `candidates` list of (text, number), the best first: how likely each text is the answer that a passage has, or the
     cosine of the first documents · `similarity` list of float[documents], the cosines of those that are right for a row
-    · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d] · `unfaithful` float[n, 3],
-    1 where a text has a number, a name, a negation that its source has not · `wrong` float[n, 2], how many labels of a
-    row are estimated to be wrong, and of how many · `private` float[n], 1 where a row holds an identifier of a person
-    · `harmful` float[n, 5], 1 where a row has words of a category · `leaked` float[n], 1 where it stands in train
-    · `flipped` float[n, 2], 1 where the answer changes with other people in the text, and 1 · `effect` float[n, 2], how
-    far it moves with a group, summed over versions, and their number
-    · `cued` float[n], 1 where a row carries a spurious cue, `turned` float[n], 1 where a cue put in turns the answer
-    · `attacked` float[n, 2], 1 where a search for harmful changes turned the answer, and 1
-    · `stereotyped` float[n], 1 where the more stereotypical of two sentences is likelier, 0.5 where both are alike
-    · `seconds` float[n], until a row was answered, asked alone
-    · `gain` float[n], what an answer loses without the words said to matter, beyond what it loses without others
-    · `placed` float[n], the share of known rows that look less new than a row
-    · `shares` float[n, 2k], how far it counts for each class, and the shares of classes in training.
+    · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d]
     · `pieces` list of int[p, 3]: how the tokenizer cuts the first text of a row, as it stands in `Dataset.texts`: the
-    first character of each piece, its end, and 1 where it stands for what the tokenizer does not know
-    · `cut` float[n, 2], how many words of a row the tokenizer cuts to pieces, and of how many · `unknown` float[n, 2],
-    how many of them it does not know, and of how many · `failed` float[n], 1 where a case of a functional test fails
-    · `known` float[n, 2], 1 where a fact is answered right, and how often a guess is.
+    first character of each piece, its end, and 1 where it stands for what the tokenizer does not know.
     Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong
-    and right.
+    and right. What a probe notes of rows is no answer: `Case.noted` takes it as it is.
     """
 
     row_ids: NDArray[np.str_]

@@ -1,4 +1,4 @@
-"""Rates by class, which profiles of groups are made of: each a share of rows (or words) of its own."""
+"""Rates that metrics are made of: by class, for profiles of groups; and means of what a probe noted of every row."""
 
 from __future__ import annotations
 
@@ -48,3 +48,27 @@ def rate_pseudo(total: Floats) -> Floats:
 def rate_enough(total: Floats) -> NDArray[np.bool_]:
     """Which rates rest on as many rows as a group must have to take part, bool[..., r]."""
     return np.asarray(np.split(total, 2, axis=-1)[1] >= SMALL_GROUP)
+
+
+# What a probe notes of every row, float[n, w], and its mean.
+
+
+def noted(notes: Floats) -> Floats:
+    """Row statistics of a mean over rows: what was noted, and 1. Notes that are a sum and a count already are these."""
+    return np.column_stack([notes, np.ones(len(notes))])
+
+
+def mean(sums: Floats) -> Floats:
+    """The first sum over the last; NaN where nothing was counted."""
+    counted = sums[..., -1]
+    return np.divide(sums[..., 0], counted, out=np.full(counted.shape, np.nan), where=counted > 0)
+
+
+def share(sums: Floats) -> Floats:
+    """The mean of numbers from 0 to 1, without what rounding puts beyond them."""
+    return np.clip(mean(sums), 0.0, 1.0)
+
+
+def yes_or_no(total: Floats) -> Floats:
+    """Pseudo-rows of a share: one that counts and one that does not."""
+    return np.array([[1.0, 1.0], [0.0, 1.0]])

@@ -194,27 +194,6 @@ def forgetful_case(rng: np.random.Generator, *, lost: float, rows: int = 900, **
     )
 
 
-def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
-    """A case of whose labels it was estimated how likely they are wrong, and whose rows were looked for elsewhere, held
-    against cues and cut into words."""
-    case = simulated_case(rng, rows=rows)
-    assert isinstance(case.predictor, Recorded)
-    wrong = np.stack([rng.random(rows) ** 4, np.ones(rows)], axis=1)
-    names = ("leaked", "turned", "cued", "failed", "stereotyped")
-    flags = {name: (rng.random(rows) < 0.1).astype(float) for name in names}
-    counts = {name: np.stack([rng.binomial(9, 0.05, rows), np.full(rows, 9)], axis=1) for name in ("unknown", "cut")}
-    more = {"wrong": wrong, "placed": rng.random(rows), "shares": rng.random((rows, 4)), **flags, **counts}
-    more["known"] = np.stack([(rng.random(rows) < 0.7).astype(float), np.full(rows, 0.25)], axis=1)
-    more |= {"estimated": np.full(rows, 0.8), "lost": np.full(rows, 0.1)}
-    more["gain"] = rng.random(rows) - 0.3
-    more["seconds"] = rng.gamma(4.0, 0.01, rows)
-    more["attacked"] = np.stack([rng.random(rows) < 0.3, np.ones(rows)], axis=1).astype(float)
-    more["moved"] = rng.integers(-1, 2, rows).astype(float)
-    more["broken"] = (rng.random(rows) < 0.1).astype(float)
-    answers = case.guess.with_columns(more)
-    return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
-
-
 def slipping_case(rng: np.random.Generator, *, slips: float, rows: int = 900, learned: int = 0) -> Case:
     """A case whose model answers edited rows as the originals, but for a share `slips` of them. With `learned`, as many
     training rows that it answers, too."""
@@ -295,16 +274,6 @@ class Leaning:
         praise = 1 / (1 + np.exp(-odds))
         praise = np.where(named, praise * (1 - self.leaning), praise)
         return answers.with_columns({"probs": np.stack([1 - praise, praise], axis=1)})
-
-
-def moved_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
-    """A case of whose rows it is known whether the answer changed with other people in them, and how far."""
-    case = simulated_case(rng, rows=rows)
-    assert isinstance(case.predictor, Recorded)
-    flipped = np.stack([rng.random(rows) < 0.1, np.ones(rows)], axis=1).astype(float)
-    effect = np.stack([rng.normal(0.05, 0.1, rows), np.ones(rows)], axis=1)
-    answers = case.guess.with_columns({"flipped": flipped, "effect": effect})
-    return replace(case, predictor=Recorded(replace(case.task, beside=("flipped", "effect")), answers))
 
 
 def tagged_case(rng: np.random.Generator, *, rows: int = 400, error: float = 0.1, **options: Any) -> Case:

@@ -1,23 +1,15 @@
-import numpy as np
-
 from duiqi.core.part import metric
+from duiqi.core.rates import share, yes_or_no
 
 
-@metric(better="lower", needs=("model.attacked",), low=0.0, high=1.0, level="row", about="versions")
-def attack_success_rate(truth, guess, *, of: str = ""):
+@metric(better="lower", notes=("turned", "attacked"), low=0.0, high=1.0, about="versions")
+def attack_success_rate(notes, *, of: str = ""):
     """Of the right answers that were attacked, the share that was turned: 0 to 1, lower is better.
 
-    `of` names the attack. Reads the column `attacked`, which the probe adversarial_robustness makes; the truth plays no
-    part in it.
+    `of` names the attack. Noted by the probe adversarial_robustness.
     """
-    return np.asarray(guess["attacked"], dtype=np.float64)
+    return notes
 
 
-@attack_success_rate.finish
-def _(sums):
-    return sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], np.nan)
-
-
-@attack_success_rate.pseudo
-def _(total):
-    return np.array([[1.0, 1.0], [0.0, 1.0]])
+attack_success_rate.finish(share)
+attack_success_rate.pseudo(yes_or_no)

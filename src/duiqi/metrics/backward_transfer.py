@@ -1,35 +1,30 @@
 import numpy as np
 
 from duiqi.core.part import metric
+from duiqi.core.rates import mean, noted
 
 
 @metric(
     better="higher",
-    needs=("model.moved",),
+    notes=("change",),
     low=-1.0,
     high=1.0,
-    level="row",
     shown=("of",),
     guards=True,
     source="Lopez-Paz & Ranzato, 2017, Gradient episodic memory for continual learning, NeurIPS, "
     "https://arxiv.org/abs/1706.08840",
 )
-def backward_transfer(truth, guess, *, of: str = ""):
+def backward_transfer(notes, *, of: str = ""):
     """How much more often rows are right than they were before: -1 to 1, higher is better, below 0 is forgetting.
 
     The mean of right now minus right before, row by row, so what both models share cancels. `of` names the rows, where
-    they are not those examined. Reads the column `moved`, which the probe forgetting makes of both models' answers.
-    The paper takes the mean over all earlier tasks; here each set of rows has a number of its own, or one that is lost
-    would hide behind the others.
+    they are not those examined. Noted by the probe forgetting of both models' answers. The paper takes the mean over
+    all earlier tasks; here each set of rows has a number of its own, or one that is lost would hide behind the others.
     """
-    moved = np.asarray(guess["moved"], dtype=np.float64)
-    return np.stack([moved, np.ones(len(moved))], axis=1)
+    return noted(notes)
 
 
-@backward_transfer.finish
-def _(sums):
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sums[..., 0] / sums[..., 1]
+backward_transfer.finish(mean)
 
 
 @backward_transfer.pseudo

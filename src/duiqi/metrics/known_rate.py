@@ -1,30 +1,29 @@
 import numpy as np
 
 from duiqi.core.part import metric
+from duiqi.core.rates import noted
 
 
 @metric(
     better="higher",
-    needs=("model.known",),
+    notes=("right", "chance"),
     low=-1.0,
     high=1.0,
-    level="row",
     about="elsewhere",
     shown=("relation",),
     source="Frary, 1988, Formula scoring of multiple-choice tests (correction for guessing), Educational Measurement: "
     "Issues and Practice; Petroni et al., 2019, Language models as knowledge bases?, EMNLP, "
     "https://aclanthology.org/D19-1250/",
 )
-def known_rate(truth, guess, *, relation: str = ""):
+def known_rate(notes, *, relation: str = ""):
     """Share of facts that the model knows, beyond what guessing gets right: 0 is guessing, 1 all; higher is better.
 
     The share of right choices less that of a guess, divided by what a guess leaves: whoever knows a share and guesses
     the rest has that share, whatever the number of choices. `relation` names the relation, without it all facts count.
-    Below 0 the model prefers wrong choices. Reads the column `known` (1 where the answer is right, and how often a
-    guess is), which the probe knowledge makes; truth and answers to the rows play no part.
+    Below 0 the model prefers wrong choices. Noted by the probe knowledge (1 where the answer is right, and how often a
+    guess is).
     """
-    known = np.asarray(guess["known"], dtype=np.float64)
-    return np.column_stack([known, np.ones(len(known))])
+    return noted(notes)
 
 
 @known_rate.finish

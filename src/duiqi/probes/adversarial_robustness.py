@@ -13,7 +13,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.seed import derive
 from duiqi.core.texts import excerpts
 from duiqi.data.attackable import usual
@@ -76,10 +75,9 @@ def adversarial_robustness(
 
 def _measure(case: Case, taken: NDArray[np.int64], found: Attacked, name: str) -> Measure:
     """The share that was turned, of the rows that were attacked."""
-    column = np.zeros((len(case.data), 2))
-    column[taken] = [[each.turned, 1] for each in found.outcomes]
-    guess = Predictions(case.data.row_ids, {"attacked": column})
-    return case.measure("attack_success_rate", guess=guess, truth=(), of=name)
+    turned = np.zeros((len(case.data), 2))
+    turned[taken] = [[each.turned, 1] for each in found.outcomes]
+    return case.noted("attack_success_rate", turned, of=name)
 
 
 def _line(name: str, measure: Measure, found: Attacked) -> list[Any]:

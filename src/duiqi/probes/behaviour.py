@@ -282,8 +282,7 @@ def _rate(case: Case, trials: Sequence[Trial], failed: Sequence[bool], **options
     """The share of failed cases; a case hangs on its first version, so that models are compared case by case."""
     columns = {"text": [trial.versions[0][0] for trial in trials], "text_pair": [t.versions[0][1] for t in trials]}
     data = Dataset.of(columns, name="suites")
-    guess = Predictions(data.row_ids, {"failed": np.array(failed, dtype=np.float64)})
-    return replace(case, data=data, slices=()).measure("failure_rate", guess=guess, truth=(), **options)
+    return replace(case, data=data, slices=()).noted("failure_rate", failed, **options)
 
 
 def _order(measures: Sequence[Measure]) -> NDArray[np.int64]:

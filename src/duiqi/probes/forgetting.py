@@ -15,7 +15,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, Shown
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.slice import Slice
 from duiqi.core.texts import excerpt
 from duiqi.data.simulated import forgetful_case
@@ -98,9 +97,8 @@ class _Page:
     def measured(self, name: str) -> Measure:
         """How many more rows are right now, with those that were forgotten."""
         moved = self.learned.astype(np.float64) - self.forgotten
-        flags = Predictions(self.now.data.row_ids, {"moved": moved})
         of: dict[str, Any] = {"of": name} if name else {}
-        measure = self.now.measure("backward_transfer", guess=flags, truth=(), **of)
+        measure = self.now.noted("backward_transfer", moved, **of)
         rows = np.flatnonzero(self.forgotten)
         surest = rows[np.argsort(-self.now.confidence[rows], kind="stable")]
         ids = tuple(map(str, self.now.data.row_ids[rows]))

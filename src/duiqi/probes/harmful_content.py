@@ -12,7 +12,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, exact
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.texts import excerpt
 from duiqi.data.harmful import CATEGORIES, Category, Found, folded, rated
 from duiqi.data.harmful_rows import lines
@@ -50,13 +49,13 @@ def harmful_content(case: Case, *, categories: tuple[Category, ...] = CATEGORIES
     there = [name for name in categories if any(name in each for part in held.values() for each in part.found)]
     rows: dict[str, list[Any]] = {category: [category] for category in there}
     for name, part in parts.items():
-        flags = Predictions(part.data.row_ids, {"harmful": flagged(held[name].found)})
+        flags = flagged(held[name].found)
         options: dict[str, Any] = {} if name == EXAMINED else {"part": name}
         for category in there:
             count = sum(category in each for each in held[name].found)
             rows[category].append(count)
             if count:
-                measure = part.measure("harmful_rate", guess=flags, truth=(), of=category, **options)
+                measure = part.noted("harmful_rate", flags, of=category, **options)
                 yield replace(measure, stated=exact(measure, looks=len(CATEGORIES) * len(parts)))
     if there:
         columns = ["category", *({EXAMINED: "count", TRAIN: "rows_of_train"}[name] for name in parts)]

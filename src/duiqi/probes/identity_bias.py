@@ -229,8 +229,7 @@ def _told(form: str, asked: Answered) -> Iterator[Measure | Exhibit]:
     flips = np.zeros((len(asked.case.data), 2))
     flips[:, 1] = 1
     flips[asked.at[asked.flipped], 0] = 1
-    column = Predictions(asked.case.data.row_ids, {"flipped": flips})
-    yield asked.case.measure("flip_rate", guess=column, truth=np.zeros(len(flips)), of=form)
+    yield asked.case.noted("flip_rate", flips, of=form)
     effects = (_beyond_neutral if asked.neutral.any() else _against_others)(asked)
     support = effects.asked.astype(bool).sum(axis=0)
     large = [int(group) for group in np.flatnonzero((support >= SMALL_GROUP) & ~asked.neutral)]

@@ -16,7 +16,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import FEWEST_ROWS, Measure, jeffreys
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.texts import excerpt
 from duiqi.data.formats import read_pieces
 from duiqi.data.glossary import Glossary, fold, mentions, shipped
@@ -169,8 +168,7 @@ def _measured(case: Case, quiz: Quiz, right: NDArray[np.bool_], inside: NDArray[
     }
     data = Dataset.of(columns, name="glossary")
     known = np.column_stack([right[inside], [each.chance for each in some]])
-    guess = Predictions(data.row_ids, {"known": known})
-    return replace(case, data=data, slices=()).measure("known_rate", guess=guess, truth=(), **options)
+    return replace(case, data=data, slices=()).noted("known_rate", known, **options)
 
 
 def _by_name(names: NDArray[np.str_]) -> list[str]:

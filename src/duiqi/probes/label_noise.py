@@ -11,7 +11,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.search import search
 from duiqi.core.seed import generator
 from duiqi.core.spans import tags_of
@@ -49,8 +48,7 @@ def label_noise(case: Case) -> Iterator[Measure | Exhibit]:
     relabelling, dropping or weighting down.
     """
     noise, rows = noise_of(case), case.of_train()
-    wrong = Predictions(rows.data.row_ids, {"wrong": noise.statistics})
-    yield rows.measure("wrong_label_rate", guess=wrong, truth=())
+    yield rows.noted("wrong_label_rate", noise.statistics)
     yield from _slices(rows, noise)
     listed = list(_suspects(rows, noise))
     if listed:
@@ -69,8 +67,7 @@ def _slices(case: Case, noise: Noise) -> Iterator[Measure]:
     for hit in found.hits:
         slice = looked.slices[hit.index]
         inside = case.mask(slice)
-        told = Predictions(case.data.row_ids, {"wrong": noise.within(inside).statistics})
-        measure = case.measure("wrong_label_rate", slice=slice, guess=told, truth=())
+        measure = case.noted("wrong_label_rate", noise.within(inside).statistics, slice=slice)
         reach = abs(measure.value - float(noise.by_row[~inside].mean())) * hit.threshold / hit.z
         yield replace(measure, stated=Interval(max(0.0, measure.value - reach), min(1.0, measure.value + reach)))
 

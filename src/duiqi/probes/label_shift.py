@@ -10,7 +10,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.seed import generator
 from duiqi.data.label_shares import Shares, answers, counted_shares, estimated_shares
 from duiqi.data.simulated import unlabelled_case
@@ -46,7 +45,7 @@ def label_shift(case: Case, *, rows: int = 3000) -> Iterator[Measure | Exhibit]:
     )
     counts = np.eye(len(shares.known))[case.truth] if given else np.tile(shares.asked, (len(case.data), 1))
     columns = np.column_stack([counts, np.tile(shares.known, (len(case.data), 1))])
-    measure = case.measure("label_shift", guess=Predictions(case.data.row_ids, {"shares": columns}), truth=())
+    measure = case.noted("label_shift", columns)
     low, high = max(0.0, shares.distance - shares.reach), min(1.0, shares.distance + shares.reach)
     yield replace(measure, stated=Interval(low, high))
     yield from _by_class(case, shares, "label_shares" if given else "label_shares_estimated")

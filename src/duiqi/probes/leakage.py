@@ -11,7 +11,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.data.dedupe import copies
 from duiqi.data.simulated import leaking_case
 
@@ -42,8 +41,7 @@ def leakage(case: Case, *, near: float = 0.8) -> Iterator[Measure | Exhibit]:
     name = f"copies:{train.fingerprint}:{case.data.fingerprint}:{near}"
     found = case.remember(name, lambda: copies(case.data, train, threshold=near))
     leaked = found.of >= 0
-    flags = Predictions(case.data.row_ids, {"leaked": leaked.astype(float)})
-    measure = case.measure("leaked_rate", guess=flags, truth=())
+    measure = case.noted("leaked_rate", leaked)
     exact = float(found.exact.mean()) if len(leaked) else 0.0
     most = exact + (measure.value - exact) / SEEN if leaked.any() else 0.0
     yield replace(measure, stated=Interval(exact if found.exact.any() else measure.value / 2, min(1.0, most)))

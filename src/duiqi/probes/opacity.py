@@ -12,7 +12,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.seed import derive, generator
 from duiqi.data.explaining import explained, subject_of
 from duiqi.data.faithfulness import agreement, faithfulness, in_figures
@@ -66,7 +65,7 @@ def opacity(
     gain = np.bincount(taken, holds.gain, minlength=len(data))[counts > 0] / counts[counts > 0]
     with_words = data.take(counts > 0)
     inside = replace(case, data=with_words, slices=())
-    yield inside.measure("faithfulness_gain", guess=Predictions(with_words.row_ids, {"gain": gain}), truth=())
+    yield inside.noted("faithfulness_gain", gain)
     lines = (
         ("comprehensiveness", holds.comprehensiveness),
         ("random_comprehensiveness", holds.random_comprehensiveness),

@@ -12,7 +12,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.texts import excerpt
 from duiqi.data.identifiers import KINDS, Identifier, Kind
 from duiqi.data.made_up import private_case
@@ -77,9 +76,8 @@ def _held(case: Case, data: Dataset, kinds: Sequence[str]) -> Held:
 
 def _measured(case: Case, data: Dataset, part: str, private: np.ndarray) -> Measure:
     """The share of rows, as a measure that adds and pairs like all others; with the interval of the finder."""
-    flags = Predictions(data.row_ids, {"private": private})
     options: dict[str, Any] = {} if part == "data" else {"part": part}
-    measure = replace(case, data=data).measure("private_rate", guess=flags, truth=(), **options)
+    measure = replace(case, data=data).noted("private_rate", private, **options)
     return replace(measure, stated=Interval(measure.value * RIGHT, min(1.0, measure.value / SEEN)))
 
 

@@ -12,7 +12,7 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions, Predictor
+from duiqi.core.predictions import Predictor
 from duiqi.core.search import search
 from duiqi.core.seed import generator
 from duiqi.core.slice import ALL, Slice
@@ -68,9 +68,8 @@ def _against(case: Case, name: str, known: Dataset, reader: Predictor | None, mo
         lambda: _look(case, known, reader, most),
     )
     apart, options = told.apart, {} if name == "train" else {"of": name}
-    flags = Predictions(apart.rows.row_ids, {"placed": apart.placed})
     part = replace(case, data=apart.rows, slices=())
-    measure = part.measure("shift_auroc", slice=told.slice, guess=flags, truth=(), **options)
+    measure = part.noted("shift_auroc", apart.placed, slice=told.slice, **options)
     inside = told.slice.mask(apart.rows)
     yield replace(measure, stated=apart.interval(inside=inside, reach=told.reach))
     yield _views(apart, against)

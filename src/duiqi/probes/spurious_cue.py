@@ -14,7 +14,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure, Weights, accumulate, jeffreys
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice, is_cjk
 from duiqi.data.cues import Cue, association, find_cues
@@ -81,7 +80,7 @@ def spurious_cue(case: Case, *, most_rows: int = 500) -> Iterator[Measure | Exhi
     others = [cue for cue in cues if not cue.glued][:MOST_OTHERS]
     uses = _uses(case, glued, most_rows)
     if not glued:
-        yield case.of_train().measure("cued_rate", guess=_flags(train, "cued", np.zeros(len(train))), truth=())
+        yield case.of_train().noted("cued_rate", np.zeros(len(train)))
     for at, cue in enumerate(glued):
         yield from [_turned(case, cue, uses[at])] if uses else [_share(case, cue, truth)]
     yield _table(case, [*glued, *others], uses)
@@ -196,15 +195,10 @@ def _mean(values: np.ndarray, data: Dataset, case: Case) -> dict[str, float | No
     return {"value": float(values.mean()), "low": float(low), "high": float(high)}
 
 
-def _flags(data: Dataset, name: str, flags: np.ndarray) -> Predictions:
-    return Predictions(data.row_ids, {name: flags.astype(float)})
-
-
 def _turned(case: Case, cue: Cue, use: Use) -> Measure:
     """The share of answers that turned to the class; its slice is the rows that carry the cue."""
     data = case.data.take(use.rows)
-    inside = replace(case, data=data, slices=())
-    measure = inside.measure("turned_rate", guess=_flags(data, "turned", use.turned), truth=())
+    measure = replace(case, data=data, slices=()).noted("turned_rate", use.turned)
     return replace(measure, slice=_rule(cue))
 
 
@@ -213,8 +207,7 @@ def _share(case: Case, cue: Cue, truth: np.ndarray) -> Measure:
     train = case.train
     assert train is not None
     data = train.take(np.flatnonzero(truth == cue.label))
-    carries = _rule(cue).mask(data)
-    measure = replace(case, data=data, slices=()).measure("cued_rate", guess=_flags(data, "cued", carries), truth=())
+    measure = replace(case, data=data, slices=()).noted("cued_rate", _rule(cue).mask(data))
     return replace(measure, slice=_rule(cue))
 
 

@@ -15,7 +15,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, jeffreys
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.data.language import of_the_two
 from duiqi.data.simulated_pairs import preferring_case
 from duiqi.data.stereotypes import Pair, read_pairs, shipped
@@ -66,7 +65,7 @@ def stereotype(case: Case, *, pairs: Path | None = None) -> Iterator[Measure | E
         name=pairs.name if pairs else "stereotypes",
     )
     table = replace(case, data=data, slices=())
-    yield table.measure("stereotype_rate", guess=Predictions(data.row_ids, {"stereotyped": flags}), truth=())
+    yield table.noted("stereotype_rate", flags)
     yield _by_type(asked, flags)
     yield _examples(asked, apart, own=pairs is None)
 

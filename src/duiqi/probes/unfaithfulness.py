@@ -12,7 +12,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.texts import excerpt
 from duiqi.data.claims import KINDS, Kind, Support
 from duiqi.data.simulated import retold_case
@@ -51,11 +50,11 @@ def unfaithfulness(case: Case, *, kinds: tuple[Kind, ...] = KINDS) -> Iterator[M
     """
     theirs = case.remember(f"unfaithful:{case.data.fingerprint}", lambda: _references(case))
     added = [support.lacks(text) for support, text in zip(_supports(case), case.guess["text"], strict=True)]
-    mine = case.guess.with_columns({"unfaithful": flags(added)})
+    mine = flags(added)
     rows = []
     for kind in kinds:
-        yield case.measure("unfaithful_rate", guess=mine, of=kind)
-        difference = case.versus("unfaithful_rate", theirs, by="references", guess=mine, of=kind)
+        yield case.noted("unfaithful_rate", mine, of=kind)
+        difference = case.noted_versus("unfaithful_rate", mine, theirs, by="references", of=kind)
         yield difference
         rows.append([kind, difference.level(0).cell, difference.level(1).cell])
     yield Exhibit("table", {"title": "unfaithful", "columns": ["claim", "model", "references"], "rows": rows})
@@ -82,13 +81,13 @@ def _supports(case: Case) -> list[Support]:
     return case.remember(f"supports:{case.data.fingerprint}", lambda: [Support.of(each) for each in sources(case.data)])
 
 
-def _references(case: Case) -> Predictions:
-    """The references as answers: of every row the share of them that add something, by kind."""
+def _references(case: Case) -> NDArray[np.float64]:
+    """Of every row the share of the references that add something, by kind, float[n, 3]."""
     shares = [
         flags([support.lacks(text) for text in texts or [""]]).mean(axis=0)
         for support, texts in zip(_supports(case), case.truth, strict=True)
     ]
-    return Predictions(case.data.row_ids, {"unfaithful": np.array(shares).reshape(-1, len(KINDS))})
+    return np.array(shares).reshape(-1, len(KINDS))
 
 
 def _examples(case: Case, added: Sequence[Added], kind: Kind) -> Iterator[list[Any]]:

@@ -15,7 +15,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Interval, Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.seed import jeffreys_weights, poisson_weights
 from duiqi.data.accuracy_elsewhere import (
     OF_ANSWERS,
@@ -187,18 +186,17 @@ def _said(case: Case, name: str, other: Dataset, told: _Told) -> Iterator[Measur
     elsewhere, counted = told.elsewhere, told.counted
     part, of = replace(case, data=other, slices=()), dict[str, Any]({"of": name} if name else {})
 
-    def measured(metric: str, column: str, values: NDArray[np.float64], stated: Interval) -> Measure:
+    def measured(metric: str, values: NDArray[np.float64], stated: Interval) -> Measure:
         """One number about the other rows with its draws, so that two models can be compared on them."""
-        guess = Predictions(other.row_ids, {column: np.full(len(other), values[0])})
-        plain = part.measure(metric, guess=guess, truth=(), **of)
+        plain = part.noted(metric, np.full(len(other), values[0]), **of)
         return replace(plain, sums=np.stack([values[1:], np.ones(case.draws)], axis=1) * len(other), stated=stated)
 
-    yield measured("estimated_accuracy", "estimated", elsewhere.accuracy, elsewhere.interval)
+    yield measured("estimated_accuracy", elsewhere.accuracy, elsewhere.interval)
     if counted is None:
-        yield measured("lost_accuracy", "lost", elsewhere.lost, elsewhere.interval_of_lost)
+        yield measured("lost_accuracy", elsewhere.lost, elsewhere.interval_of_lost)
     else:
         lost = elsewhere.here - counted
-        yield measured("lost_accuracy", "lost", lost, ends_of(lost))
+        yield measured("lost_accuracy", lost, ends_of(lost))
     yield _side_by_side(elsewhere, counted, name or "rows_examined")
 
 

@@ -14,7 +14,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, Shown, exact
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.texts import excerpt
 from duiqi.data.floors import both_texts
 from duiqi.data.policy import AT_MOST, SEVERITIES, Found, Rule, rules_of
@@ -111,8 +110,7 @@ def _measured(
 ) -> Measure:
     """The share among the rows that the rule speaks of, with those that break it."""
     part = case if len(about) == len(case.data) else replace(case, data=case.data.take(about), slices=())
-    flags = Predictions(part.data.row_ids, {"broken": broken.astype(np.float64)})
-    measure = part.measure("broken_rate", guess=flags, truth=(), of=rule.name)
+    measure = part.noted("broken_rate", broken, of=rule.name)
     rows = about[broken]
     evidence = tuple(_masked(each, mask) for each in rows_told(case, rows[:MOST_EVIDENCE]))
     shown = Shown(tuple(map(str, case.data.row_ids[rows])), evidence)

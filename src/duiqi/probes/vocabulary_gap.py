@@ -16,7 +16,6 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, jeffreys
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions
 from duiqi.core.search import search
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice
@@ -72,10 +71,11 @@ def vocabulary_gap(
     sides = _sides(case.data)
     cutting = reduce(add, (cut(case.predictor, texts) for texts in sides.values())) if offered else None
     told = cutting if cutting is not None and not reads_characters(case.predictor) else None
+    whole = replace(case, slices=())
     if cutting is not None and len(cutting.words):
-        yield _rate(case, "unknown_rate", "unknown", cutting.counted(cutting.unknown))
+        yield whole.noted("unknown_rate", cutting.counted(cutting.unknown))
         if told is not None:
-            yield _rate(case, "cut_rate", "cut", cutting.counted(cutting.cut))
+            yield whole.noted("cut_rate", cutting.counted(cutting.cut))
             yield _counts(case, cutting, train)
     terms = _terms(case, sides, told or _only_unknown(cutting), train, fewest_rows, largest)
     judged = case.has("model.answer") and case.has("data.label")
@@ -92,11 +92,6 @@ def vocabulary_gap(
 def _sides(data: Dataset) -> dict[str, list[str]]:
     """The texts of the rows by role."""
     return {"text": data.written, **({"text_pair": data.second_texts} if data.has("text_pair") else {})}
-
-
-def _rate(case: Case, metric: str, column: str, counts: np.ndarray) -> Measure:
-    guess = Predictions(case.data.row_ids, {column: counts})
-    return replace(case, slices=()).measure(metric, guess=guess, truth=())
 
 
 def _only_unknown(cutting: Cutting | None) -> Cutting | None:
