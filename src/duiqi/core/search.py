@@ -97,7 +97,7 @@ def null(rows: Any, errors: Floats, strata: NDArray[np.int64] | None = None, *, 
     inside = np.eye(strata.max() + 1)[strata]
     size = inside.sum(axis=0)
     mean_error = inside.T @ errors / size
-    first, second = rows @ inside, rows.power(2) @ inside
+    first, second = rows @ inside, _with(rows, rows.data**2) @ inside
     squares = second - first**2 / size
     per_square = inside.T @ (errors - mean_error[strata]) ** 2 / np.maximum(size - 1, 1)
     variance = squares @ per_square
@@ -167,7 +167,14 @@ def _units(rows: Any, errors: Floats, keys: NDArray[np.uint64]) -> tuple[Any, Fl
     _, unit, counts = np.unique(keys, return_inverse=True, return_counts=True)
     shares = (1 / counts[unit], unit.astype(np.int32), np.arange(len(unit) + 1, dtype=np.int32))
     collapse = csr_array(shares, shape=(len(unit), len(counts)))
-    return csr_array(rows @ collapse), collapse.T @ errors
+    shared = csr_array(rows @ collapse)
+    shared.sort_indices()
+    return shared, collapse.T @ errors
+
+
+def _with(rows: Any, data: NDArray[Any]) -> Any:
+    """A sparse matrix with other numbers in the same places; the places are not copied, for they are many."""
+    return type(rows)((data, rows.indices, rows.indptr), shape=rows.shape)
 
 
 def _largest_by_chance(
@@ -189,7 +196,7 @@ def _strips(rows: Any) -> list[Any]:
     cells = rows.shape[0] * rows.shape[1]
     if DENSE_FROM * cells < rows.nnz and cells <= MOST_DENSE:
         return [rows.toarray().astype(np.float32)]
-    columns = rows.astype(np.float32).tocsc()
+    columns = _with(rows, rows.data.astype(np.float32)).tocsc()
     return [columns[:, start : start + STRIP].tocsr() for start in range(0, rows.shape[1], STRIP)]
 
 
