@@ -263,7 +263,7 @@ def _first_of_equals(slices: Iterable[tuple[Slice, Rows]]) -> list[tuple[Slice, 
 
 def _name_of(rows: Rows) -> bytes:
     """The same for the same rows, and short."""
-    return blake2b(np.ascontiguousarray(rows), digest_size=16).digest()
+    return blake2b(rows.tobytes(), digest_size=16).digest()
 
 
 def _things(slice: Slice) -> int:
