@@ -212,10 +212,15 @@ def _sums(strips: Sequence[Any], block: NDArray[np.float32]) -> NDArray[np.float
 def _permuted(
     errors: NDArray[np.float32], generator: np.random.Generator, permutations: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Blocks of permutations, float[b, u]."""
+    """Blocks of permutations, float[b, u]. Most errors are equal (0, say): only the others are given new places."""
+    values, counts = np.unique(errors, return_counts=True)
+    usual = values[counts.argmax()]
+    others = errors[errors != usual]
     for start in range(0, permutations, BLOCK):
-        block = np.tile(errors, (min(BLOCK, permutations - start), 1))
-        yield generator.permuted(block, axis=1, out=block)
+        block = np.full((min(BLOCK, permutations - start), len(errors)), usual)
+        for row in block:
+            row[generator.choice(len(errors), len(others), replace=False)] = others
+        yield block
 
 
 def _without_echoes(
