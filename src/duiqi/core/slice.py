@@ -19,7 +19,7 @@ CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 _WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*")
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")  # what `_WORD` finds in ASCII text in lower case, faster
 _CJK = re.compile(f"[{CJK}]")
-# These two are searched for in every row. They begin with what few characters are, so that the search skips the others.
+# These two are searched for in every row, so each is written to leave most characters of a text at the first look.
 _NUMERAL = "一二三四五六七八九十百千万亿两"
 _NUMBER = re.compile(rf"[\d{_NUMERAL}](?:(?<=\d)|[{_NUMERAL}]*[个只次天年月元块分名])")
 _NEGATION = re.compile(
