@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -166,10 +166,10 @@ class Dataset:
             )
         return np.array(["" if v is None else str(v) for v in self.table.column(column).to_pylist()], dtype=np.str_)
 
-    @cached_property
-    def _inputs(self) -> list[str]:
+    def _inputs(self) -> Iterator[str]:
+        """The whole input of every row; made when asked for, because a copy of all texts is large."""
         parts = [self.values(role) for role in INPUT_ROLES if self.has(role)]
-        return ["\x1e".join(_flat(value) for value in row) for row in zip(*parts, strict=True)]
+        return ("\x1e".join(_flat(value) for value in row) for row in zip(*parts, strict=True))
 
     @cached_property
     def row_ids(self) -> NDArray[np.str_]:
@@ -179,7 +179,7 @@ class Dataset:
         labels = map(_flat, self.values("label")) if self.has("label") else [""] * len(self)
         seen: Counter[tuple[str, str]] = Counter()
         ids = []
-        for pair in zip(self._inputs, labels, strict=True):
+        for pair in zip(self._inputs(), labels, strict=True):
             ids.append(f"{hash64(f'{pair[0]}{chr(31)}{pair[1]}{chr(31)}{seen[pair]}'):016x}")
             seen[pair] += 1
         return np.array(ids, dtype=np.str_)
@@ -187,7 +187,7 @@ class Dataset:
     @cached_property
     def input_keys(self) -> NDArray[np.uint64]:
         """One hash per row of the input as a reader would take it: case, width and punctuation do not count."""
-        return np.array([hash64(normalise(text)) for text in self._inputs], dtype=np.uint64)
+        return np.array([hash64(normalise(text)) for text in self._inputs()], dtype=np.uint64)
 
     @cached_property
     def draw_keys(self) -> NDArray[np.uint64]:

@@ -30,7 +30,7 @@ Notation: n rows, u units, m slices, b permutations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,9 +39,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# A block of this many permutations stays in the cache; of densities measured from .02 to .2, sparse products are
-# faster than dense ones below about .08. Above `MOST_DENSE` numbers a dense matrix would take too much memory.
+# A block of this many permutations of `STRIP` units stays in the cache; of densities measured from .02 to .2, sparse
+# products are faster than dense ones below about .08. Above `MOST_DENSE` numbers a dense matrix would take too much
+# memory.
 BLOCK = 100
+STRIP = 4096
 DENSE_FROM = 0.08
 MOST_DENSE = 1 << 26
 # A more complicated slice is told in place of a simpler one only where it is worse than the rest of the simpler one
@@ -103,7 +105,7 @@ def null(rows: Any, errors: Floats, strata: NDArray[np.int64] | None = None, *, 
     inside = np.eye(strata.max() + 1)[strata]
     size = inside.sum(axis=0)
     mean_error = inside.T @ errors / size
-    first, second = rows @ inside, rows.power(2) @ inside
+    first, second = rows @ inside, _with(rows, rows.data**2) @ inside
     squares = second - first**2 / size
     per_square = inside.T @ (errors - mean_error[strata]) ** 2 / np.maximum(size - 1, 1)
     variance = squares @ per_square
@@ -182,19 +184,25 @@ def _units(rows: Any, errors: Floats, keys: NDArray[np.uint64]) -> tuple[Any, Fl
     from scipy.sparse import csr_array
 
     _, unit, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    collapse = csr_array((1 / counts[unit], (np.arange(len(unit)), unit)), shape=(len(unit), len(counts)))
-    return csr_array(rows.astype(np.float64) @ collapse), collapse.T @ errors
+    shares = (1 / counts[unit], unit.astype(np.int32), np.arange(len(unit) + 1, dtype=np.int32))
+    collapse = csr_array(shares, shape=(len(unit), len(counts)))
+    shared = csr_array(rows @ collapse)
+    shared.sort_indices()
+    return shared, collapse.T @ errors
+
+
+def _with(rows: Any, data: NDArray[Any]) -> Any:
+    """A sparse matrix with other numbers in the same places; the places are not copied, for they are many."""
+    return type(rows)((data, rows.indices, rows.indptr), shape=rows.shape)
 
 
 def _largest_by_chance(
     rows: Any, errors: Floats, base: Null, generator: np.random.Generator, permutations: int, level: float
 ) -> float:
     """What the largest z exceeds in at most `level` of all permutations, the one that was seen among them."""
-    cells = rows.shape[0] * rows.shape[1]
-    dense = DENSE_FROM * cells < rows.nnz and cells <= MOST_DENSE
-    held = rows.toarray().astype(np.float32) if dense else rows.astype(np.float32)
+    strips = _strips(rows)
     blocks = _permuted(errors.astype(np.float32), generator, permutations)
-    largest = np.concatenate([base.z(held @ block).max(axis=0) for block in blocks])
+    largest = np.concatenate([base.z(_sums(strips, block)).max(axis=0) for block in blocks])
     exceeding = int(level * (permutations + 1))
     if exceeding < 1:
         return float("inf")
@@ -202,10 +210,36 @@ def _largest_by_chance(
     return float(np.sort(largest)[-exceeding]) + 1e-4
 
 
-def _permuted(errors: NDArray[np.float32], generator: np.random.Generator, permutations: int) -> Iterator[Any]:
+def _strips(rows: Any) -> list[Any]:
+    """Memberships [m, u] in float32, cut into matrices of some units each: one dense, or sparse ones of `STRIP`."""
+    cells = rows.shape[0] * rows.shape[1]
+    if DENSE_FROM * cells < rows.nnz and cells <= MOST_DENSE:
+        return [rows.toarray().astype(np.float32)]
+    columns = _with(rows, rows.data.astype(np.float32)).tocsc()
+    return [columns[:, start : start + STRIP].tocsr() for start in range(0, rows.shape[1], STRIP)]
+
+
+def _sums(strips: Sequence[Any], block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sum of permuted errors float[b, u] in every slice, float[m, b]."""
+    sums = np.zeros((strips[0].shape[0], len(block)), dtype=np.float32)
+    ends = np.cumsum([strip.shape[1] for strip in strips])
+    for strip, end in zip(strips, ends, strict=True):
+        sums += strip @ np.ascontiguousarray(block[:, end - strip.shape[1] : end].T)
+    return sums
+
+
+def _permuted(
+    errors: NDArray[np.float32], generator: np.random.Generator, permutations: int
+) -> Iterator[NDArray[np.float32]]:
+    """Blocks of permutations, float[b, u]. Most errors are equal (0, say): only the others are given new places."""
+    values, counts = np.unique(errors, return_counts=True)
+    usual = values[counts.argmax()]
+    others = errors[errors != usual]
     for start in range(0, permutations, BLOCK):
-        size = min(BLOCK, permutations - start)
-        yield np.ascontiguousarray(generator.permuted(np.tile(errors, (size, 1)), axis=1).T)
+        block = np.full((min(BLOCK, permutations - start), len(errors)), usual)
+        for row in block:
+            row[generator.choice(len(errors), len(others), replace=False)] = others
+        yield block
 
 
 def _without_echoes(

@@ -17,10 +17,13 @@ from duiqi.core.spans import types_of
 # A Chinese, Japanese or Korean character is a word of its own; everything else is cut at what is no letter or digit.
 CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 _WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")  # what `_WORD` finds in ASCII text in lower case, faster
 _CJK = re.compile(f"[{CJK}]")
-_NUMBER = re.compile(r"\d|[一二三四五六七八九十百千万亿两]+[个只次天年月元块分名]")
+# These two are searched for in every row, so each is written to leave most characters of a text at the first look.
+_NUMERAL = "一二三四五六七八九十百千万亿两"
+_NUMBER = re.compile(rf"[\d{_NUMERAL}](?:(?<=\d)|[{_NUMERAL}]*[个只次天年月元块分名])")
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|nowhere|cannot|without|hardly|barely)\b|n['’]t\b"
+    r"\b(?:n(?:o(?:t|ne|body|thing|r|where)?|ever|either)|cannot|without|hardly|barely)\b|n['’]t\b"
     r"|[不没沒无無未非莫勿别別]",
     re.IGNORECASE,
 )
@@ -28,6 +31,8 @@ _NEGATION = re.compile(
 
 def words(text: str) -> list[str]:
     """Words in lower case; every Chinese character counts as one."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
     return [word.casefold() for word in _WORD.findall(text)]
 
 
@@ -66,12 +71,17 @@ class Condition:
 
 
 def _contains(texts: Any, value: str) -> NDArray[np.bool_]:
-    wanted = words(value)
+    wanted, folded = words(value), value.casefold()
     if is_cjk(value) or (value and not wanted):  # a mark is looked for as it stands
-        return np.fromiter((value.casefold() in text.casefold() for text in texts), dtype=bool, count=len(texts))
-    size = len(wanted)
-    joined = (f" {' '.join(words(text))} " for text in texts)
-    return np.fromiter((f" {' '.join(wanted)} " in text for text in joined), dtype=bool, count=len(texts)) & (size > 0)
+        return np.fromiter((folded in text.casefold() for text in texts), dtype=bool, count=len(texts))
+
+    def has(text: str) -> bool:
+        """Only a text that has the letters is cut into words."""
+        if not all(word in text.casefold() for word in wanted):
+            return False
+        return f" {' '.join(wanted)} " in f" {' '.join(words(text))} "
+
+    return np.fromiter(map(has, texts), dtype=bool, count=len(texts)) & (len(wanted) > 0)
 
 
 _OPS: Mapping[str, Callable[[Any, Any], NDArray[np.bool_]]] = {
@@ -105,7 +115,7 @@ def _numbers(values: Any) -> NDArray[np.float64]:
 
 def lengths(data: Dataset) -> NDArray[np.int64]:
     """Number of words of every row, int[n]."""
-    return np.fromiter((len(_WORD.findall(text)) for text in data.texts), dtype=np.int64, count=len(data))
+    return np.fromiter((len(words(text)) for text in data.texts), dtype=np.int64, count=len(data))
 
 
 def _matches(pattern: re.Pattern[str]) -> Callable[[Dataset], NDArray[np.bool_]]:
