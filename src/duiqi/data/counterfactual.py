@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictor
 from duiqi.core.slice import is_cjk
@@ -159,7 +160,7 @@ def _answer(
     assert reading.turned is not None
     rows = [found[at].row for at, _ in asked]
     texts = [found[at].divided.spelled(state.words) for at, state in asked]
-    answers = predictor.predict(asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
+    answers = answers_of(predictor, asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
     start = 0
     while start < len(asked):
         at, end = asked[start][0], start
