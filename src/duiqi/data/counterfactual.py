@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictor
 from duiqi.core.slice import is_cjk
@@ -160,7 +159,7 @@ def _answer(
     assert reading.turned is not None
     rows = [found[at].row for at, _ in asked]
     texts = [found[at].divided.spelled(state.words) for at, state in asked]
-    answers = answers_of(predictor, asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
+    answers = predictor.predict(asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
     start = 0
     while start < len(asked):
         at, end = asked[start][0], start

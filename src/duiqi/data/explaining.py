@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.seed import generator
@@ -72,7 +71,7 @@ def ask(
         chunk = questions[at:end]
         rows = [row for row, keep in chunk for _ in range(len(keep))]
         texts = [text for row, keep in chunk for text in subject.divided[row].kept(keep)]
-        answers = answers_of(predictor, asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
+        answers = predictor.predict(asked_again(reading, subject.data, rows, subject.divided, texts), reading.asks)
         start = 0
         for row, keep in chunk:
             span = slice(start, start + len(keep))
