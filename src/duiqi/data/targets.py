@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, ModelError, OptionError, nearest
 from duiqi.core.predictions import Predictions, Predictor
@@ -313,7 +312,7 @@ def targets_of(
     the word `wanted`, the text written, the answer, the first document. With the rows as they are then asked again, cut
     into words, and the model's answers."""
     reading, task = reading_of(predictor), predictor.task
-    guess = answers_of(predictor, data, [name for name in reading.says if name in predictor.offers])
+    guess = predictor.predict(data, [name for name in reading.says if name in predictor.offers])
     _check_finite(guess, data)
     asked = reading.again(data, guess)
     cut = [reading.units(each, guess, at) for at, each in enumerate(divided(asked))]
