@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from duiqi.core.bundle import Bundle
 from duiqi.core.errors import ModelError
-from duiqi.core.folder import check_writable
+from duiqi.core.folder import check_outside, check_writable
 from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.prove import prove_models, untouched
@@ -47,8 +47,9 @@ def align(
     A run that was killed goes on where it stopped when called again with the same arguments.
     """
     out = Path(out)
-    table = lay(data, settings, complete=True, model=model)
     check_writable(out)
+    check_outside(out, [model, data])
+    table = lay(data, settings, complete=True, model=model)
     report, repaired, shop = align_table(table, str(model), out, with_=with_, budget=budget)
     report = publish(report, out, lang=lang, rows=rows, model=repaired.bundle.path)
     shop.close()

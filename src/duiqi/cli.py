@@ -315,7 +315,9 @@ def with_errors(call: Callable[[], int | None], interrupted: str = GOES_ON, lang
 
 
 def _complain(message: str, hint: str, lang: str | None = None) -> None:
-    sys.stderr.write(_words(lang).complaint(message, hint) + "\n")
+    from duiqi.show.visible import visible
+
+    sys.stderr.write(visible(_words(lang).complaint(message, hint)) + "\n")
 
 
 def _words(lang: str | None) -> Sentences:

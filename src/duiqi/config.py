@@ -16,6 +16,9 @@ PLAIN = (
     "choices", "spans", "label", "group", "id", "split", "time", "cluster", "encoding", "seed", "threads", "device",
     "parts", "budget", "out", "lang", "with", "only",
 )  # fmt: skip
+NUMBERS: Mapping[str, tuple[type, ...]] = {"seed": (int,), "threads": (int,), "budget": (int, float)}
+SEVERAL = ("group", "parts", "with", "only")  # options that may be given again
+ROLES = ("text", "text_pair", "tokens", "choices", "spans", "label", "id", "split", "time", "cluster")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -65,7 +68,25 @@ def check_config(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
             raise OptionError(
                 f"expected [{name}] in {path} to be a table, given {said[name]!r}", hint=f"Write [{name}]."
             )
-    return dict(said)
+    for name in PLAIN:
+        _check_form(name, said.get(name), path)
+    return {name: [value] if name in SEVERAL and isinstance(value, str) else value for name, value in said.items()}
+
+
+def _check_form(name: str, value: Any, path: Path) -> None:
+    """`OptionError` where a value is not of the form that the option of that name has on the command line."""
+    if value is None:
+        return
+    if name in NUMBERS:
+        form, example = "a number", f"{name} = 4"
+        fits = isinstance(value, NUMBERS[name]) and not isinstance(value, bool)
+    elif name in SEVERAL or name in ROLES:
+        form, example = "a text or a list of texts", f'{name} = ["a", "b"]'
+        fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
+    else:
+        form, example, fits = "a text", f'{name} = "…"', isinstance(value, str)
+    if not fits:
+        raise OptionError(f"expected {form} as {name} in {path}, given {value!r}", hint=f"Write it so: {example}")
 
 
 def _load(path: Path) -> dict[str, Any]:

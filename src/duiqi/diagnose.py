@@ -9,6 +9,7 @@ from typing import Unpack
 
 from duiqi.core.case import Case
 from duiqi.core.examine import examine
+from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
@@ -38,6 +39,7 @@ def diagnose(
     """
     from duiqi.model.open import find, has_head
 
+    check_report_place(out, [model, data])
     table = lay(data, settings, model=model)
     bundle = find(str(model))
     headless = _of_rows(table, only) and not has_head(bundle, table.task)

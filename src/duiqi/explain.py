@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.exhibit import Exhibit
+from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
@@ -97,6 +98,7 @@ def explain(
 
     began = time.monotonic()
     _check_asked(method, samples, scale, rows, SCALES)
+    check_report_place(out, [model, train, *given])
     bundle = find(str(model))
     made = task_of(bundle)
     if not settings.get("task") and made is not None:
@@ -165,11 +167,15 @@ def _check_asked(method: Sequence[str], samples: int | None, scale: str, rows: i
 
 def _source(given: Sequence[Source], task: str) -> Source:
     """Rows of a file, or the texts themselves as rows of the model's task."""
+    from duiqi.data.read import check_there
+
     if not given:
         raise DataError("expected a text or a file, given none", hint='duiqi explain MODEL "a text"')
     if len(given) == 1 and (not isinstance(given[0], str) or _is_file(given[0])):
         return given[0]
     texts = [str(each) for each in given]
+    if len(texts) == 1 and _is_file_name(texts[0]):
+        check_there(texts[0])
     if not all(text.strip() for text in texts):
         raise DataError("expected texts with something in them, given an empty one", hint="Write the text in quotes.")
     return _as_rows(texts, task)
@@ -177,6 +183,13 @@ def _source(given: Sequence[Source], task: str) -> Source:
 
 def _is_file(said: str) -> bool:
     return said.startswith("hub:") or (len(said) < 1024 and "\0" not in said and os.path.exists(said))
+
+
+def _is_file_name(said: str) -> bool:
+    """Whether one word ends as files of rows do; somebody who types it means a file."""
+    from duiqi.data.formats import is_readable
+
+    return said.isprintable() and " " not in said and is_readable(Path(said))
 
 
 def _as_rows(texts: Sequence[str], task: str) -> Dataset:

@@ -13,6 +13,7 @@ from duiqi.core.bundle import RowKeys
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import ContaminationError
 from duiqi.core.examine import examine
+from duiqi.core.folder import check_report_place
 from duiqi.core.gate import Gate
 from duiqi.core.report import Report
 from duiqi.core.slice import Slice
@@ -48,6 +49,7 @@ def prove(
     """
     from duiqi.model.open import find
 
+    check_report_place(out, [before, after, data])
     table = lay(data, settings, model=after)
     chosen = table.part(part) if part else table.part("test", "all", "dev")
     sides = [table.open(find(str(name))) for name in (before, after)]

@@ -114,12 +114,13 @@ def repair(
     A `reference`, named other rows with labels, is what no remedy may make the model forget.
     What is shown is chosen on dev: only `prove` on rows put aside gives the numbers to quote.
     """
-    from duiqi.core.folder import check_writable
+    from duiqi.core.folder import check_outside, check_writable
     from duiqi.model.open import find
 
     out = Path(out)
-    table = lay(data, settings, complete=True, model=model)
     check_writable(out)
+    check_outside(out, [model, data])
+    table = lay(data, settings, complete=True, model=model)
     check_remedies(table, with_)
     bundle = find(str(model))
     opened = table.open(bundle)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
 from duiqi.core.groups import Groups
@@ -178,7 +179,7 @@ class Case:
 
     def answers_to(self, data: Dataset) -> Predictions:
         """The model's answers to other rows, such as edited ones."""
-        return self.predictor.predict(data, [each for each in self.task.outputs if each in self.predictor.offers])
+        return answers_of(self.predictor, data, [each for each in self.task.outputs if each in self.predictor.offers])
 
     @property
     def reader(self) -> Predictor | None:

@@ -4,6 +4,7 @@
     ├── InputError               what the user gave is not what was expected
     │   ├── DataError            a file, a column, a row
     │   ├── ModelError           a checkpoint or bundle
+    │   │   └── AnswerError      a model that does not answer, or not as it should
     │   ├── OptionError          an option, a config key, a value of one
     │   ├── PartError            a part that is unknown or misdeclared
     │   └── OutputError          a place where nothing can be written
@@ -40,6 +41,10 @@ class DataError(InputError):
 
 class ModelError(InputError):
     """A checkpoint or bundle that cannot be opened or used."""
+
+
+class AnswerError(ModelError):
+    """A model that does not answer rows, or not as it promised."""
 
 
 class OptionError(InputError):

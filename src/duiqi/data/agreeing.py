@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.asking import answers_of
 from duiqi.core.case import parts_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions, Predictor
@@ -66,7 +67,7 @@ def _answering(filter: Filter, predictor: Predictor, rows: Dataset) -> Answer | 
     task = predictor.task
     if filter == "model" and "probs" in predictor.offers and task.unit != "answer":
         asked = [each for each in dict.fromkeys((*task.outputs, "probs")) if each in predictor.offers]
-        return lambda data: predictor.predict(data, asked)
+        return lambda data: answers_of(predictor, data, asked)
     if filter == "words" and "tfidf" in task.floors and task.output in ("probs", "labels") and len(task.inputs) == 1:
         floor = FLOORS[task.output, "tfidf"]
         return lambda data: floor(task, rows, task.read_truth(rows), data)

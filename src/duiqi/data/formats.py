@@ -320,6 +320,11 @@ def _plain(cell: Any) -> Any:
 # json, jsonl
 
 
+def _why(error: Exception) -> str:
+    """Where and why a line is no JSON, without the number of a line inside the line."""
+    return f"{error.msg}, at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else str(error)
+
+
 def _read_jsonl(lines: Lines, name: str, path: Path) -> Iterator[Raw]:
     held = (line for line in enumerate(lines, 1) if line[1] and not line[1].isspace())
     for piece in _in_pieces(held, len):
@@ -329,7 +334,7 @@ def _read_jsonl(lines: Lines, name: str, path: Path) -> Iterator[Raw]:
                 rows.append(json.loads(text))
             except (ValueError, RecursionError) as error:
                 raise DataError(
-                    f"expected one JSON object a line in {path}, given line {line} that is not JSON ({error})",
+                    f"expected one JSON object a line in {path}, given line {line} that is not JSON ({_why(error)})",
                     hint="Mend or delete this line. A file that holds one JSON list belongs into a file ending in "
                     ".json.",
                 ) from error

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictions, Predictor
 from duiqi.core.spans import mended
@@ -36,7 +37,7 @@ class Guesser:
     def answers(self, data: Dataset) -> Predictions:
         """Answers and probabilities for every row, in the columns of the task's head."""
         if self.known is None:
-            return self.model.predict(data, [each for each in self.task.outputs if each in self.model.offers])
+            return answers_of(self.model, data, [each for each in self.task.outputs if each in self.model.offers])
         if self.task.unit != "row":
             return guessed(self.task, self.known, data, self.model)
         truth, classes = self.task.read_truth(self.known), len(self.task.labels)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictor
 from duiqi.core.task import Task
@@ -35,7 +36,7 @@ def nearest_rows(predictor: Predictor, data: Dataset, train: Dataset, *, shown: 
     without it.
     """
     train = train.take(np.arange(min(len(train), MOST)))
-    mine, theirs = (_directions(predictor.predict(each, ["embedding"])["embedding"]) for each in (data, train))
+    mine, theirs = (_directions(answers_of(predictor, each, ["embedding"])["embedding"]) for each in (data, train))
     labels = labels_in_words(predictor.task, train)
     found = []
     for row in mine @ theirs.T:

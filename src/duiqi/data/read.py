@@ -118,7 +118,8 @@ def check_there(source: str | Path) -> None:
     if not str(source).startswith(HUB) and not path.exists():
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
-            f"expected a file or folder, given {path}, which does not exist", hint=nearest(path.name, beside)
+            f"expected a file or folder, given {path}, which does not exist",
+            hint=nearest(path.name, beside) if beside else "Check the path.",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.asking import answers_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.predictions import Predictor
 
@@ -16,7 +17,7 @@ GRAMS = (2, 3)  # characters in a row
 
 def vectors_of(reader: Predictor, data: Dataset) -> NDArray[np.float64]:
     """Embeddings of all rows, of length 1: float[n, d]."""
-    given = np.asarray(reader.predict(data, ["embedding"])["embedding"], dtype=np.float64)
+    given = np.asarray(answers_of(reader, data, ["embedding"])["embedding"], dtype=np.float64)
     return given / np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-12)
 
 

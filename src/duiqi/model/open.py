@@ -327,8 +327,15 @@ def _check_device(device: str) -> None:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise OptionError(
-            f"expected a device that is here, given '{device}' ({str(error).splitlines()[0]})", hint="Use --device cpu."
+            f"expected a device that is here ({_devices()}), given '{device}'", hint="Use --device cpu."
         ) from error
+
+
+def _devices() -> str:
+    """The devices of this machine, in words."""
+    import torch
+
+    return "cpu, cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _adapted(bundle: Bundle, task: Task) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.asking import answers_of
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
@@ -121,12 +122,12 @@ def _check(choices: int, others: int, most: int) -> None:
 def _probabilities(case: Case, quiz: Quiz) -> list[NDArray[np.float64]]:
     """How likely each choice of every question is, float[c]; all are asked in one call."""
     if case.task.name == "choose" and "probs" in case.predictor.offers:
-        given = case.predictor.predict(quiz.to_choose(), ["probs"]).probs
+        given = answers_of(case.predictor, quiz.to_choose(), ["probs"]).probs
         return [row[: len(each.choices)] for row, each in zip(given, quiz.questions, strict=True)]
     from duiqi.model.cloze import likelihoods_of
 
     rows, where = quiz.sentences()
-    said = likelihoods_of(case.predictor).predict(rows, ["loglik", "tokens"]).take(where)
+    said = answers_of(likelihoods_of(case.predictor), rows, ["loglik", "tokens"]).take(where)
     ends = np.cumsum([len(each.choices) * (1 + len(each.others)) for each in quiz.questions])[:-1]
     logliks, tokens = (np.split(np.asarray(said[name], dtype=np.float64), ends) for name in ("loglik", "tokens"))
     return [_softmax(_scores(*each)) for each in zip(quiz.questions, logliks, tokens, strict=True)]

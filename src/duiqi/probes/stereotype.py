@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.asking import answers_of
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
@@ -82,7 +83,7 @@ def _apart(case: Case, pairs: Sequence[Pair]) -> NDArray[np.float64]:
     """By how much the more stereotypical sentence is likelier, in nats, float[p]; all are scored in one call."""
     sentences = [each for pair in pairs for each in (pair.more, pair.less)]
     rows = Dataset.of({"text": [""] * len(sentences), "label": sentences}, name="stereotypes")
-    scores = np.asarray(case.predictor.predict(rows, ["loglik"])["loglik"], dtype=np.float64).reshape(-1, 2)
+    scores = np.asarray(answers_of(case.predictor, rows, ["loglik"])["loglik"], dtype=np.float64).reshape(-1, 2)
     apart = np.asarray(scores[:, 0] - scores[:, 1])
     apart[np.abs(apart) < ALIKE] = 0.0
     alike = int((apart == 0).sum())

@@ -21,6 +21,7 @@ from duiqi.core.part import Catalogue
 from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.data.policy import check_labels, rules_of
+from duiqi.data.unusual import is_number, unusual
 from duiqi.run.workshop import versions
 
 Progress = Callable[[str, int, int, Mapping[str, Any]], None]
@@ -137,7 +138,7 @@ class Table:
         if not has_head(bundle, self.task):
             raise ModelError(
                 f"expected a model with a head for {self.task}, given {bundle.name or bundle.path}, which has none",
-                hint=f"Train one first: duiqi align {bundle.name or bundle.path} DATA",
+                hint=f"Train one first: duiqi align {_typed(bundle)} DATA",
             )
         if "answers" not in self.memory:
             self.memory["answers"] = Cache()
@@ -192,6 +193,8 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
     rules_of(policy)
     set_threads(settings.get("threads"))
     given = settings.get("task")
+    if given:
+        catalogue.find("task", given)  # a name that is none is told before anything is read
     made = _made_for(model) if model is not None and not given else None
     parts = _parts(data, settings, as_texts=(given or made) in OF_TEXTS)
     task, notes = (given, ()) if given else guessed_task(next(iter(parts.values())))
@@ -199,7 +202,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
         task, notes = str(made), ()
     if not given and task in ("classify", "classify_pair"):
         _check_classes(next(iter(parts.values())))
-    parts = {name: replace(part, notes=(*part.notes, *notes)) for name, part in parts.items()} if notes else parts
+    parts = {name: replace(part, notes=(*part.notes, *notes, *unusual(part))) for name, part in parts.items()}
     if complete:
         from duiqi.data.split import complete as completed
 
@@ -288,6 +291,11 @@ def fingerprints(parts: Mapping[str, Dataset]) -> dict[str, str]:
     return {name: part.fingerprint for name, part in parts.items()}
 
 
+def _typed(bundle: Bundle) -> str:
+    """What to type for a model: a name that is found anywhere, else its folder."""
+    return bundle.name if bundle.name.partition(":")[0] in ("default", "default-zh", "hub") else str(bundle.path)
+
+
 def _made_for(model: str | Path) -> str | None:
     """The task that a model was made for, where it says so."""
     from duiqi.model.open import find
@@ -297,9 +305,17 @@ def _made_for(model: str | Path) -> str | None:
 
 
 def _check_classes(data: Dataset) -> None:
-    """`DataError` where nearly every row has a label of its own: those are no classes, but texts to write or find."""
+    """`DataError` where nearly every row has a label of its own: those are no classes, but texts to write or find, or
+    numbers with something else among them."""
     labels = [label for label in data.values("label") if isinstance(label, str)] if data.has("label") else []
     if len(labels) >= FEWEST_LABELS and len(set(labels)) > len(labels) / 2:
+        others = [row for row, label in enumerate(labels) if not is_number(label)]
+        if 0 < len(others) < len(labels) / 2:
+            raise DataError(
+                f"expected numbers as labels, as most rows of {data.name} have them, given {labels[others[0]]!r} in "
+                f"{len(others)} of {len(labels)} rows (first: row {others[0] + 1})",
+                hint="Mend or delete these rows, or say --task classify if every number is a class.",
+            )
         raise DataError(
             f"expected classes that come again, given {len(set(labels))} different labels in {len(labels)} rows of "
             f"{data.name}",

@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,7 @@ from typing import Any
 from duiqi.core.errors import OutputError, ResumeError
 
 JOURNAL = "journal.jsonl"
+LOCK = "at_work"
 PINNED = ("duiqi", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scikit-learn")
 
 
@@ -42,16 +44,19 @@ class Workshop:
     decisions: dict[str, Any] = field(default_factory=dict)
     spent: float = 0.0
     _begun: float = field(default_factory=time.monotonic)
+    _lock: int | None = None
 
     @classmethod
     def open(cls, folder: Path, pins: Mapping[str, Any]) -> Workshop:
-        """Begin, or go on where an earlier run with equal pins stopped; `ResumeError` where the pins differ."""
+        """Begin, or go on where an earlier run with equal pins stopped; `ResumeError` where the pins differ, and where
+        another run is at work there."""
         pins = json.loads(json.dumps({**pins, "versions": versions()}))
         journal = folder / JOURNAL
+        lock = _alone(folder)
         lines = _read(journal)
         if len(lines) < 2:  # nothing was decided yet: nothing can be lost
             _write_first(journal, pins)
-            return cls(folder)
+            return cls(folder, _lock=lock)
         differing = [name for name in pins if lines[0].get(name) != pins[name]]
         if differing:
             name = differing[0]
@@ -63,7 +68,10 @@ class Workshop:
         _rewrite(journal, lines)
         decisions = {line["name"]: line["said"] for line in lines[1:]}
         spent = max((said for name, said in decisions.items() if name.startswith("clock:")), default=0.0)
-        return cls(folder, decisions, float(spent))
+        return cls(folder, decisions, float(spent), _lock=lock)
+
+    def __post_init__(self) -> None:
+        self._release = weakref.finalize(self, os.close, self._lock) if self._lock is not None else lambda: None
 
     def decide(self, name: str, make: Callable[[], Any]) -> Any:
         """What was decided under this name; `make()` where nothing was yet. Values are plain JSON."""
@@ -92,12 +100,46 @@ class Workshop:
     def close(self) -> None:
         """Remove everything: the result stands elsewhere."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._release()
 
     def _append(self, line: Mapping[str, Any]) -> None:
         with (self.folder / JOURNAL).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _alone(folder: Path) -> int | None:
+    """The open file by which other runs see that somebody is at work here; it is let go of when this run ends, however
+    it ends. `ResumeError` where another has it. Nothing on systems without such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held by a process: one that was stopped may call again
+    except (BlockingIOError, PermissionError):
+        os.close(file)
+        raise ResumeError(
+            f"expected to work in {folder} alone, given another run that is at work there",
+            hint="Wait until it has ended, or choose another --out.",
+        ) from None
+    except OSError:  # a file system that knows no locks
+        os.close(file)
+        return None
+    return file
+
+
+def _unwritable(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"expected a place where {folder} can be written, given {error.strerror or error}",
+        hint="Choose another folder with --out.",
+    )
 
 
 def _read(journal: Path) -> list[dict[str, Any]]:
@@ -118,10 +160,7 @@ def _write_first(journal: Path, pins: Mapping[str, Any]) -> None:
         journal.parent.mkdir(parents=True, exist_ok=True)
         _rewrite(journal, [pins])
     except OSError as error:
-        raise OutputError(
-            f"expected a place where {journal.parent} can be written, given {error.strerror or error}",
-            hint="Choose another folder with --out.",
-        ) from error
+        raise _unwritable(journal.parent, error) from error
 
 
 def _rewrite(journal: Path, lines: list[Any] | list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from duiqi.show.explanations import NAMED, Told, told
 from duiqi.show.sentences import Named, Sentences, is_chinese, is_number, is_share, plain, tight
+from duiqi.show.visible import visible
 
 Json = Mapping[str, Any]
 
@@ -160,7 +161,7 @@ class Outline:
     """The reading of one report in one language. Pure: the report is never changed."""
 
     def __init__(self, report: Json, *, lang: str) -> None:
-        self.report = report
+        self.report = visible(report)
         self.words = Sentences.of(lang)
 
     # ---- small readings
