@@ -57,6 +57,7 @@ _CASES: Mapping[str, Callable[..., Case]] = {
     "model.estimated": judged_case, "model.lost": judged_case, "model.broken": judged_case,
     "model.moved": judged_case, "model.seconds": judged_case, "model.failed": judged_case,
     "model.known": judged_case, "model.found": judged_case, "model.unread": judged_case,
+    "model.harmed": judged_case,
     "model.placed": judged_case, "model.gain": judged_case, "model.shares": judged_case,
     "model.private": private_case, "model.harmful": harmful_case,
 }  # fmt: skip

@@ -48,7 +48,8 @@ class Predictions:
     how many of them it does not know, and of how many · `failed` float[n], 1 where a case of a functional test fails
     · `known` float[n, 2], 1 where a fact is answered right, and how often a guess is
     · `found` float[n, 2], 1 where a row is answered right with what is right at a place, and 1 · `unread` float[n, 2],
-    1 where it is answered right with a part of another row and as it stands, and 1 where it is as it stands.
+    1 where it is answered right with a part of another row and as it stands, and 1 where it is as it stands
+    · `harmed` float[n, 2], 1 where a prompt is answered with words of harm, and 1.
     Of tags, `probs` is a list of float[words, k]; of answers found in a passage float[n, 2], how likely each is wrong
     and right.
     """

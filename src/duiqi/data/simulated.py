@@ -211,7 +211,7 @@ def judged_case(rng: np.random.Generator, *, rows: int = 600) -> Case:
     more["attacked"] = np.stack([rng.random(rows) < 0.3, np.ones(rows)], axis=1).astype(float)
     more["moved"] = rng.integers(-1, 2, rows).astype(float)
     more["broken"] = (rng.random(rows) < 0.1).astype(float)
-    for name in ("found", "unread"):
+    for name in ("found", "unread", "harmed"):
         more[name] = np.stack([rng.random(rows) < 0.7, np.ones(rows)], axis=1).astype(float)
     answers = case.guess.with_columns(more)
     return replace(case, predictor=Recorded(replace(case.task, beside=tuple(more)), answers))
