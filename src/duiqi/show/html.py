@@ -60,7 +60,7 @@ ORDER = (
     "class_balance",
 )
 # Exhibits whose labels are codes of ours, and columns whose text is; any other text is the user's own.
-CODED = ("floors", "fragility", "before_after", "stereotypes")
+CODED = ("floors", "fragility", "before_after", "stereotypes", "answer_places")
 CODED_COLUMNS = (
     "plant",
     "kind",
