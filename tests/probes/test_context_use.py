@@ -203,7 +203,7 @@ def test_recorded_answers_and_passages_too_short_say_so():
     case = case_of(read)
     recorded = Case(Recorded(case.task, case.guess), case.data, catalogue=CATALOGUE)
     (skipped,) = report_of(recorded).skipped
-    assert "recorded answers" in skipped["detail"]
+    assert skipped["needs"] == ["model.anew"]
     one = Dataset.of({"text": ["?"], "text_pair": ["One. Two."], "label": [[{"text": "One", "start": 0}]]})
     (skipped,) = report_of(case_of(lambda question, passage: "One", one)).skipped
     assert "three sentences" in skipped["detail"]

@@ -145,9 +145,9 @@ def test_missing_columns_of_a_file_are_empty(tmp_path):
 
 def test_other_tasks_and_recorded_answers_say_so():
     (skipped,) = report_of(simulated_case(np.random.default_rng(0))).skipped
-    assert skipped["needs"] == ["task.generate", "model.text"]
+    assert skipped["needs"] == ["task.generate", "model.text", "model.anew"]
     (skipped,) = report_of(written_case(np.random.default_rng(0))).skipped
-    assert "recorded answers" in skipped["detail"]
+    assert skipped["needs"] == ["model.anew"]
 
 
 def test_sick_cases_are_told_and_healthy_ones_are_not():

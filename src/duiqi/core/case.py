@@ -26,7 +26,7 @@ from duiqi.core.measure import (
     totals_of,
 )
 from duiqi.core.part import Catalogue, Part
-from duiqi.core.predictions import Predictions, Predictor
+from duiqi.core.predictions import Predictions, Predictor, Recorded
 from duiqi.core.slice import ALL, Slice
 from duiqi.core.spans import find_spans
 from duiqi.core.task import Task
@@ -146,6 +146,8 @@ class Case:
         room, _, name = need.partition(".")
         if room == "data":
             return self.data.has(name) or (name == "text" and self.data.has("tokens"))
+        if need == "model.anew":  # may be asked about other rows than those at hand
+            return not isinstance(self.predictor, Recorded)
         if room == "model":
             return (self.task.output if name == "answer" else name) in self.predictor.offers
         if room == "task":

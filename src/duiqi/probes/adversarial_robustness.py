@@ -24,7 +24,7 @@ MOST_EXAMPLES = 8
 
 @probe(
     kind="fragility",
-    needs=("model.answer", "data.label", "data.text"),
+    needs=("model.answer", "data.label", "data.text", "model.anew"),
     gates=(Gate("attack_success_rate", at_most=0.5, slice=None),),
     on_request=True,
     source="Morris et al., 2020, TextAttack: a framework for adversarial attacks, data augmentation, and adversarial "

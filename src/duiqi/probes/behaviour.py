@@ -15,7 +15,7 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import FEWEST_ROWS, Measure
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions, Recorded
+from duiqi.core.predictions import Predictions
 from duiqi.core.texts import bare, excerpt, matches
 from duiqi.data.simulated_behaviour import drilled_case
 from duiqi.data.suite import FunctionalTest, Movement, Suite, Trial
@@ -29,7 +29,7 @@ ROUNDING = 1e-9
 
 @probe(
     kind="fragility",
-    needs=("model.answer",),
+    needs=("model.answer", "model.anew"),
     gates=(Gate("failure_rate", at_most=MOST_FAILED),),
     on_request=True,
     source="Ribeiro, Wu, Guestrin & Singh, 2020, Beyond accuracy: behavioral testing of NLP models with CheckList, "
@@ -114,11 +114,6 @@ def _suits(case: Case) -> None:
         raise DataError(
             f"expected a task that classifies texts or pairs, finds answers or gives numbers, given {case.task.name}",
             hint="Suites speak of one class, one number or one answer for a text.",
-        )
-    if isinstance(case.predictor, Recorded):
-        raise DataError(
-            "expected a model that can be asked about the texts of a suite, given recorded answers",
-            hint="Give the model itself.",
         )
 
 

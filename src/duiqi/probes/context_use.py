@@ -16,7 +16,7 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure, Shown
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions, Recorded
+from duiqi.core.predictions import Predictions
 from duiqi.core.seed import derive, hash64
 from duiqi.core.slice import ALL
 from duiqi.core.texts import excerpt
@@ -28,7 +28,7 @@ MOST_EXAMPLES = 8
 
 @probe(
     kind="spurious_cue",
-    needs=("model.answer", "data.label", "data.text"),
+    needs=("model.answer", "data.label", "data.text", "model.anew"),
     gates=(Gate("placed_accuracy_gap", at_most=0.1), Gate("unread_rate", at_most=0.5)),
     on_request=True,
     source="Liu et al., 2024, Lost in the middle: how language models use long contexts, TACL, "
@@ -95,11 +95,6 @@ def _suits(case: Case) -> None:
         raise DataError(
             f"expected a task that finds answers in passages or chooses among choices, given {case.task.name}",
             hint="Of other tasks it is not told where in a text an answer stands.",
-        )
-    if isinstance(case.predictor, Recorded):
-        raise DataError(
-            "expected a model that can be asked about rows in another order, given recorded answers",
-            hint="Give the model itself.",
         )
 
 

@@ -15,7 +15,7 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
 from duiqi.core.measure import SMALL_GROUP, Measure, critical
 from duiqi.core.part import probe
-from duiqi.core.predictions import Predictions, Recorded
+from duiqi.core.predictions import Predictions
 from duiqi.core.slice import Slice
 from duiqi.core.spans import find_spans, tags_of
 from duiqi.core.texts import excerpt
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 @probe(
     kind="identity_bias",
-    needs=("model.answer", "data.text"),
+    needs=("model.answer", "data.text", "model.anew"),
     gates=(Gate("worst_group_identity_effect", at_most=0.15),),
     source="Garg et al., 2019, Counterfactual fairness in text classification through robustness, AIES, "
     "https://arxiv.org/abs/1809.10610; sentences with a place for a group: Dixon et al., 2018, Measuring and "
@@ -67,7 +67,7 @@ def identity_bias(
     label is about (hate speech that depends on its target, medicine, the country of a piece of news: so `nationality`,
     `region` and `occupation` are only looked at when asked for); where a word of the lists means something else; and
     it says nothing of groups that are not in them. A large effect says that the model is biased, a small one only that
-    these words do not show it. Recorded answers cannot be asked anew.
+    these words do not show it.
 
     No remedy that ships treats it: more rows of the group with the other labels do.
     """
@@ -93,11 +93,6 @@ def _suits(case: Case) -> None:
         raise DataError(
             f"expected answers that are classes, labels, tags or numbers, given those of the task {case.task.name}",
             hint="Whether texts that are written say other things of other people is not measured here.",
-        )
-    if isinstance(case.predictor, Recorded):
-        raise DataError(
-            "expected a model that can be asked about texts with other people in them, given recorded answers",
-            hint="Give the model itself.",
         )
 
 

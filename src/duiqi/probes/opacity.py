@@ -23,7 +23,7 @@ OTHER = "kernel_shap"  # the method that the first one is held against
 
 @probe(
     kind="opacity",
-    needs=("model.probs", "data.text"),
+    needs=("model.probs", "data.text", "model.anew"),
     gates=(Gate("faithfulness_gain", at_least=0.1),),
     on_request=True,
     source="DeYoung et al., 2020, ERASER: a benchmark to evaluate rationalized NLP models, ACL, "

@@ -23,7 +23,7 @@ MOST_EXAMPLES = 8
 
 @probe(
     kind="fragility",
-    needs=("model.answer", "data.label", "data.text"),
+    needs=("model.answer", "data.label", "data.text", "model.anew"),
     gates=(Gate("{primary}_difference", at_least=-0.05),),
     source="Ribeiro et al., 2020, Beyond accuracy: behavioral testing of NLP models with CheckList, ACL; "
     "Belinkov & Bisk, 2018, Synthetic and natural noise both break neural machine translation, ICLR",

@@ -99,7 +99,7 @@ def _rule(cue: Cue) -> Slice:
 
 def _uses(case: Case, cues: list[Cue], most: int) -> list[Use]:
     """What the model makes of each cue, asked in one call; nothing where it cannot answer new rows."""
-    if not case.has("model.answer") or not case.has("data.text") or not cues:
+    if not all(map(case.has, ("model.answer", "model.anew", "data.text"))) or not cues:
         return []
     asked, plan = [], []
     for number, cue in enumerate(cues):
@@ -112,10 +112,7 @@ def _uses(case: Case, cues: list[Cue], most: int) -> list[Use]:
     together = asked[0]
     for each in asked[1:]:
         together = together.joined(each)
-    try:
-        probs = case.answers_to(together).probs
-    except DataError:
-        return []
+    probs = case.answers_to(together).probs
     weights = _weights(case, cues, [with_it[:WEIGHED] for with_it, _ in plan])
     uses, at = [], 0
     for cue, weight, (with_it, without) in zip(cues, weights, plan, strict=True):
