@@ -11,7 +11,8 @@ TextAttack 0.3.11 does not fit transformers 5: it runs in an environment of its 
 
     python -m venv PEER && PEER/bin/pip install torch 'transformers<5' textattack
     python bench/attacks.py --peer PEER/bin/python [--texts 1000] [--slow 10] [--model FOLDER]
-    python bench/attacks.py --all [--texts 200]      every attack of ours, English and Chinese
+    python bench/attacks.py --all [--texts 200] [--lexicon]     every attack of ours, English and Chinese;
+                                                     --lexicon: with the synonyms of WordNet and Cilin
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from duiqi.model.fit import fit
 from duiqi.model.open import find, open_model
 from fit import footer, opened, read
 
+LEXICONS = {"default": "en/wordnet_synsets.jsonl.gz", "default-zh": "zh/synonyms_cilin.txt.gz"}
 PEER = Path(__file__).parent / "attacks_peer.py"
 
 
@@ -51,6 +53,7 @@ def main() -> None:
     parser.add_argument("--slow", type=int, default=10, help="texts for the peer's own wrapper")
     parser.add_argument("--peer", default="", help="a Python with textattack")
     parser.add_argument("--all", action="store_true", help="every attack, no peer")
+    parser.add_argument("--lexicon", action="store_true", help="synonyms of WordNet and Cilin")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.all:
@@ -60,9 +63,10 @@ def main() -> None:
             ):
                 model = given.model and str(Path(given.model) / name)
                 case = case_of(given.data / name, body, model, given.rows, Path(folder))
-                for attack in attacks:
-                    found, seconds = ours(case, attack, given.texts)
-                    print(line(f"{name} {attack}", found, seconds))
+                options = {"lexicon": given.data / "lexicons" / LEXICONS[body]} if given.lexicon else {}
+                for attack in set(attacks) & {"textfooler", "pwws"} if given.lexicon else attacks:
+                    found, seconds = ours(case, attack, given.texts, **options)
+                    print(line(f"{name} {attack}", found, seconds), flush=True)
                 print(footer(case.data))
             return
         case = case_of(given.data / "sst2", "default", given.model, given.rows, Path(folder))
@@ -86,14 +90,14 @@ def case_of(data: Path, body: str, path: str, rows: int, folder: Path) -> Case:
     return Case(open_model(find(path)), test, catalogue=Catalogue.installed(), start=lambda: start)
 
 
-def ours(case: Case, attack: str, most: int) -> tuple[Attacked, float]:
+def ours(case: Case, attack: str, most: int, **options: Any) -> tuple[Attacked, float]:
     """The attack on rows that are answered rightly, and seconds of the processor, the rows as they are included."""
     right = np.flatnonzero(case.right)
     rows = np.sort(np.random.default_rng(0).permutation(right)[:most])
     part = case.catalogue.find("attack", attack)
     case = case.with_predictor(open_model(case.predictor.bundle))  # type: ignore[attr-defined]
     start = time.process_time()
-    return attacked(case, part, rows, queries=2000), time.process_time() - start
+    return attacked(case, part, rows, queries=2000, **options), time.process_time() - start
 
 
 def line(name: str, found: Attacked, seconds: float) -> str:

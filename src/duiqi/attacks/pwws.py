@@ -28,7 +28,8 @@ def pwws(
     of questions, however many texts there are.
 
     Differs from the paper in where synonyms come from: the lists that come with duiqi in place of WordNet, so it
-    succeeds less often; `lexicon` names a larger one (forms: `duiqi parts synonyms`). Names are not exchanged.
+    succeeds far less often; `lexicon` names a larger one, such as WordNet (forms: `duiqi parts synonyms`), of which
+    words of any sense are tried. Names are not exchanged.
     """
-    found = read(lexicon) if lexicon else shipped()
+    found = read(lexicon, any_sense=True) if lexicon else shipped(any_sense=True)
     return [[Place(each.start, each.end, each.others) for each in found.places(text)] for text in texts]

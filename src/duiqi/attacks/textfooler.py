@@ -32,5 +32,5 @@ def textfooler(
     larger one (forms: `duiqi parts synonyms`). Its ranking counts a turn of the answer extra; its similarity is that of
     the Universal Sentence Encoder in a window of words.
     """
-    found = read(lexicon) if lexicon else shipped()
+    found = read(lexicon, any_sense=True) if lexicon else shipped(any_sense=True)
     return [[Place(each.start, each.end, each.others) for each in found.places(text)] for text in texts]

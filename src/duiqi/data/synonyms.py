@@ -110,16 +110,18 @@ class Synonyms:
 
 
 @cache
-def shipped() -> Synonyms:
-    """The English and Chinese groups that come with duiqi."""
+def shipped(*, any_sense: bool = False) -> Synonyms:
+    """The English and Chinese groups that come with duiqi; with `any_sense` a word is replaced by what stands with it
+    in any of its groups, and may then mean something else."""
     folder = files("duiqi.data").joinpath("lexicons")
     texts = [folder.joinpath(f"synonyms_{lang}.toml").read_text(encoding="utf-8") for lang in ("en", "zh")]
-    return _gathered(group for text in texts for group in _of_toml(tomllib.loads(text), "synonyms"))
+    return _gathered((group for text in texts for group in _of_toml(tomllib.loads(text), "synonyms")), any_sense)
 
 
 @cache
-def read(path: Path) -> Synonyms:
-    """The groups of a file; `DataError` where it cannot be read or has none. Empty lines and repeated ones are none."""
+def read(path: Path, *, any_sense: bool = False) -> Synonyms:
+    """The groups of a file; `DataError` where it cannot be read or has none. Empty lines and repeated ones are none.
+    `any_sense` as of `shipped`."""
     try:
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
@@ -127,7 +129,7 @@ def read(path: Path) -> Synonyms:
         raise DataError(
             f"expected a lexicon of synonyms in UTF-8, given {path} ({error})", hint="Check the path of the lexicon."
         ) from error
-    found = _gathered(_groups(path.name.removesuffix(".gz"), text))
+    found = _gathered(_groups(path.name.removesuffix(".gz"), text), any_sense)
     if not found.words:
         raise DataError(
             f"expected groups of words in the lexicon {path}, given none",
@@ -187,8 +189,8 @@ def _of_wordnet(line: str, where: str) -> Iterator[Group]:
         ) from error
 
 
-def _gathered(groups: Iterable[Group]) -> Synonyms:
-    """Every form of every word, with what stands for it in all of its groups."""
+def _gathered(groups: Iterable[Group], any_sense: bool) -> Synonyms:
+    """Every form of every word, with what stands for it in all of its groups, or in any of them."""
     words: dict[str, list[str]] = {}
     kinds: dict[str, set[str]] = {}
     for kind, replaced, only_put_in in groups:
@@ -197,7 +199,8 @@ def _gathered(groups: Iterable[Group]) -> Synonyms:
             for own in forms:
                 kinds.setdefault(own, set()).add(kind)
                 rest = [other for other in dict.fromkeys(others) if other != own]
-                words[own] = [other for other in words[own] if other in rest] if own in words else rest
+                had = words.get(own, rest)
+                words[own] = list(dict.fromkeys([*had, *rest])) if any_sense else [each for each in had if each in rest]
     kept = {own: tuple(others) for own, others in words.items() if others}
     longest: dict[str, int] = {}
     for own in kept:
