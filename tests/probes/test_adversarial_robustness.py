@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,14 @@ def test_rows_that_are_wrong_anyway_are_not_attacked():
 
 
 def test_what_cannot_be_attacked_says_so():
-    (skipped,) = looked(written_case(np.random.default_rng(0), rows=60)).skipped
+    case = written_case(np.random.default_rng(0), rows=60)
+    (skipped,) = looked(case).skipped
+    assert skipped["needs"] == ["model.anew"]
+    recorded = case.predictor
+    anew = SimpleNamespace(
+        name="anew", task=case.task, offers=recorded.offers, fingerprint="", predict=recorded.predict
+    )
+    (skipped,) = looked(case.with_predictor(anew)).skipped
     assert "expected a task among" in skipped["detail"]
     with pytest.raises(PartError, match="luck"):
         looked(slipping_case(np.random.default_rng(0), slips=0.0, rows=60), attacks=["luck"])

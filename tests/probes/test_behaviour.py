@@ -219,7 +219,7 @@ def test_without_a_suite_that_fits_it_says_how_to_write_one():
     assert skipped["why"] == "unsuited"
     assert "my_suite.toml" in skipped["hint"]
     (skipped,) = report_of(simulated_case(np.random.default_rng(0), rows=50)).skipped
-    assert "recorded" in skipped["detail"]
+    assert skipped["needs"] == ["model.anew"]
 
 
 def test_it_runs_where_it_is_named_or_given_options():
