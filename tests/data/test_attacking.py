@@ -10,7 +10,7 @@ import pytest
 from duiqi.core.attack import Attack, Place
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
-from duiqi.core.errors import DataError, PartError
+from duiqi.core.errors import AnswerError, DataError, PartError
 from duiqi.core.part import Catalogue, attack
 from duiqi.core.predictions import Predictions
 from duiqi.core.task import Task
@@ -180,7 +180,7 @@ def test_answers_that_are_no_numbers_and_other_tasks_are_refused():
     case = case_of(["so good"], ["praise"])
     broken = replace(case, predictor=Broken(case.task))
     broken.__dict__["right"] = np.array([True])
-    with pytest.raises(DataError, match="NaN"):
+    with pytest.raises(AnswerError, match="nan"):
         attacked(broken, every_word(), np.array([0]))
     ranked = replace(case, predictor=Counting(CATALOGUE.task("rank")))
     with pytest.raises(DataError, match="expected a task among"):

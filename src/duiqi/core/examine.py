@@ -64,12 +64,10 @@ def examine(
     skipped: list[dict[str, Any]] = []
     stated: list[Gate] = []
     seconds: dict[str, float] = {}
-    asking = {"model.answer", f"model.{case.task.output}"}
-    answering = [order for order in probes if asking & set(order.probe.needs)] if case.has("model.answer") else []
-    if answering:  # a model that does not answer these rows, or knows other labels, cannot be examined on them
-        _ = case.guess
-        if case.has("data.label") and any("data.label" in order.probe.needs for order in answering):
-            _ = case.truth
+    answer = {"model.answer", f"model.{case.task.output}"}
+    judging = any("data.label" in order.probe.needs and answer & {*order.probe.needs} for order in probes)
+    if judging and case.has("model.answer") and case.has("data.label"):
+        _ = case.guess, case.truth  # a model that does not answer these rows, or knows other labels, cannot be judged
     for number, order in enumerate(probes):
         if progress:
             progress(order.probe.name, number, len(probes))
