@@ -37,10 +37,13 @@ class Clusters:
 
 def clusters_of(vectors: NDArray[np.float64], *, fewest_rows: int, seed: int) -> Clusters:
     """Clusters of vectors of length 1, float[n, d], by k-means: as many as the root of half the rows (Mardia, Kent &
-    Bibby 1979), at most `MOST`, and at most so many that they have `fewest_rows` rows on average."""
+    Bibby 1979), at most `MOST`, as there are distinct vectors, and so many that they have `fewest_rows` rows on
+    average."""
     from sklearn.cluster import KMeans
 
-    many = int(np.clip(min((len(vectors) / 2) ** 0.5, len(vectors) / fewest_rows), 1, MOST))
+    vectors = vectors.round(5)  # equal inputs are equal to the last digit
+    distinct = len(np.unique(vectors, axis=0))
+    many = int(np.clip(min((len(vectors) / 2) ** 0.5, len(vectors) / fewest_rows, distinct), 1, MOST))
     fitted = KMeans(many, n_init=2, max_iter=50, random_state=seed).fit(vectors)
     middle = fitted.cluster_centers_[fitted.labels_]
     return Clusters(fitted.labels_.astype(np.int64), np.linalg.norm(vectors - middle, axis=1))
