@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import blanks
 import pytest
@@ -368,6 +369,7 @@ def test_a_task_of_ones_own_goes_all_the_way(body, rows_csv, tmp_path):
     part.write_text(
         """
 from dataclasses import replace
+from types import SimpleNamespace
 from duiqi.core.part import Catalogue, task
 
 @task()
