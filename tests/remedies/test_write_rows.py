@@ -148,15 +148,13 @@ def test_what_looks_like_nothing_real_is_left_out(train):
 
 
 def test_strangeness_is_measured_by_a_model_that_knows_the_texts_where_there_is_one(train):
-    from types import SimpleNamespace as Space
-
     def predict(data, outputs):
         here = ["dividends" in text for text in data.texts]
         found = np.array([[0.0, 1.0, 0.1 * n] if at else [1.0, 0.0, 0.01 * (n % 2)] for n, at in enumerate(here)])
-        return {"embedding": found}
+        return Predictions(data.row_ids, {"embedding": found})
 
     made = Dataset.of({"text": ["dividends film", *sentences(BAD, 3, 30)], "label": ["negative"] * 4})
-    reader = Space(offers=frozenset({"embedding"}), predict=predict)
+    reader = SimpleNamespace(offers=frozenset({"embedding"}), predict=predict)
     assert Belonging.of(train, ["negative"], reader, most_strange=0.1)(made).tolist() == [False, True, True, True]
 
 
@@ -168,7 +166,7 @@ def test_what_hangs_on_the_training_rows_alone_is_worked_out_once(train, dev, wr
 
     def predict(data, outputs):
         read.append(len(data))
-        return {"embedding": np.ones((len(data), 3))}
+        return Predictions(data.row_ids, {"embedding": np.ones((len(data), 3))})
 
     reader = SimpleNamespace(offers=frozenset({"embedding"}), predict=predict)
     writer.texts = [text if at % 10 == 0 else "" for at, text in enumerate(sentences(BAD, 200, 40))]
