@@ -161,6 +161,8 @@ class Pool:
             return {"void": WITHOUT_MEANING[self.kind, cell["fault"]]}
         begun = time.monotonic()
         ground, planted = self.sown(cell)
+        if self.tuned and planted.sharpness != 1:
+            return {"void": "log-odds are sharpened in frozen models only"}
         clean, model = self.models(ground, planted)
         harm = harm_of(ground, planted, clean, model)
         started = time.monotonic()
