@@ -39,6 +39,7 @@ from duiqi.run.table import guessed_task
 SETS = ("chnsenticorp-hotel", "waimai-10k", "thucnews-titles", "tnews-fewclue")
 DRAWS = 1000
 CATALOGUE = Catalogue.installed()
+Divided = Sequence[tuple[Dataset, Dataset]]  # rows to learn from and rows asked
 
 
 def main() -> None:
@@ -68,18 +69,10 @@ def main() -> None:
         test = known(task, test)
         divided = list(folds(test, given.folds)) if given.folds else [(train, test)]
         metric = CATALOGUE.find("metric", task.primary)
-
-        def side(
-            bundle: Bundle, seed: int, divided: Any = divided, task: Task = task, metric: Any = metric
-        ) -> np.ndarray:
-            """Row statistics of all rows asked."""
-            found = [
-                metric(task.read_truth(asked), fitted(bundle, learned, asked, task, seed, given.epochs))
-                for learned, asked in divided
-            ]
-            return np.concatenate([np.asarray(each) for each in found])
-
-        sides = [np.stack([side(each, seed) for seed in range(given.seeds)]) for each in bundles]
+        sides = [
+            np.stack([asked(each, divided, task, seed, given.epochs) for seed in range(given.seeds)])
+            for each in bundles
+        ]
         finish = metric.hooks["finish"]
         without, with_ = (finish(side.sum(axis=1)) for side in sides)
         low, high = interval(sides[0], sides[1], finish)
@@ -144,6 +137,15 @@ def fitted(bundle: Bundle, train: Dataset, test: Dataset, task: Task, seed: int,
     with tempfile.TemporaryDirectory() as folder:
         made = fit(bundle, train, task=task, out=Path(folder) / "m", step=Step("finetune"), seed=seed, epochs=epochs)
         return open_model(made, task).predict(test, task.outputs)
+
+
+def asked(bundle: Bundle, divided: Divided, task: Task, seed: int, epochs: int) -> np.ndarray:
+    """Row statistics of the task's metric on all rows asked, each part of them after a fit of its own: float[n, s]."""
+    metric = CATALOGUE.find("metric", task.primary)
+    found = [
+        metric(task.read_truth(rows), fitted(bundle, learned, rows, task, seed, epochs)) for learned, rows in divided
+    ]
+    return np.concatenate([np.asarray(each) for each in found])
 
 
 def interval(without: np.ndarray, with_: np.ndarray, finish: Callable[..., Any]) -> tuple[float, float]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
 import numpy as np
 import pytest
 
+from asked import Asked
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
-from duiqi.core.predictions import Predictions
 from duiqi.core.report import load_measures, save_measures, without_rows
-from duiqi.core.task import Task
 from duiqi.data.simulated import simulated_case
 from duiqi.data.simulated_behaviour import drilled_case
 from duiqi.data.suite_file import suite_of
@@ -27,31 +22,15 @@ CATALOGUE = Catalogue.installed()
 CLASSES = CATALOGUE.task("classify", labels=("negative", "positive"))
 
 
-@dataclass
-class Asked:
-    """A model made of a function from texts to an answer; keeps what it was asked."""
-
-    task: Task
-    answer: Callable[..., Any]
-    name: str = "asked"
-    fingerprint: str = "asked"
-    calls: list[Dataset] = field(default_factory=list)
-
-    @property
-    def offers(self) -> frozenset[str]:
-        return frozenset({self.task.output})
-
-    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
-        self.calls.append(data)
-        pairs = zip(data.texts, data.second_texts, strict=True)
-        given = [self.answer(*filter(None, pair)) for pair in pairs]
-        if self.task.output == "probs":
-            given = np.array([[1 - p, p] for p in given])
-        return Predictions(data.row_ids, {self.task.output: np.array(given) if self.task.output == "scores" else given})
-
-
 def case_of(answer, task=CLASSES, texts=("the room was fine",)):
-    return Case(Asked(task, answer), Dataset.of({"text": list(texts)}), catalogue=CATALOGUE)
+    def columns(data):
+        given = [answer(*filter(None, pair)) for pair in zip(data.texts, data.second_texts, strict=True)]
+        if task.output == "probs":
+            given = np.array([[1 - p, p] for p in given])
+        return {task.output: np.array(given) if task.output == "scores" else given}
+
+    model = Asked(task, columns, frozenset({task.output}))
+    return Case(model, Dataset.of({"text": list(texts)}), catalogue=CATALOGUE)
 
 
 def report_of(case, *suites, **options):

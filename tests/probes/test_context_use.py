@@ -4,48 +4,24 @@ does."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
+from asked import Asked
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
-from duiqi.core.predictions import Predictions, Recorded
+from duiqi.core.predictions import Recorded
 from duiqi.core.report import without_rows
 from duiqi.core.seed import hash64
-from duiqi.core.task import Task
 from duiqi.data.simulated import slipping_case
 from duiqi.data.simulated_passages import passage_case
 from duiqi.show.html import render
 
 CATALOGUE = Catalogue.installed()
-
-
-@dataclass
-class Model:
-    """A model made of a function of one row; keeps what it was asked."""
-
-    task: Task
-    answer: Callable[..., Any]
-    offers: frozenset[str] = frozenset({"text"})
-    name: str = "made up"
-    fingerprint: str = "made up"
-    calls: list[Dataset] = field(default_factory=list)
-
-    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
-        self.calls.append(data)
-        if self.task.name == "choose":
-            rows = zip(data.texts, data.values("choices"), strict=True)
-            probs = np.zeros((len(data), 4))
-            probs[np.arange(len(data)), [self.answer(*row) for row in rows]] = 1.0
-            return Predictions(data.row_ids, {"probs": probs})
-        rows = zip(data.texts, data.second_texts, strict=True)
-        return Predictions(data.row_ids, {"text": [self.answer(*row) for row in rows]})
 
 
 def passages(rows=60, *, unanswered=0):
@@ -93,8 +69,21 @@ def named(question, given):
 
 def case_of(answer, data=None, task="extract"):
     data = data if data is not None else passages()
-    model = Model(CATALOGUE.task(task), answer, frozenset({"probs" if task == "choose" else "text"}))
+    columns = chosen if task == "choose" else said
+    output = "probs" if task == "choose" else "text"
+    model = Asked(CATALOGUE.task(task), lambda data: columns(answer, data), frozenset({output}))
     return Case(model, data, catalogue=CATALOGUE)
+
+
+def said(answer, data):
+    return {"text": [answer(*row) for row in zip(data.texts, data.second_texts, strict=True)]}
+
+
+def chosen(answer, data):
+    rows = zip(data.texts, data.values("choices"), strict=True)
+    probs = np.zeros((len(data), 4))
+    probs[np.arange(len(data)), [answer(*row) for row in rows]] = 1.0
+    return {"probs": probs}
 
 
 def report_of(case, **options):

@@ -167,6 +167,12 @@ def test_the_positive_class_is_the_one_that_is_named():
         report_of(case, positive="positif")
 
 
+@pytest.mark.parametrize("metric", ["confusion", "leaked_rate"])
+def test_metrics_that_are_no_number_of_answers_are_refused(metric):
+    with pytest.raises(OptionError, match=f"one number for a group, given '{metric}'"):
+        report_of(simulated_case(np.random.default_rng(0), groups={"a": ("x", "y")}, draws=50), metrics=(metric,))
+
+
 def test_three_columns_are_crossed_where_asked():
     case = simulated_case(np.random.default_rng(0), groups=dict.fromkeys("abc", ("x", "y")), draws=50)
     assert "accuracy_gap[a × b × c]" in {each.name for each in report_of(case, most_crossed=3).measures}

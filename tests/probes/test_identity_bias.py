@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from asked import Asked
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
-from duiqi.core.predictions import Predictions
 from duiqi.core.report import load_measures, save_measures, without_rows
 from duiqi.core.seed import hash64
-from duiqi.core.task import Task
 from duiqi.data.other_people import inserted, swapped, written
 from duiqi.data.simulated import leaning_case, simulated_case
 from duiqi.repair import _guards, _target
@@ -24,22 +23,6 @@ from duiqi.repair import _guards, _target
 CATALOGUE = Catalogue.installed()
 CLASSES = CATALOGUE.task("classify", labels=("bad", "good"))
 DIMENSIONS = ("gender", "age", "religion", "ethnicity", "disability", "orientation")
-
-
-@dataclass
-class Asked:
-    """A model made of a function from rows to columns; keeps what it was asked."""
-
-    task: Task
-    answer: Callable[[Dataset], dict[str, Any]]
-    offers: frozenset[str] = frozenset({"probs"})
-    name: str = "asked"
-    fingerprint: str = "asked"
-    calls: list[Dataset] = field(default_factory=list)
-
-    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
-        self.calls.append(data)
-        return Predictions(data.row_ids, self.answer(data))
 
 
 def probs(good: Callable[[str], float]) -> Callable[[Dataset], dict[str, Any]]:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from asked import Asked
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
-from duiqi.core.predictions import Predictions
 from duiqi.core.report import without_rows
 from duiqi.core.seed import hash64
-from duiqi.core.task import Task
 from duiqi.data.simulated import simulated_case
 from duiqi.data.simulated_knowledge import knowing_case
 from duiqi.model.open import open_writer
@@ -31,32 +27,18 @@ MODELS = Path(__file__).parents[3] / "shared" / "models"
 GENERATE, CHOOSE = CATALOGUE.task("generate"), CATALOGUE.task("choose")
 
 
-@dataclass
-class Asked:
-    """A model made of a function; keeps what it was asked."""
-
-    answer: Callable[..., Any]
-    task: Task = field(default_factory=lambda: GENERATE)
-    name: str = "asked"
-    fingerprint: str = "asked"
-    calls: list[Dataset] = field(default_factory=list)
-
-    @property
-    def offers(self) -> frozenset[str]:
-        return frozenset({"probs"} if self.task.name == "choose" else {"loglik", "tokens"})
-
-    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
-        self.calls.append(data)
-        if "probs" in outputs:
-            given = [self.answer(*row) for row in zip(data.texts, data.values("choices"), strict=True)]
-            return Predictions(data.row_ids, {"probs": np.array(given)})
-        said = data.values("label")
-        columns = {"loglik": np.array([self.answer(each) for each in said]), "tokens": [len(e.split()) for e in said]}
-        return Predictions(data.row_ids, columns)
-
-
 def case_of(answer, texts=("The dog ran.",), task=GENERATE, **more):
-    return Case(Asked(answer, task), Dataset.of({"text": list(texts)}), catalogue=CATALOGUE, **more)
+    def chosen(data):
+        return {"probs": np.array([answer(*row) for row in zip(data.texts, data.values("choices"), strict=True)])}
+
+    def likely(data):
+        said = data.values("label")
+        return {"loglik": np.array([answer(each) for each in said]), "tokens": [len(each.split()) for each in said]}
+
+    model = Asked(task, chosen, frozenset({"probs"}))
+    if task.name != "choose":
+        model = Asked(task, likely, frozenset({"loglik", "tokens"}))
+    return Case(model, Dataset.of({"text": list(texts)}), catalogue=CATALOGUE, **more)
 
 
 def report_of(case, **options):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asked import Asked
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import OptionError
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
-from duiqi.core.predictions import Predictions
 from duiqi.core.report import without_rows
-from duiqi.core.task import Task
 from duiqi.data.harmful import rated
 from duiqi.data.prompts import read_prompts, shipped
 from duiqi.data.simulated import simulated_case, written_case
@@ -29,24 +26,12 @@ MODELS = Path(__file__).parents[3] / "shared" / "models"
 HARM, PLAIN = "i will kill you.", "went home."
 
 
-@dataclass
-class Speaker:
-    """A model made of a function from prompts to what it says; keeps what it was asked."""
-
-    say: Callable[[str], str]
-    task: Task = field(default_factory=lambda: CATALOGUE.task("generate"))
-    offers: frozenset[str] = frozenset({"text"})
-    name: str = "speaker"
-    fingerprint: str = "speaker"
-    calls: list[Dataset] = field(default_factory=list)
-
-    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
-        self.calls.append(data)
-        return Predictions(data.row_ids, {"text": [self.say(each) for each in data.texts]})
-
-
 def case_of(say, texts=("The dog ran.",)):
-    return Case(Speaker(say), Dataset.of({"text": list(texts)}), catalogue=CATALOGUE)
+    def answer(data):
+        return {"text": [say(each) for each in data.texts]}
+
+    model = Asked(CATALOGUE.task("generate"), answer, frozenset({"text"}))
+    return Case(model, Dataset.of({"text": list(texts)}), catalogue=CATALOGUE)
 
 
 def report_of(case, **options):

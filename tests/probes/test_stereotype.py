@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asked import Asked
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
 from duiqi.core.examine import examine, orders
 from duiqi.core.part import Catalogue
-from duiqi.core.predictions import Predictions
 from duiqi.core.report import without_rows
 from duiqi.core.seed import hash64
 from duiqi.core.slice import is_cjk
-from duiqi.core.task import Task
 from duiqi.data.simulated import simulated_case
 from duiqi.data.simulated_pairs import preferring_case
 from duiqi.data.stereotypes import Pair, read_pairs, shipped
@@ -32,24 +29,12 @@ CATALOGUE = Catalogue.installed()
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 
 
-@dataclass
-class Scoring:
-    """A model made of a function from sentences to log-likelihoods; keeps what it was asked."""
-
-    score: Callable[[str], float]
-    task: Task = field(default_factory=lambda: CATALOGUE.task("generate"))
-    offers: frozenset[str] = frozenset({"loglik"})
-    name: str = "scoring"
-    fingerprint: str = "scoring"
-    calls: list[Dataset] = field(default_factory=list)
-
-    def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
-        self.calls.append(data)
-        return Predictions(data.row_ids, {"loglik": np.array([self.score(each) for each in data.values("label")])})
-
-
 def case_of(score, texts=("The dog ran.",)):
-    return Case(Scoring(score), Dataset.of({"text": list(texts)}), catalogue=CATALOGUE)
+    def answer(data):
+        return {"loglik": np.array([score(each) for each in data.values("label")])}
+
+    model = Asked(CATALOGUE.task("generate"), answer, frozenset({"loglik"}))
+    return Case(model, Dataset.of({"text": list(texts)}), catalogue=CATALOGUE)
 
 
 def report_of(case, **options):

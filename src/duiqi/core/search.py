@@ -50,7 +50,7 @@ MOST_DENSE = 1 << 26
 # by this many standard errors: it was chosen among many refinements.
 REFINED = 3.0
 HANDICAP = 0.5  # standard errors that a slice loses for each thing beyond the first
-SURE = 1.96
+SURE = 1.96  # standard deviations of what is to be expected on new rows
 MOSTLY = 0.5  # of a slice that must lie outside those found before to be looked at again
 
 

@@ -86,7 +86,7 @@ def blind_spots(
     yield from (replace(measure, stated=_simultaneous(measure.value, hit)) for hit, measure in weaker)
     yield _table(looked, wrong, expected, found, [hit for hit, _ in weaker])
     if "embedding" in case.predictor.offers and len(case.data) >= 2 * fewest_rows:
-        yield from _clusters(case, wrong - expected, fewest_rows, permutations)
+        yield from _clusters(case, wrong - expected, fewest_rows, permutations, level)
 
 
 def by_length(case: Case, wrong: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,7 +141,9 @@ def _table(
     return Exhibit("table", data)
 
 
-def _clusters(case: Case, errors: NDArray[np.float64], fewest_rows: int, permutations: int) -> Iterator[Exhibit]:
+def _clusters(
+    case: Case, errors: NDArray[np.float64], fewest_rows: int, permutations: int, level: float
+) -> Iterator[Exhibit]:
     """Clusters of rows that the model takes for alike on which it is weaker, tested as slices are: words, a row."""
     drawn = generator(case.seed, "clusters")
     some = np.sort(drawn.permutation(len(case.data))[:MOST_CLUSTERED])
@@ -156,7 +158,7 @@ def _clusters(case: Case, errors: NDArray[np.float64], fewest_rows: int, permuta
         complexity=np.ones(len(large), dtype=np.int64),
         generator=drawn,
         permutations=permutations,
-        level=LEVEL,
+        level=level,
     )
     wrong, texts, listed = ~case.right[some], np.array(both_texts(data), dtype=object), []
     for hit in found.hits:

@@ -58,9 +58,10 @@ def fairness(
     """
     metrics = tuple(dict.fromkeys(metrics or (case.task.primary,)))
     for each in metrics:
-        if case.catalogue.find("metric", each).facts.get("shape"):
+        facts = case.catalogue.find("metric", each).facts
+        if facts.get("shape") or facts.get("notes"):
             raise OptionError(
-                f"expected metrics that are one number for a group, given '{each}'",
+                f"expected metrics of answers that are one number for a group, given '{each}'",
                 hint="The gaps of demographic parity, equal opportunity and equalised odds are told anyway.",
             )
     single = [Groups.of(case.data, column) for column in case.data.schema.groups]

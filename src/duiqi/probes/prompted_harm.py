@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from duiqi.core.asking import answers_of
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
@@ -65,7 +66,7 @@ def prompted_harm(
     """
     asked = _given(prompts) if prompts else [p for language in of_the_two(case.data.written) for p in shipped(language)]
     data = Dataset.of({"text": [each.text for each in asked]}, name=prompts.name if prompts else "prompts")
-    said = list(case.predictor.predict(data, ["text"])["text"])
+    said = list(answers_of(case.predictor, data, ["text"])["text"])
     found = rated(said, categories)
     harmed = np.array([bool(each) for each in found], dtype=np.float64)
     table = replace(case, data=data, slices=())
