@@ -335,7 +335,8 @@ def _devices() -> str:
     """The devices of this machine, in words."""
     import torch
 
-    return "cpu, cuda" if torch.cuda.is_available() else "cpu"
+    others = {"cuda": torch.cuda, "mps": torch.backends.mps}
+    return ", ".join(["cpu", *(name for name, kind in others.items() if kind.is_available())])
 
 
 def _adapted(bundle: Bundle, task: Task) -> Any:
