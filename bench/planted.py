@@ -1,14 +1,15 @@
 """Claim: of faults planted in real rows duiqi finds at least 95 % where they are strong and 85 % where they are
-middling, names them and where they lie, and raises a false finding on at most 5 % of untouched controls.  What would
-make this unfair, and how it is met: thresholds that were chosen by these sets (those of probes are tuned on some of the
-sets, `TUNING`; what counts is what others say: `SCORING` and `FRESH`, after which rules were changed, then `LATER` and
-`LAST`) · a diagnosis that knows what to look for (every cell is examined by all probes with their defaults, and knows
-nothing of the plant) · a finding that would have come anyway (one that the control of the same set and seed raises,
-too, does not count; where that is the fault itself, as with a model that is over-confident before, the cell is void) ·
-a fault that is none (where a fault works through the model, it must have made it worse on rows of a reserve, `HARM`;
-cells where it did not are told as void) · controls with faults of their own (a finding on a control is false unless the
-same measure fails on the reserve, too, which stands for the rows that the finding speaks of: those examined, or those
-to learn from).
+middling, names them and where they lie, and raises a false finding on at most 5 % of untouched controls.
+
+What would make this unfair, and how it is met: thresholds that were chosen by these sets (those of probes are tuned on
+some of the sets, `TUNING`; what counts is what others say: `SCORING` and `FRESH`, after which rules were changed, then
+`LATER` and `LAST`) · a diagnosis that knows what to look for (every cell is examined by all probes with their defaults,
+and knows nothing of the plant) · a finding that would have come anyway (one that the control of the same set and seed
+raises, too, does not count; where that is the fault itself, as with a model that is over-confident before, the cell is
+void) · a fault that is none (where a fault works through the model, it must have made it worse on rows of a reserve,
+`HARM`; cells where it did not are told as void) · controls with faults of their own (a finding on a control is false
+unless the same measure fails on the reserve, too, which stands for the rows that the finding speaks of: those examined,
+or those to learn from).
 
     python bench/planted.py run [--data ../shared/data] [--sets sst2 …] [--faults …] [--strengths 1 0.5 0]
         [--controls 13] [--out planted.jsonl] [--vectors FOLDER] [--tuned]
