@@ -189,6 +189,34 @@ def reference_without_a_name(folder, fitted):
     return [fitted, write_csv(folder / "rows.csv", 60), "--reference", "may.csv"], "NAME=DATA"
 
 
+def json_rows(folder, rows):
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    return path
+
+
+def fewer_tags_than_words(folder, fitted):
+    rows = [{"tokens": ["Ann", f"came {i}"], "label": ["B-PER", "O"]} for i in range(60)]
+    return ["default", json_rows(folder, [*rows, {"tokens": ["Bob", "went"], "label": ["B-PER"]}])], "Bob went"
+
+
+def answer_outside_its_passage(folder, fitted):
+    row = {"question": "Who came?", "context": "Ann came.", "answers": {"text": ["Ann"], "answer_start": [0]}}
+    wrong = {**row, "answers": {"text": ["Bob"], "answer_start": [3]}}
+    return ["default", json_rows(folder, [row] * 60 + [wrong])], "line 61"
+
+
+def chat_without_a_last_answer(folder, fitted):
+    asked = [{"role": "user", "content": "Who came?"}]
+    row = {"messages": [*asked, {"role": "assistant", "content": "Ann"}]}
+    return ["default", json_rows(folder, [row] * 60 + [{"messages": asked}])], "line 61"
+
+
+def texts_to_write_by_a_model_that_reads(folder, fitted):
+    rows = [{"text": f"Who came on day {i}?", "target": f"Ann and {i} more came."} for i in range(60)]
+    return ["default", json_rows(folder, rows), "--task", "generate"], "An encoder answers by"
+
+
 def config(line, said):
     def write_config(folder, fitted):
         (folder / "duiqi.toml").write_text(line + "\n")
@@ -204,7 +232,9 @@ BAD = [
     policy_without_a_file, policy_with_a_broken_pattern, policy_of_a_label_that_is_none,
     broken_suite, broken_glossary, a_number_among_them_is_a_word, a_word_for_nothing, broken_line, unknown_task,
     unknown_device, file_as_output, output_in_which_it_runs, model_inside_the_output, missing_reference,
-    reference_without_a_name, config("group = 5", "a list of texts as group"), config("threads = '2'", "a number as"),
+    reference_without_a_name, fewer_tags_than_words, answer_outside_its_passage, chat_without_a_last_answer,
+    texts_to_write_by_a_model_that_reads,
+    config("group = 5", "a list of texts as group"), config("threads = '2'", "a number as"),
     config("text = 1", "a text or a list of texts as text"), config("lang = 7", "a text as lang"),
 ]  # fmt: skip
 

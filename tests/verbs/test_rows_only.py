@@ -55,8 +55,9 @@ def test_one_file_of_rows_is_enough(body, rng):
 def test_what_asks_the_model_still_needs_a_head(body, rng):
     rows = parts(mislabelled_case(rng, wrong=0.2))
     for only in ([], ["label_noise", "performance"]):
-        with pytest.raises(ModelError, match=r"expected a model with a head for classify"):
+        with pytest.raises(ModelError, match=r"expected a model with a head for classify") as error:
             duiqi.diagnose(body, rows, only=only)
+        assert error.value.hint.startswith("As it stands it answers rank. For classify train one: duiqi align ")
 
 
 def test_what_was_not_looked_at_is_no_pass(body, rng):

@@ -132,13 +132,16 @@ class Table:
 
     def open(self, bundle: Bundle) -> Any:
         """The model of a bundle that has a head for the task; `ModelError` where it has none."""
-        from duiqi.model.open import has_head, open_model
+        from duiqi.model.open import check_suited, has_head, open_model
         from duiqi.model.predict import Cache
 
         if not has_head(bundle, self.task):
+            check_suited(bundle, self.task_for(self.parts.get("train")))
+            able = [each for each in self.catalogue.names("task") if has_head(bundle, each)]
             raise ModelError(
                 f"expected a model with a head for {self.task}, given {bundle.name or bundle.path}, which has none",
-                hint=f"Train one first: duiqi align {_typed(bundle)} DATA",
+                hint=f"As it stands it answers {', '.join(able)}. For {self.task} train one: duiqi align "
+                f"{_typed(bundle)} DATA",
             )
         if "answers" not in self.memory:
             self.memory["answers"] = Cache()

@@ -14,6 +14,7 @@ from duiqi.core.part import task
 from duiqi.core.slice import is_cjk
 from duiqi.core.spans import find_spans, is_tag, mended, tags_of, to_bio, types_of
 from duiqi.core.task import Task
+from duiqi.core.texts import excerpt
 
 HEADS = ("token_classification", "crf", "bilstm_crf")
 
@@ -91,13 +92,14 @@ def bio_tags(data: Dataset) -> list[list[str]]:
         if not isinstance(tags, list) or len(tags) != len(words):
             given = f"{len(tags)} tags" if isinstance(tags, list) else f"{type(tags).__name__} '{tags}'"
             raise DataError(
-                f"expected a tag for each of the {len(words)} words of row {data.row_ids[number]}, given {given}",
+                f"expected a tag for each of the {len(words)} words of row {number + 1} of {data.name} "
+                f"({excerpt(' '.join(map(str, words)))!r}), given {given}",
                 hint="Give two lists of equal length: tokens and tags.",
             )
         wrong = [each for each in tags if not is_tag(str(each))]
         if wrong:
             raise DataError(
-                f"expected tags of BIO or BIOES, given '{wrong[0]}' in row {data.row_ids[number]} of {data.name}",
+                f"expected tags of BIO or BIOES, given '{wrong[0]}' in row {number + 1} of {data.name}",
                 hint="Write O, B-TYPE and I-TYPE.",
             )
     return [to_bio(tags) for tags in rows]
