@@ -384,7 +384,7 @@ def settle(said: Mapping[str, Any], config: Mapping[str, Any], own: tuple[str, .
     groups = said.get("group") or config.get("group")
     if groups:
         settled["groups"] = [groups] if isinstance(groups, str) else list(groups)
-    if "reference" in settled:
+    if said.get("reference"):
         settled["reference"] = dict(_named(each) for each in settled["reference"])
     if isinstance(settled.get("parts"), str):
         settled["parts"] = [settled["parts"]]

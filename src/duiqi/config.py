@@ -10,7 +10,7 @@ from typing import Any
 from duiqi.core.errors import OptionError, nearest
 
 FILE = "duiqi.toml"
-TABLES = ("gates", "policy", "options", "columns", "labels", "steps")
+TABLES = ("gates", "policy", "options", "columns", "labels", "steps", "reference")
 PLAIN = (
     "task", "text", "text_pair", "tokens",
     "choices", "spans", "label", "group", "id", "split", "time", "cluster", "encoding", "seed", "threads", "device",
@@ -67,6 +67,12 @@ def check_config(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
         if not isinstance(said.get(name, {}), dict):
             raise OptionError(
                 f"expected [{name}] in {path} to be a table, given {said[name]!r}", hint=f"Write [{name}]."
+            )
+    for name, place in said.get("reference", {}).items():
+        if not isinstance(place, str):
+            raise OptionError(
+                f"expected a file or folder as reference {name} in {path}, given {place!r}",
+                hint=f'Write it so: {name} = "may.csv"',
             )
     for name in PLAIN:
         _check_form(name, said.get(name), path)

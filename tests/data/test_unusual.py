@@ -81,6 +81,12 @@ def test_what_is_usual_is_passed_over(data):
     assert unusual(data) == ()
 
 
+def test_equal_texts_to_write_are_not_one_label():
+    data = Dataset.of({"text": TEXTS, "target": ["ok"] * len(TEXTS)}, text="text", label="target")
+    assert [note["code"] for note in unusual(data)] == ["one_label"]
+    assert unusual(data, classes=False) == ()
+
+
 def test_a_hundred_thousand_groups_are_one_sentence():
     data = rows(texts=[f"row {i}" for i in range(100_000)], labels=TWO * 1000, user=[f"u{i}" for i in range(100_000)])
     (note,) = unusual(data)

@@ -20,9 +20,10 @@ MOST_LABELS = 1000  # above which labels are texts rather than classes
 NOTHING = ("nan", "NaN", "NAN", "null", "NULL", "None", "N/A", "n/a", "#N/A", "<NA>")  # as programs write no value
 
 
-def unusual(data: Dataset) -> tuple[Note, ...]:
-    """Notes on rows that are nearly all alike, on labels that do not look meant, and on groups too small to judge."""
-    return (*_of_texts(data), *_of_labels(data), *_of_groups(data))
+def unusual(data: Dataset, *, classes: bool = True) -> tuple[Note, ...]:
+    """Notes on rows that are nearly all alike, on labels that do not look meant where they are `classes`, and on groups
+    too small to judge."""
+    return (*_of_texts(data), *(_of_labels(data) if classes else ()), *_of_groups(data))
 
 
 def is_number(label: str) -> bool:

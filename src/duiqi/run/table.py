@@ -205,7 +205,11 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
         task, notes = str(made), ()
     if not given and task in ("classify", "classify_pair"):
         _check_classes(next(iter(parts.values())))
-    parts = {name: replace(part, notes=(*part.notes, *notes, *unusual(part))) for name, part in parts.items()}
+    classes = catalogue.task(task, **options.get(task, {})).fewest > 0
+    parts = {
+        name: replace(part, notes=(*part.notes, *notes, *unusual(part, classes=classes)))
+        for name, part in parts.items()
+    }
     if complete:
         from duiqi.data.split import complete as completed
 

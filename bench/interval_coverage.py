@@ -1,6 +1,7 @@
 """How often nominal 95 % intervals hold the truth, on simulated sets, through the code that makes every report.
 
-    python bench/coverage.py [--sets 2000] [--draws 1000] [--only WORD] [--rows 200] [--write docs/statistics.md]
+    python bench/interval_coverage.py [--sets 2000] [--draws 1000] [--only WORD] [--rows 200]
+        [--write docs/statistics.md]
 
 A cell is a population whose truth is known. For every set new rows and new keys are drawn, the weights are made once
 and shared by all cells of that size (cells are judged one by one, so what they share does no harm). `promise` is the
