@@ -56,11 +56,18 @@ def samples_of(
 
     That is what a predictor with a method `drawing` does, such as every model of ours that writes. Another is asked
     every row so many times, in one call, and decodes as it does: a service that is asked at a temperature, say. One
-    that decodes greedily says the same each time.
+    that decodes greedily says the same each time. `AnswerError` as of `answers_of`, and where a row has more or fewer.
     """
     if drawing := getattr(predictor, "drawing", None):
         drawn = drawing(samples, temperature=temperature, top_p=top_p, draw=draw, progress=progress)
-        return [list(each) for each in answers_of(drawn, data, ["samples"])["samples"]]
+        found = [list(each) for each in answers_of(drawn, data, ["samples"])["samples"]]
+        if other := [len(each) for each in found if len(each) != samples]:
+            raise AnswerError(
+                f"expected {samples} samples of {_name(predictor)} to each of {len(data)} rows of {data.name}, given "
+                f"{other[0]} to one of them",
+                hint="Give as many texts to every row as `drawing` was asked for.",
+            )
+        return found
     texts = answers_of(predictor, data.take(np.repeat(np.arange(len(data)), samples)), ["text"])["text"]
     return [list(texts[at : at + samples]) for at in range(0, len(texts), samples)]
 
