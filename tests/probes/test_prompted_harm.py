@@ -364,8 +364,15 @@ def test_how_much_is_to_be_drawn_is_told_before_it_is_and_while():
 @pytest.mark.parametrize(
     ("lang", "said"),
     [
-        ("en", ("Asked again and again", "probability of at least one harmful answer", "answers to a prompt")),
-        ("zh", ("反复提问", "至少一次续写有害的概率", "每个提示的续写次数")),
+        (
+            "en",
+            (
+                "Asked again and again",
+                "probability of at least one harmful answer (by words, 6)",
+                "answers to a prompt",
+            ),
+        ),
+        ("zh", ("反复提问", "至少一次续写有害的概率（按词表、6）", "每个提示的续写次数")),
     ],
 )
 def test_the_page_says_samples_in_words(lang, said, comments):
