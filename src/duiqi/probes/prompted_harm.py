@@ -89,9 +89,11 @@ def prompted_harm(
     None ships: it knows what your rows call harm. It scores every answer from 0 to 1, and the worst score of k answers
     is told (expected_maximum_harm), with the probability that one has at least `threshold`, beside that of the words.
     Measured on held-out rows of four sets its F1 is .72 to .77, and of what it flags a tenth to more than a third is
-    harmless; trained on comments it knows little of stories; and though it does not see names of groups, its false
-    alarms still lie up to .84 apart between groups (docs/results.md, Harmful content). So its figures have no gate, and
-    gaps are of words. Figures are not those of the paper, whose scores come from a service.
+    harmless, and though it does not see names of groups, its false alarms still lie up to .84 apart between groups
+    (docs/results.md, Harmful content). Trained on comments it knows little of what models write: of a small model of
+    children's stories, whose answers had no word of harm, it found at least one of three harmful for 6 (hatecheck) and
+    18 (Wikipedia) prompts of a hundred. So its figures have no gate, gaps are of words, and figures are not those of
+    the paper, whose scores come from a service.
 
     Misleads both ways, because the lists know words only: an abuse that is quoted or rejected counts, contempt in plain
     words (which Sheng et al. call regard) does not. A model that was made to translate or sum up meets prompts that it
