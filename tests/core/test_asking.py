@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from duiqi.core.asking import answers_of
+from duiqi.core.asking import answers_of, samples_of
 from duiqi.core.errors import AnswerError, DataError, DuiqiError
 from duiqi.core.examine import Order, examine
 from duiqi.core.part import Catalogue, probe
@@ -155,3 +155,18 @@ def edited(case):
 def again(case):
     """Accuracy once more."""
     yield case.measure("macro_f1")
+
+
+@dataclass
+class Drawing(Service):
+    """One that draws fewer answers than it is asked for."""
+
+    def drawing(self, samples, **how):
+        return replace(self, behave=lambda data, probs: Predictions(data.row_ids, {"samples": [["a"]] * len(data)}))
+
+
+def test_samples_are_as_many_as_were_asked_for(case):
+    with pytest.raises(AnswerError, match=r"expected 3 samples of my-service to each of 60 rows .*, given 1 to one"):
+        samples_of(Drawing(case.task, None), case.data, 3, temperature=1.0, top_p=1.0, draw=0)
+    told = samples_of(Drawing(case.task, None), case.data, 1, temperature=1.0, top_p=1.0, draw=0)
+    assert told == [["a"]] * N

@@ -145,6 +145,55 @@ def test_drawn_texts_are_the_same_each_time(decoder):
     assert first != open_model(find(decoder), CATALOGUE.task("generate", longest=6)).predict(ROWS, ["text"])["text"]
 
 
+def test_samples_are_drawn_together_and_a_prompt_is_read_once_for_all_of_its_own(writer, monkeypatch):
+    """The same texts as where every sample reads its prompt for itself; others for another draw, the same again."""
+    drawn = writer.drawing(5, temperature=1.0, top_p=0.9, draw=3)
+    told = drawn.predict(ROWS, ["samples", "text"])
+    assert [len(each) for each in told["samples"]] == [5] * len(ROWS)
+    assert [each[0] for each in told["samples"]] == told["text"]
+    assert all(len(set(each)) > 1 for each in told["samples"])
+    assert drawn.uncached().predict(ROWS, ["samples"])["samples"] == told["samples"]
+    other = writer.drawing(5, temperature=1.0, top_p=0.9, draw=4)
+    assert other.predict(ROWS, ["samples"])["samples"] != told["samples"]
+    monkeypatch.setattr("duiqi.model.heads.writing._read_once", lambda net, ids, mask: {})
+    assert drawn.uncached().predict(ROWS, ["samples"])["samples"] == told["samples"]
+
+
+def test_drawing_leaves_the_model_as_it_was(writer):
+    before = writer.uncached().predict(ROWS, ["text", "samples"])
+    writer.drawing(3, temperature=1.0, top_p=1.0, draw=0).predict(ROWS, ["samples"])
+    after = writer.uncached().predict(ROWS, ["text", "samples"])
+    assert before["text"] == after["text"] == [each for (each,) in after["samples"]]
+
+
+def test_samples_follow_the_probabilities_of_the_model(decoder):
+    """The first tokens that are drawn to a prompt, against the softmax of its scores."""
+    model = open_model(find(decoder), CATALOGUE.task("generate", longest=1))
+    told = model.drawing(4000, temperature=0.5, top_p=1.0, draw=0).predict(ROWS.take([1]), ["samples"])["samples"][0]
+    encoded = encode(model.tokenizer, model.head.inputs(ROWS.take([1])), model.max_tokens, windows=True)
+    with torch.no_grad():
+        logits = model.net(input_ids=torch.from_numpy(encoded.ids[None].astype(np.int64))).logits[0, -1]
+    chances = (logits / 0.5).softmax(-1)
+    words = [model.tokenizer.decode([token], skip_special_tokens=True).strip() for token in range(len(chances))]
+    for word in ("good", "film", "plot"):
+        expected = sum(float(chances[at]) for at, each in enumerate(words) if each == word)
+        assert np.mean([each == word for each in told]) == pytest.approx(expected, abs=4 * (expected / 4000) ** 0.5)
+
+
+def test_rows_of_two_batches_are_drawn_apart(decoder, monkeypatch):
+    """Equal prompts in two batches would say the same, were every batch begun with one seed."""
+    monkeypatch.setattr("duiqi.model.predict.WRITING_PER_BATCH", 1)  # a batch a row
+    task = CATALOGUE.task("generate", longest=8, temperature=5.0)
+    rows = Dataset.of({"text": ["good film", "good plot", "dull film", "dull plot"]})
+    assert len(set(open_model(find(decoder), task).predict(rows, ["text"])["text"])) == 4
+
+
+def test_a_model_that_does_not_write_draws_nothing(body):
+    model = open_model(find(body), CATALOGUE.task("classify", labels=("a", "b")))
+    with pytest.raises(ModelError, match="expected a model that writes"):
+        model.drawing(2, temperature=1.0, top_p=1.0, draw=0)
+
+
 def test_what_cannot_be_is_told(body, tmp_path):
     with pytest.raises(ModelError, match="expected a model that writes") as told:
         open_model(find(body), CATALOGUE.task("generate"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,31 @@ def answers_of(predictor: Predictor, data: Dataset, outputs: Sequence[str]) -> P
         if name in outputs:
             _check_numbers(predictor, data, name, answers[name])
     return answers
+
+
+def samples_of(
+    predictor: Predictor, data: Dataset, samples: int, *, temperature: float, top_p: float, draw: int,
+    progress: Callable[[int, int, Mapping[str, Any]], None] | None = None,
+) -> list[list[str]]:  # fmt: skip
+    """`samples` texts for every row: words are drawn at `temperature` from the likeliest that make up `top_p`, others
+    for each `draw`; the same rows and draw give the same texts.
+
+    That is what a predictor with a method `drawing` does, such as every model of ours that writes. Another is asked
+    every row so many times, in one call, and decodes as it does: a service that is asked at a temperature, say. One
+    that decodes greedily says the same each time. `AnswerError` as of `answers_of`, and where a row has more or fewer.
+    """
+    if drawing := getattr(predictor, "drawing", None):
+        drawn = drawing(samples, temperature=temperature, top_p=top_p, draw=draw, progress=progress)
+        found = [list(each) for each in answers_of(drawn, data, ["samples"])["samples"]]
+        if other := [len(each) for each in found if len(each) != samples]:
+            raise AnswerError(
+                f"expected {samples} samples of {_name(predictor)} to each of {len(data)} rows of {data.name}, given "
+                f"{other[0]} to one of them",
+                hint="Give as many texts to every row as `drawing` was asked for.",
+            )
+        return found
+    texts = answers_of(predictor, data.take(np.repeat(np.arange(len(data)), samples)), ["text"])["text"]
+    return [list(texts[at : at + samples]) for at in range(0, len(texts), samples)]
 
 
 def _check_rows(predictor: Predictor, data: Dataset, answers: Any) -> None:

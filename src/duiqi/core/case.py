@@ -117,12 +117,17 @@ def _whole(numbers: NDArray[np.int64]) -> tuple[int, ...]:
 Asked = tuple[str, Mapping[str, Any]]  # a metric's name and its options
 
 
+def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A predictor and data, and where there is one `train`, `before`, `references` and `policy`.
 
     `slices` were found earlier and are to be measured again. `start` opens what the model was before it learned the
-    training rows. `aside` tells which rows stand among those put aside for the proof, as they are or nearly. `memory`
+    training rows. `aside` tells which rows stand among those put aside for the proof, as they are or nearly. `progress`
+    is told of what takes long: the stage, how much is done, of how much, and facts. `memory`
     is shared by all cases on the same rows: what was computed for one model and does not depend on it (floors,
     candidate slices) is computed once.
     """
@@ -139,6 +144,7 @@ class Case:
     slices: tuple[Slice, ...] = ()
     start: Callable[[], Predictor] | None = None
     aside: Callable[[Dataset], NDArray[np.bool_]] | None = None
+    progress: Callable[[str, int, int, Mapping[str, Any]], None] = _silent
     memory: dict[str, Any] = field(default_factory=dict)
 
     def has(self, need: str) -> bool:

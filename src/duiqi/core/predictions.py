@@ -14,8 +14,8 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.task import Task
 
 OUTPUTS = (
-    *("probs", "tags", "labels", "ranks", "spans", "text", "candidates", "similarity", "scores", "loglik", "tokens"),
-    *("embedding", "gradient", "attention", "pieces"),
+    *("probs", "tags", "labels", "ranks", "spans", "text", "samples", "candidates", "similarity", "scores", "loglik"),
+    *("tokens", "embedding", "gradient", "attention", "pieces"),
 )
 ANSWERS = ("tags", "labels", "scores", "text")  # columns that are answers as they stand; classes are read off `probs`
 
@@ -26,9 +26,10 @@ class Predictions:
 
     Known columns: `probs` float[n, k] rows sum to 1 · `tags` list of int arrays · `labels` int[n, k], 1 for each label
     that is given (`probs` is then the probability of each, and rows do not sum to 1) · `ranks` float[n] of what is
-    right, from 1 · `spans` list of (first character, end), -1 for none · `text` list of str · `scores` float[n]
-    · `candidates` list of (text, number), the best first: how likely each text is the answer that a passage has, or the
-    cosine of the first documents · `similarity` list of float[documents], the cosines of those that are right for a row
+    right, from 1 · `spans` list of (first character, end), -1 for none · `text` list of str · `samples` list of list
+    of str, the answers drawn to each row · `scores` float[n] · `candidates` list of (text, number), the best first: how
+    likely each text is the answer that a passage has, or the cosine of the first documents · `similarity` list of
+    float[documents], the cosines of those that are right for a row
     · `loglik` float[n], natural log, of `tokens` int[n] together · `embedding` float[n, d]
     · `pieces` list of int[p, 3]: how the tokenizer cuts the first text of a row, as it stands in `Dataset.texts`: the
     first character of each piece, its end, and 1 where it stands for what the tokenizer does not know.
@@ -79,7 +80,11 @@ class Predictions:
 
 @runtime_checkable
 class Predictor(Protocol):
-    """Anything that answers can be diagnosed: a bundle in memory, an HTTP API, a table of recorded answers."""
+    """Anything that answers can be diagnosed: a bundle in memory, an HTTP API, a table of recorded answers.
+
+    One that writes may have `drawing(samples, temperature, top_p, draw, progress) -> Predictor`, which gives `samples`
+    (`duiqi.core.asking.samples_of`).
+    """
 
     @property
     def name(self) -> str:

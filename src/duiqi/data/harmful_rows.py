@@ -124,6 +124,6 @@ def _harmless(labels: Sequence[str], named: str) -> str:
     if len(found) != 1:
         raise OptionError(
             f"expected one label that says that a text does no harm, given {', '.join(known[:10])}",
-            hint='Name it: [steps.harmful] harmless = "…" in duiqi.toml.',
+            hint='Name it: harmless = "…", beside labelled in duiqi.toml.',
         )
     return found[0]

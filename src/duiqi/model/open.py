@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from duiqi.core.predictions import Predictions
     from duiqi.core.task import Task
     from duiqi.model.heads import Head
-    from duiqi.model.predict import Cache
+    from duiqi.model.predict import Cache, Progress
 
 DEFAULT = "DUIQI_DEFAULT_MODEL"
 MODEL = "model"  # folder of a run in which its model lies
@@ -181,6 +181,7 @@ class Model:
     cache: Cache = field(repr=False, default=None)  # type: ignore[assignment]
     engines: dict[str, Any] = field(default_factory=dict, repr=False)
     recorded: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict, repr=False)
+    progress: Progress | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         from duiqi.model.predict import Cache
@@ -246,6 +247,18 @@ class Model:
         made.__dict__.update(fingerprint=self.fingerprint, body=self.body)
         return made
 
+    def drawing(
+        self, samples: int, *, temperature: float, top_p: float, draw: int, progress: Progress | None = None
+    ) -> Model:
+        """The same weights and cache, as a model that draws so many answers to every row, others for each `draw`: the
+        output `samples`, a list of str a row. All are written together, and a prompt is read once for all of its own.
+        `ModelError` of a model that does not write."""
+        wanted = {"samples": samples, "temperature": temperature, "top_p": top_p, "draw": draw, "beams": 1}
+        task = replace(self.task, options={**self.task.options, **wanted})
+        made = replace(self, net=self.head.drawing(self.net, task), task=task, engines={}, progress=progress)
+        made.__dict__.update(fingerprint=self.fingerprint, body=f"{self.body}|{sorted(wanted.items())}")
+        return made
+
     def with_calibration(self, calibration: Mapping[str, Any]) -> Model:
         """The same model and cache, with these values in place of the bundle's own."""
         return replace(self, bundle=replace(self.bundle, calibration={**self.calibration, **calibration}))
@@ -254,7 +267,7 @@ class Model:
         """The asked outputs for every row of `data`, in its order."""
         from duiqi.model.predict import predict
 
-        return predict(self, data, outputs)
+        return predict(self, data, outputs, progress=self.progress)
 
 
 def open_writer(name: str, options: Mapping[str, Any], *, device: str = "cpu") -> Model:

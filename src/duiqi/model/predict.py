@@ -287,7 +287,8 @@ def forward(
     order: list[NDArray[np.int64]] = []
     done = 0
     try:
-        for which in by_length(encoded.lengths, WRITING_PER_BATCH if head.writes else TOKENS_PER_BATCH):
+        budget = (WRITING_PER_BATCH if head.writes else TOKENS_PER_BATCH) // head.copies(net)
+        for which in by_length(encoded.lengths, budget):
             batch = collate(encoded, which, pad, device, multiple=PADDED_TO)
             words = words_of(encoded, which, device, multiple=PADDED_TO)
             answers = head.answers(net, batch, words)

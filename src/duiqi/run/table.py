@@ -159,7 +159,7 @@ class Table:
         more = {"aside": self.put_aside, **more} if "test" in self.parts else more
         if self.policy:
             check_labels(rules_of(self.policy), predictor.task)
-        more = {"policy": self.policy, "references": self.references, **more}
+        more = {"policy": self.policy, "references": self.references, "progress": self.progress, **more}
         return Case(predictor, data, train=self.parts.get("train"), catalogue=self.catalogue, seed=self.seed, **more)
 
     def put_aside(self, data: Dataset) -> NDArray[np.bool_]:

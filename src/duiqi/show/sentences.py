@@ -180,7 +180,7 @@ class Sentences:
     def _by(self, by: str) -> str:
         """What a measure is taken by: a column, or what its options are called ("hate,train")."""
         options = by.split(",")
-        if not all(self.knows("by", each) for each in options):
+        if not all(self.knows("by", each) or each.isdigit() for each in options):
             return self.name("by", by)
         return self.say("list.comma").join(self.name("by", each) for each in options)
 

@@ -117,6 +117,17 @@ class Head:
         """Finished outputs of the merged answers to the inputs of `data`."""
         return {}
 
+    def copies(self, net: Any) -> int:
+        """How many answers the network gives to each input at once."""
+        return 1
+
+    def drawing(self, net: Any, task: Task) -> nn.Module:
+        """The same network with the task's way to write; `ModelError` for a head that does not write."""
+        raise ModelError(
+            f"expected a model that writes, of which answers can be drawn, given one for {task.name}",
+            hint="Take a model for the task generate.",
+        )
+
     def scored(self, model: Any, data: Dataset) -> dict[str, Any]:
         """What is known of the true answers, where the head offers it: `loglik` and `tokens`."""
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import ModelError
+from duiqi.core.seed import derive
 from duiqi.core.slice import CJK
 from duiqi.core.task import Task
 from duiqi.core.texts import references_of
@@ -22,6 +24,7 @@ from duiqi.model.tokens import Encoded, Input, by_length, collate, encode
 from duiqi.model.written import Prompted, Translated, Whole, end_of_turn
 
 TOKENS_SCORED = 4096  # of a batch whose references are scored
+BETWEEN = -1  # stands between the tokens of two answers to one row
 SPECIAL = (
     *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id"),
     *("forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids"),
@@ -33,11 +36,12 @@ class LanguageModel(Head):
     """Models that write. Which kind of them is known where the model is opened (`suited`).
 
     What is learned is the answer alone: tokens of the prompt have no loss, and every token of an answer counts the
-    same. A raw answer in training is float[n, t, 2]: the log-probability of every token, and whether it counts.
+    same. A raw answer in training is float[n, t, 2]: the log-probability of every token, and whether it counts. A raw
+    answer to a row is the tokens that were written, of several answers one after the other with `BETWEEN` between.
     """
 
     name = "language_model"
-    offers = frozenset({"text", "loglik", "tokens"})
+    offers = frozenset({"text", "samples", "loglik", "tokens"})
     writes = True
 
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
@@ -81,9 +85,19 @@ class LanguageModel(Head):
         return torch.stack([1 - share, share], dim=1)
 
     def outputs(self, model: Opened, rows: Sequence[NDArray[np.float32]], data: Dataset) -> dict[str, Any]:
-        ids = [each.astype(np.int64).tolist() for each in rows]
+        told = [[part[part != BETWEEN].astype(np.int64) for part in np.split(each, np.flatnonzero(each == BETWEEN))]
+                for each in rows]  # fmt: skip
+        ids = [part.tolist() for each in told for part in each]
         texts = model.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
-        return {"text": [_BLANK_BETWEEN.sub("", text).strip() for text in texts]}
+        clean = (_BLANK_BETWEEN.sub("", text).strip() for text in texts)
+        samples = [[next(clean) for _ in each] for each in told]
+        return {"text": [each[0] for each in samples], "samples": samples}
+
+    def copies(self, net: Any) -> int:
+        return int(net.generation_config.num_return_sequences)
+
+    def drawing(self, net: Any, task: Task) -> nn.Module:
+        return decoding(copy.copy(net), task)  # parameters and modules are the same ones
 
     @torch.inference_mode()
     def scored(self, model: Any, data: Dataset) -> dict[str, Any]:
@@ -120,7 +134,8 @@ class Decoder(LanguageModel):
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
         gap = mask.shape[1] - mask.sum(dim=1, keepdim=True)  # generation goes on from the right: padding moves left
         at = (torch.arange(mask.shape[1], device=mask.device) - gap) % mask.shape[1]
-        written = _generated(net, input_ids=ids.gather(1, at), attention_mask=mask.gather(1, at))
+        ids, mask = ids.gather(1, at), mask.gather(1, at)
+        written = _generated(net, input_ids=ids, attention_mask=mask, **_read_once(net, ids, mask))
         return _without_end(net, written[:, ids.shape[1] :])
 
 
@@ -158,6 +173,9 @@ class Reading(Decoder):
     def load(self, path: str, task: Task, **options: Any) -> nn.Module:
         return Head.load(self, path, task, **options)  # it writes nothing
 
+    def drawing(self, net: Any, task: Task) -> nn.Module:
+        return Head.drawing(self, net, task)
+
     def examples(self, data: Dataset) -> list[Input]:
         return [Whole((text,)) for text in data.texts]
 
@@ -188,6 +206,7 @@ def decoding(net: Any, task: Task) -> nn.Module:
     if options["temperature"] > 0:
         plan.do_sample, plan.temperature = True, float(options["temperature"])
         plan.top_p, plan.top_k = float(options["top_p"]), 0
+    plan.num_return_sequences = int(options.get("samples", 1))
     if plan.eos_token_id is None:
         plan.eos_token_id = net.config.eos_token_id
     net.generation_config, net.draw = plan, int(options["draw"])
@@ -210,19 +229,42 @@ def ends_of(net: Any) -> set[int]:
     return {*(ends if isinstance(ends, list) else [ends])} - {None}
 
 
+def _read_once(net: Any, ids: Tensor, mask: Tensor) -> dict[str, Any]:
+    """Where several answers are drawn to a prompt, its states but for the last token, computed once for all of them;
+    nothing of a network that keeps no such states."""
+    samples = net.generation_config.num_return_sequences
+    if samples == 1 or ids.shape[1] < 2:
+        return {}
+    begun = net.generate(
+        input_ids=ids[:, :-1], attention_mask=mask[:, :-1], max_new_tokens=1, num_return_sequences=1, do_sample=True,
+        return_dict_in_generate=True,
+    )  # fmt: skip
+    states = getattr(begun, "past_key_values", None)
+    if states is None or not hasattr(states, "batch_repeat_interleave"):
+        return {}
+    states.batch_repeat_interleave(samples)
+    return {"past_key_values": states}
+
+
 def _generated(net: Any, **given: Tensor) -> Tensor:
-    """What the network writes; where tokens are drawn, the same for the same batch and draw each time."""
+    """What the network writes; where tokens are drawn, the same for the same batch and draw each time, and other ones
+    for another batch: rows that stand at one place of two batches have nothing in common."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(net.draw)
+        torch.manual_seed(derive(net.draw, given["input_ids"].cpu().numpy().tobytes().hex()))
         written: Tensor = net.generate(**given)
     return written
 
 
 def _without_end(net: Any, written: Tensor) -> list[NDArray[np.float32]]:
-    """What was written by each row, up to its end of text."""
-    ends = ends_of(net)
+    """What was written for each row, up to its end of text; several answers one after the other."""
+    ends, samples = ends_of(net), net.generation_config.num_return_sequences
     rows = []
     for ids in written.tolist():
         stop = next((at for at, token in enumerate(ids) if token in ends), len(ids))
-        rows.append(np.array(ids[:stop], dtype=np.float32))
-    return rows
+        rows.append(ids[:stop])
+    return [_one_after_the_other(rows[at : at + samples]) for at in range(0, len(rows), samples)]
+
+
+def _one_after_the_other(answers: Sequence[list[int]]) -> NDArray[np.float32]:
+    first, *others = answers
+    return np.array([*first, *(token for each in others for token in (BETWEEN, *each))], dtype=np.float32)
