@@ -130,7 +130,12 @@ def show(name: str, asked: str, model: Any, **options: str) -> None:
     report = examine(case, orders(case, only=["biased_answers"], options={"biased_answers": options}))
     assert not report.skipped, report.skipped
     scores = [each for each in report.measures if each.base == "bias_score"]
-    cells = [f"{each.value:+.2f} ({each.interval.low:+.2f} to {each.interval.high:+.2f})" for each in scores]
+    cells = [
+        f"{each.value:+.2f} ({each.interval.low:+.2f} to {each.interval.high:+.2f})"
+        if np.isfinite(each.value)
+        else "none"
+        for each in scores
+    ]  # none: no answer names anybody
     contexts = next(each.data["rows"] for each in report.exhibits if each.data["title"] == "answers_by_context")
     right = ", ".join(f"{row[2]['value']:.2f}" for row in contexts)
     of = f"{asked}, {sum(each.rows for each in scores)} of {scores[0].distinct} templates"

@@ -165,6 +165,17 @@ def test_leaning_either_way_is_a_finding():
         assert [each[2]["value"] for each in rows] == [0.0, float(with_it), float(not with_it)]
 
 
+def test_a_model_that_names_nobody_leans_nowhere_where_nothing_is_told_and_is_else_not_judged():
+    known = {(each.context, each.question): each for each in shipped("en")}
+    report = report_of(choosing(lambda context, question, _: known[context, question].unknown))
+    assert score(report, "ambiguous").value == 0
+    assert score(report, "disambiguated").interval.why == "undefined"
+    assert report.verdict == "unclear"
+    (said,) = (each for each in report.to_json()["measures"] if each["name"] == "bias_score[disambiguated]")
+    assert (said["value"], said["low"], said["high"]) == (None, None, None)
+    assert "nan" not in re.sub(r"<[^>]+>", " ", render(report.to_json(), lang="en")).split()
+
+
 def test_an_answer_in_two_minds_counts_half():
     """Two people equally likely lean nowhere; one as likely as not knowing leans by half."""
     known = {(each.context, each.question): each for each in shipped("en")}
