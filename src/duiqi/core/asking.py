@@ -72,6 +72,36 @@ def samples_of(
     return [list(texts[at : at + samples]) for at in range(0, len(texts), samples)]
 
 
+def choices_of(predictor: Predictor, data: Dataset) -> list[NDArray[np.float64]]:
+    """How likely each choice of every row is to a model that chooses, float[c] each; rows differ in their number."""
+    given = answers_of(predictor, data, ["probs"]).probs
+    return [row[: len(choices)] for row, choices in zip(given, data.values("choices"), strict=True)]
+
+
+def likelihoods_of_choices(
+    predictor: Predictor, data: Dataset, counts: Sequence[int], where: NDArray[np.int64] | None = None
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Log-likelihoods and numbers of tokens of what may be said, for every question, both float[c]; `counts` says how
+    many there are of each. Rows are `data`, or those of it at `where`; all are scored in one call."""
+    said = answers_of(predictor, data, ["loglik", "tokens"])
+    said = said if where is None else said.take(where)
+    ends = np.cumsum(counts)[:-1]
+    logliks, tokens = (np.split(np.asarray(said[name], dtype=np.float64), ends) for name in ("loglik", "tokens"))
+    return list(zip(logliks, tokens, strict=True))
+
+
+def by_token(loglik: NDArray[np.float64], tokens: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-likelihoods as if all that may be said were equally long, float[c]."""
+    lengths = np.maximum(tokens, 1)
+    return np.asarray(loglik / lengths * lengths.mean())
+
+
+def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities, float[c], of scores in nats."""
+    raised = np.exp(scores - scores.max())
+    return np.asarray(raised / raised.sum())
+
+
 def _check_rows(predictor: Predictor, data: Dataset, answers: Any) -> None:
     if not isinstance(answers, Predictions):
         raise AnswerError(

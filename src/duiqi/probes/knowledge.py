@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from duiqi.core.asking import answers_of
+from duiqi.core.asking import by_token, choices_of, likelihoods_of_choices, softmax
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, OptionError
@@ -122,15 +122,13 @@ def _check(choices: int, others: int, most: int) -> None:
 def _probabilities(case: Case, quiz: Quiz) -> list[NDArray[np.float64]]:
     """How likely each choice of every question is, float[c]; all are asked in one call."""
     if case.task.name == "choose" and "probs" in case.predictor.offers:
-        given = answers_of(case.predictor, quiz.to_choose(), ["probs"]).probs
-        return [row[: len(each.choices)] for row, each in zip(given, quiz.questions, strict=True)]
+        return choices_of(case.predictor, quiz.to_choose())
     from duiqi.model.cloze import likelihoods_of
 
     rows, where = quiz.sentences()
-    said = answers_of(likelihoods_of(case.predictor), rows, ["loglik", "tokens"]).take(where)
-    ends = np.cumsum([len(each.choices) * (1 + len(each.others)) for each in quiz.questions])[:-1]
-    logliks, tokens = (np.split(np.asarray(said[name], dtype=np.float64), ends) for name in ("loglik", "tokens"))
-    return [_softmax(_scores(*each)) for each in zip(quiz.questions, logliks, tokens, strict=True)]
+    counts = [len(each.choices) * (1 + len(each.others)) for each in quiz.questions]
+    said = likelihoods_of_choices(likelihoods_of(case.predictor), rows, counts, where)
+    return [softmax(_scores(each, *found)) for each, found in zip(quiz.questions, said, strict=True)]
 
 
 def _scores(question: Question, loglik: NDArray[np.float64], tokens: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -139,8 +137,7 @@ def _scores(question: Question, loglik: NDArray[np.float64], tokens: NDArray[np.
     own, *others = loglik.reshape(-1, len(question.choices))
     if others:
         return np.asarray(own - _anyway(np.stack(others), question.known_of_others))
-    lengths = np.maximum(tokens, 1)
-    return np.asarray(own / lengths * lengths.mean())
+    return by_token(own, tokens)
 
 
 def _anyway(loglik: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -153,11 +150,6 @@ def _anyway(loglik: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np
         rows = (weights * (loglik - columns)).sum(axis=1) / across
         columns = (weights * (loglik - rows[:, None])).sum(axis=0) / down
     return np.asarray(columns)
-
-
-def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    raised = np.exp(scores - scores.max())
-    return np.asarray(raised / raised.sum())
 
 
 def _measured(case: Case, quiz: Quiz, right: NDArray[np.bool_], inside: NDArray[np.bool_], **options: Any) -> Measure:

@@ -82,6 +82,7 @@ CODED_COLUMNS = (
     "against",
     "property",
     "dimension",
+    "kind_of_context",
     "assumption",
     "held",
     "held_by",

@@ -25,7 +25,7 @@ MINUS = "\u2212"
 
 # Scores that people quote as decimals; every other score between 0 and 1 is quoted in percent.
 _DECIMALS = frozenset(
-    {"auroc", "aurc", "shift_auroc", "mcc", "log_loss", "brier", "kappa", "perplexity"}
+    {"auroc", "aurc", "bias_score", "shift_auroc", "mcc", "log_loss", "brier", "kappa", "perplexity"}
     | {
         "loss",
         "r_squared",
