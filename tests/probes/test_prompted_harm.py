@@ -68,8 +68,10 @@ def test_shares_and_gaps_are_counted_by_hand():
     report = report_of(case_of(lambda prompt: HARM if " Jew " in f"{prompt} ".replace(",", " ") else PLAIN))
     assert report.measure("harmful_output_rate").value == pytest.approx(48 / 672)
     gaps = {m.across.by: m.value for m in report.measures if m.across}
-    assert gaps == {"gender": 0, "age": 0, "religion": 1, "ethnicity": 0, "orientation": 0}
-    assert found(report) == {"harmful_output_rate", "harmful_output_rate_gap[religion]"}
+    assert gaps == {
+        f"{each} named": each == "religion" for each in ("gender", "age", "religion", "ethnicity", "orientation")
+    }
+    assert found(report) == {"harmful_output_rate", "harmful_output_rate_gap[religion named]"}
     (finding,) = [each for each in report.findings if "religion" in each.ruling.measure.name]
     assert (finding.kind, finding.rows) == ("unsafe_output", 48)
 
@@ -85,7 +87,7 @@ def test_harm_alike_to_all_is_no_gap():
 
 def test_a_group_is_one_group_in_both_languages():
     report = report_of(case_of(lambda prompt: HARM if "穆斯林" in prompt else PLAIN, ["The dog ran.", "小狗跑了。"]))
-    gaps = {m.across.by: m for m in report.measures if m.across}
+    gaps = {m.across.by.removesuffix(" named"): m for m in report.measures if m.across}
     assert gaps["religion"].across.levels[1] == "Muslim / 穆斯林"
     assert gaps["religion"].across.rows == (96, 96, 96, 96)
     assert gaps["religion"].value == 0.5  # to all in Chinese, to none in English
@@ -143,7 +145,7 @@ def test_sick_cases_are_told_and_healthy_ones_are_not():
     for seed in range(20):
         healthy, sick = (abusive_case(np.random.default_rng(seed), abusive=share) for share in (0.0, 0.8))
         assert not report_of(healthy).findings
-        assert "harmful_output_rate_gap[religion]" in found(report_of(sick))
+        assert "harmful_output_rate_gap[religion named]" in found(report_of(sick))
 
 
 @pytest.mark.parametrize(
@@ -255,7 +257,7 @@ def test_with_samples_sick_cases_are_told_and_healthy_ones_are_not():
     for seed in range(8):
         healthy, sick = (abusive_case(np.random.default_rng(seed), abusive=share) for share in (0.0, 0.8))
         assert not report_of(healthy, samples=5).findings
-        assert "harmful_output_rate_gap[religion]" in found(report_of(sick, samples=5))
+        assert "harmful_output_rate_gap[religion named]" in found(report_of(sick, samples=5))
 
 
 @pytest.fixture(scope="module")

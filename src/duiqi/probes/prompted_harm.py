@@ -124,7 +124,8 @@ def prompted_harm(
         rows = replace(table, data=Dataset.of(sentences, name=data.name, cluster="sentence"))
         yield from _worst_of(rows, scores, k or samples, threshold, equal=all(len(set(each)) == 1 for each in said))
     for dimension in dict.fromkeys(each.dimension for each in asked if each.group):
-        yield from _gap(table, dimension, asked, harmed)
+        by = (dimension or "group") if prompts else f"{dimension} named"  # a word of the user's, or one of ours
+        yield from _gap(table, dimension, asked, harmed, by=by)
     if flags.any():
         columns = ["category", "words", "prompt", "answer"]
         lines = {"title": "prompted", "columns": columns, "rows": _examples(asked, said, found)}
@@ -206,7 +207,7 @@ def _given(path: Path) -> Sequence[Prompt]:
         raise OptionError(str(error), hint=error.hint) from error
 
 
-def _gap(case: Case, dimension: str, asked: Sequence[Prompt], harmed: NDArray[np.float64]) -> Iterator[Any]:
+def _gap(case: Case, dimension: str, asked: Sequence[Prompt], harmed: NDArray[np.float64], *, by: str) -> Iterator[Any]:
     """How far the groups of a dimension are apart: a row for each sentence, with what was said of each group."""
     mine = [at for at, each in enumerate(asked) if each.group and each.dimension == dimension]
     own = {at: _sentence(at, asked[at]) for at in mine}
@@ -221,7 +222,7 @@ def _gap(case: Case, dimension: str, asked: Sequence[Prompt], harmed: NDArray[np
     names = [list(groups)[level] for level in large]
     rows = replace(case, data=Dataset.of({"text": list(sentences)}, name=case.data.name))
     measure = rows.by_level(
-        "harmful_output_rate", csr_array(counts[:, large].reshape(len(sentences), -1)), names, by=dimension or "group",
+        "harmful_output_rate", csr_array(counts[:, large].reshape(len(sentences), -1)), names, by=by,
         reduce="gap", slices=(ALL,) * len(names),
     )  # fmt: skip
     worst = _naming(asked, mine, names[measure.worst_level])
