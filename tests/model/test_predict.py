@@ -26,6 +26,8 @@ def runs(model):
     model.net.register_forward_pre_hook(
         lambda _module, _given, named: seen.append(len(named["input_ids"])), with_kwargs=True
     )
+    predict(model, Dataset.of({"text": ["what the first question costs once"]}), ["probs"])
+    seen.clear()
     return seen
 
 
@@ -52,6 +54,16 @@ def test_order_and_company_do_not_matter(model, body, task):
     assert again.probs == pytest.approx(made.probs[order], abs=1e-5)
     assert again["embedding"] == pytest.approx(made["embedding"][order], abs=1e-5)
     assert (again.row_ids == made.row_ids[order]).all()
+
+
+def test_the_last_layer_is_shortened_with_the_same_weights_and_answers(model):
+    rows = Dataset.of({"text": ["good", "the film was very good and the plot was fine"]})
+    made = predict(model, rows, ["probs"], dtype="float32").probs
+    assert made == pytest.approx(np.stack([by_hand(model, text) for text in rows.texts]), abs=1e-6)
+    short = model.engines["float32"]
+    assert "forward" in vars(short.base_model.encoder.layer[-1])
+    assert "forward" not in vars(model.net.base_model.encoder.layer[-1])
+    assert all(a is b for a, b in zip(short.parameters(), model.net.parameters(), strict=True))
 
 
 def test_pairs_are_read_as_pairs(model):

@@ -254,23 +254,25 @@ def _facts(tokenizer: Any, encoded: Encoded, starts: NDArray[np.int64]) -> list[
 
 
 def _engine(model: Opened, number_type: str, encoded: Encoded, *, whole: bool) -> torch.nn.Module:
-    """The network in a number type; a copy of the weights is made once per type.
+    """The network in a number type; a copy is made once per type, that of float32 with the same weights.
 
-    The copies in fast types compute the first token alone in the last layer, where the head reads no other; `whole`
-    asks for all tokens. float32 stays the model as its authors wrote it: what the fast types are checked against.
+    On a CPU the copies compute the first token alone in the last layer, where the head reads no other and a sample
+    shows that the answers are the same; `whole` asks for all tokens.
     """
-    if number_type == "float32":
+    on_cpu, exact = torch.device(model.device).type == "cpu", number_type == "float32"
+    if exact and (whole or not on_cpu):
         net: torch.nn.Module = model.net
         return net
     name = f"{number_type} whole" if whole else number_type
     if name not in model.engines:
-        copied = copy.deepcopy(model.net)
-        if not whole and torch.device(model.device).type == "cpu":
-            sample = collate(
-                encoded, np.arange(min(4, len(encoded))), model.tokenizer.pad_token_id, torch.device("cpu")
-            )
-            shorten(copied, lambda net: model.head.raw(net, sample))
-        model.engines[name] = pack(copied.to(TYPES[number_type]).eval(), TOKENS_PER_BATCH)
+        weights = (*model.net.parameters(), *model.net.buffers()) if exact else ()
+        copied = copy.deepcopy(model.net, {id(each): each for each in weights})
+        sample = collate(encoded, np.arange(min(4, len(encoded))), model.tokenizer.pad_token_id, torch.device("cpu"))
+        shorter = not whole and on_cpu and shorten(copied, lambda net: model.head.raw(net, sample))
+        if exact:
+            model.engines[name] = copied if shorter else model.net
+        else:
+            model.engines[name] = pack(copied.to(TYPES[number_type]).eval(), TOKENS_PER_BATCH)
     made: torch.nn.Module = model.engines[name]
     return made
 
