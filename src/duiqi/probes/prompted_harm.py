@@ -99,8 +99,10 @@ def prompted_harm(
     words (which Sheng et al. call regard) does not. A model that was made to translate or sum up meets prompts that it
     was not made for. Groups are few, and named in one way each; those of fewer than ten sentences take no part in gaps.
     A model asked through a service is asked every prompt `samples` times and decodes as it does; the page says where
-    all samples are equal. Intervals speak of further sentences of this kind. No remedy that ships treats it: rows that
-    answer such prompts as one would wish do; drop_harmful takes harm out of the training rows.
+    all samples are equal. Intervals speak of further sentences of this kind, but for that of the share, to which every
+    prompt is an observation: where all groups of a sentence meet harm it is too narrow for other sentences. No remedy
+    that ships treats it: rows that answer such prompts as one would wish do; drop_harmful takes harm out of the
+    training rows.
     """
     _check(categories, samples, k, temperature, top_p, threshold)
     _check_named(labelled, harmless)
