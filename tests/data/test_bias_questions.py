@@ -103,6 +103,12 @@ def test_cells_of_a_table(tmp_path):
     assert (read.truth, read.biased, read.negative, read.category) == (1, 1, False, "")
 
 
+def test_a_number_is_a_place_though_choices_be_spelled_like_numbers(tmp_path):
+    row = PLAIN | {"choices": ["1", "2", "0"], "stereotyped": 0, "unknown": 2}
+    numbers, words = read_questions(written(tmp_path / "q.jsonl", [row | {"label": 1}, row | {"label": "1"}])).questions
+    assert (numbers.choices[numbers.truth], words.choices[words.truth]) == ("2", "1")
+
+
 def test_people_of_one_group_are_left_out_and_counted(tmp_path):
     both = ONE_TABLE | {"stereotyped_groups": ["Iranian", "Irish"]}
     asked = read_questions(written(tmp_path / "q.jsonl", [both, ONE_TABLE, both]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -164,6 +166,30 @@ def test_drawing_leaves_the_model_as_it_was(writer):
     writer.drawing(3, temperature=1.0, top_p=1.0, draw=0).predict(ROWS, ["samples"])
     after = writer.uncached().predict(ROWS, ["text", "samples"])
     assert before["text"] == after["text"] == [each for (each,) in after["samples"]]
+
+
+def test_drawing_leaves_the_draws_of_others_as_they_were(writer):
+    """The training of a next model, say, which would else hang on what was examined before."""
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    writer.drawing(3, temperature=1.0, top_p=1.0, draw=0).predict(ROWS, ["samples"])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_threads_that_draw_at_once_draw_what_each_would_alone(decoder):
+    task = CATALOGUE.task("generate", longest=12)
+    models = [open_model(find(decoder), task).drawing(3, temperature=1.0, top_p=1.0, draw=n) for n in range(2)]
+    ask = lambda model: [model.uncached().predict(ROWS, ["samples"])["samples"] for _ in range(5)]  # noqa: E731
+    alone = [ask(model) for model in models]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(ask, models)) == alone
+
+
+def test_a_reference_that_is_too_long_to_be_scored_is_told(writer, recwarn):
+    rows = Dataset.of({"text": ["the film was", "it"], "label": ["good " * 600, "a"]}, name="long")
+    writer.predict(rows, ["loglik"])
+    assert {"code": "cut", "data": "long", "rows": 1} in writer.notes
+    assert not recwarn.list
 
 
 def test_samples_follow_the_probabilities_of_the_model(decoder):

@@ -108,13 +108,30 @@ def test_a_liked_name_cancels_where_a_file_has_more_questions_of_one_kind(tmp_pa
     rows = [row(i, negative=bool(i % 5), label=NEVER) for i in range(100)]
     report = report_of(choosing(lambda *_: 0), questions=str(written(tmp_path / "q.jsonl", rows)))
     assert score(report, "ambiguous").value == pytest.approx(0, abs=1e-5)
+    assert not table(report, "answers_by_context")["remarks"]
     assert not report.findings
 
 
-def test_contexts_of_one_kind_are_the_users_to_mend(tmp_path):
+def test_where_a_liked_name_cannot_cancel_the_page_says_so(tmp_path):
+    """All ambiguous contexts have negative questions; of disambiguated ones there are both."""
+    rows = [row(i, negative=True, label=NEVER) for i in range(20)]
+    rows += [row(i, negative=bool(i % 2), label=OLD if i % 4 < 2 else YOUNG) for i in range(20, 60)]
+    report = report_of(choosing(lambda *_: 0), questions=str(written(tmp_path / "q.jsonl", rows)))
+    assert (score(report, "ambiguous").value, score(report, "disambiguated").value) == (1, pytest.approx(0, abs=1e-5))
+    assert table(report, "answers_by_context")["remarks"] == [{"code": "questions_of_one_kind", "n": 20}]
+    for lang, said in (
+        ("en", "questions are of one kind"),
+        ("zh", "有 20 个问题所在的那类上文只问了正反两面中的一面"),
+    ):
+        assert said in render(report.to_json(), lang=lang)
+
+
+def test_contexts_of_one_kind_are_the_users_to_mend_before_the_model_is_asked(tmp_path):
     rows = [row(i, negative=True, label=OLD) for i in range(20)]
-    with pytest.raises(OptionError, match="given 20 and 0"):
-        report_of(choosing(lambda *_: 0), questions=str(written(tmp_path / "q.jsonl", rows)))
+    case = choosing(lambda *_: 0)
+    with pytest.raises(OptionError, match=r"in .*q\.jsonl, given 20 and 0"):
+        report_of(case, questions=str(written(tmp_path / "q.jsonl", rows)))
+    assert not case.predictor.calls
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -253,6 +270,15 @@ def test_a_file_that_does_not_do_is_no_reason_to_pass_the_probe_over(tmp_path):
         report_of(choosing(lambda *_: 0), questions=str(path))
     with pytest.raises(OptionError, match="which is not there"):
         report_of(choosing(lambda *_: 0), questions=str(tmp_path / "none.jsonl"))
+
+
+def test_a_likelihood_that_is_no_number_is_told():
+    """Else no choice is the likeliest, and the page would say that the model names nobody."""
+    nothing = lambda data: {"loglik": np.full(len(data), np.nan), "tokens": np.ones(len(data))}  # noqa: E731
+    model = Asked(CATALOGUE.task("generate"), nothing, frozenset({"loglik", "tokens"}))
+    (skipped,) = report_of(Case(model, Dataset.of({"text": ["The dog ran."]}), catalogue=CATALOGUE)).skipped
+    assert skipped["why"] == "raised"
+    assert "expected numbers as 'loglik' of asked, given nan in 864 of 864 rows" in skipped["detail"]
 
 
 @pytest.mark.skipif(not (MODELS / "tinystories-llama-260k").is_dir(), reason="no shared models beside the repository")

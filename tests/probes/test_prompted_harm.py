@@ -303,6 +303,22 @@ def test_a_classifier_scores_every_answer_beside_the_words(comments):
     assert not [each for each in once.exhibits if each.form == "curve"]
 
 
+def test_a_bound_of_ones_own_speaks_of_prompts_and_of_no_row_that_was_examined(comments):
+    case = drawn_case(lambda prompt, n: "what a foolish dreary lot")
+    options = {"prompted_harm": {"samples": 2, "labelled": str(comments)}}
+    bounds = [Gate("harm_probability", at_most=0.1), Gate("expected_maximum_harm", at_most=0.1)]
+    report = examine(case, orders(case, only=["prompted_harm"], options=options), gates=bounds)
+    told = {each.ruling.measure.name: each for each in report.findings}
+    assert {*told} == {"harm_probability[classifier,2]", "expected_maximum_harm[2]"}
+    assert {each.rows for each in told.values()} == {672}
+    assert not {*map(str, case.data.row_ids)} & {row for each in told.values() for row in each.row_ids}
+
+
+def test_a_label_that_no_row_has_is_named(comments):
+    with pytest.raises(OptionError, match="does no harm, given 'okay' among bad, ok"):
+        report_of(drawn_case(lambda prompt, n: PLAIN), labelled=str(comments), harmless="okay")
+
+
 def test_the_same_seed_draws_the_same_and_another_others():
     def figure(seed):
         case = abusive_case(np.random.default_rng(0), abusive=0.0, slips=0.05)
@@ -341,6 +357,8 @@ def test_a_service_is_asked_all_samples_in_one_call_and_equal_ones_are_told():
         ({"samples": 5, "top_p": 0}, "top_p above 0 and at most 1"),
         ({"samples": 5, "top_p": 1.5}, "top_p above 0 and at most 1"),
         ({"threshold": 1.0}, "a threshold between 0 and 1"),
+        ({"categories": []}, "at least one category of prompted_harm, given none"),
+        ({"harmless": "ok"}, "expected labelled beside harmless of prompted_harm, given harmless = 'ok' alone"),
         ({"labelled": "not-there.csv"}, "not-there.csv"),
         ({"samples": "many"}, "expected prompted_harm.samples to be int"),
     ],

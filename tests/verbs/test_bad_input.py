@@ -205,6 +205,11 @@ def fewer_tags_than_words(folder, fitted):
     return ["default", json_rows(folder, [*rows, {"tokens": ["Bob", "went"], "label": ["B-PER"]}])], "Bob went"
 
 
+def a_tag_that_is_none(folder, fitted):
+    rows = [{"tokens": ["Ann", f"came {i}"], "label": ["B-PER", "O"]} for i in range(60)]
+    return ["default", json_rows(folder, [*rows, {"tokens": ["Bob", "went"], "label": ["PER", "O"]}])], "Bob went"
+
+
 def answer_outside_its_passage(folder, fitted):
     row = {"question": "Who came?", "context": "Ann came.", "answers": {"text": ["Ann"], "answer_start": [0]}}
     wrong = {**row, "answers": {"text": ["Bob"], "answer_start": [3]}}
@@ -237,8 +242,8 @@ BAD = [
     policy_without_a_file, policy_with_a_broken_pattern, policy_of_a_label_that_is_none,
     broken_suite, broken_glossary, a_number_among_them_is_a_word, a_word_for_nothing, broken_line, unknown_task,
     unknown_device, file_as_output, output_in_which_it_runs, model_inside_the_output, missing_reference,
-    reference_without_a_name, missing_reference_of_the_file, fewer_tags_than_words, answer_outside_its_passage,
-    chat_without_a_last_answer, texts_to_write_by_a_model_that_reads,
+    reference_without_a_name, missing_reference_of_the_file, fewer_tags_than_words, a_tag_that_is_none,
+    answer_outside_its_passage, chat_without_a_last_answer, texts_to_write_by_a_model_that_reads,
     config("group = 5", "a list of texts as group"), config("threads = '2'", "a number as"),
     config("text = 1", "a text or a list of texts as text"), config("lang = 7", "a text as lang"),
     config("reference = {may = 5}", "a file or folder as reference may"),

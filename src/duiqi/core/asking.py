@@ -12,7 +12,7 @@ from duiqi.core.dataset import Dataset
 from duiqi.core.errors import AnswerError, DuiqiError
 from duiqi.core.predictions import Predictions, Predictor
 
-NUMBERS = ("probs", "scores", "embedding")  # outputs that are numbers for every row
+NUMBERS = ("probs", "scores", "embedding", "loglik")  # outputs that are numbers for every row
 CLOSE = 1e-3  # how far beyond 0 and 1 a probability may be by rounding
 
 
@@ -52,7 +52,7 @@ def samples_of(
     progress: Callable[[int, int, Mapping[str, Any]], None] | None = None,
 ) -> list[list[str]]:  # fmt: skip
     """`samples` texts for every row: words are drawn at `temperature` from the likeliest that make up `top_p`, others
-    for each `draw`; the same rows and draw give the same texts.
+    for each `draw`; the same rows asked together and the same draw give the same texts.
 
     That is what a predictor with a method `drawing` does, such as every model of ours that writes. Another is asked
     every row so many times, in one call, and decodes as it does: a service that is asked at a temperature, say. One

@@ -217,7 +217,7 @@ class _Row:
     def place(self, name: str, choices: Sequence[str]) -> int:
         value = self[name]
         said = str(value).strip()
-        if said in choices:
+        if isinstance(value, str) and said in choices:  # a number is a place, though a choice be spelled alike
             return choices.index(said)
         if isinstance(value, bool) or not re.fullmatch(r"[0-2](\.0)?", said):
             raise self.wrong(f"one of the three choices or its place from 0 to 2 as {name}", value)

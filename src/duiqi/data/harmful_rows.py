@@ -122,8 +122,9 @@ def _harmless(labels: Sequence[str], named: str) -> str:
     known = sorted(set(labels))
     found = [label for label in known if (label == named if named else label.casefold() in HARMLESS)]
     if len(found) != 1:
+        given = f"'{named}' among {', '.join(known[:10])}" if named else ", ".join(known[:10])
         raise OptionError(
-            f"expected one label that says that a text does no harm, given {', '.join(known[:10])}",
+            f"expected one label that says that a text does no harm, given {given}",
             hint='Name it: harmless = "…", beside labelled in duiqi.toml.',
         )
     return found[0]

@@ -7,7 +7,7 @@ from duiqi.core.rates import noted, share, yes_or_no
     notes=("harm",),
     low=0.0,
     high=1.0,
-    about="versions",
+    about="elsewhere",
     source="Gehman et al., 2020, RealToxicityPrompts: evaluating neural toxic degeneration in language models, "
     "Findings of EMNLP, https://aclanthology.org/2020.findings-emnlp.301/ (their expected maximum toxicity)",
 )

@@ -67,20 +67,14 @@ def biased_answers(case: Case, *, questions: Path | None = None) -> Iterator[Mea
     Misleads: a model that does not understand the questions leans nowhere: see how often it is right, a guess is in a
     third. It is by the likelihood of words that a model that writes is asked, not by what it would write; long or rare
     words for "cannot be known" are seldom the likeliest. In a file names cancel only where contexts come with both
-    questions. What is a stereotype differs by place and time; ours are few and plain. No remedy that ships treats it:
-    rows that contradict stereotypes, and rows to which the answer is that it cannot be known, do.
+    questions; where a kind of context has but one of them, the page says so. What is a stereotype differs by place and
+    time; ours are few and plain. No remedy that ships treats it: rows that contradict stereotypes, and rows to which
+    the answer is that it cannot be known, do.
     """
     asked = _given(questions) if questions else _ours(case)
     name = questions.name if questions else "bias_questions"
     probs = np.stack(_probabilities(case, asked.questions, name))
     answers = _Answers.of(replace(case, data=_rows(asked.questions, name), slices=()), asked.questions, probs)
-    counts = {each: int(answers.inside[each].sum()) for each in TOLD}
-    if sum(counts.values()) and not all(counts.values()):
-        raise OptionError(
-            f"expected contexts that agree with a stereotype and others that contradict it, given {counts['agreeing']} "
-            f"and {counts['contradicting']}",
-            hint="Ask of every disambiguated context with the people in both roles; or of ambiguous ones alone.",
-        )
     for context in CONTEXTS:
         if answers.inside[context].any():
             yield answers.score(context)
@@ -131,6 +125,15 @@ class _Answers:
         """How often the answer is that it cannot be known."""
         return self._noted("context_accuracy", self.never, self.inside[context], context)
 
+    @property
+    def unbalanced(self) -> int:
+        """How many questions there are in contexts, ambiguous or not, of which all are negative, or none is."""
+        return sum(
+            int(self.inside[context].sum())
+            for context in CONTEXTS
+            if not all((self.inside[context] & self.inside[kind]).any() for kind in HALVES["ambiguous"])
+        )
+
     def _here(self, context: str, among: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         return self.inside[context] if among is None else self.inside[context] & among
 
@@ -141,9 +144,17 @@ class _Answers:
 def _given(path: Path) -> Asked:
     """The questions of a file; what is wrong with it is the user's to mend, and no reason to pass the probe over."""
     try:
-        return read_questions(path)
+        asked = read_questions(path)
     except DataError as error:
         raise OptionError(str(error), hint=error.hint) from error
+    agreeing = [each.truth == each.biased for each in asked.questions if not each.ambiguous]
+    if agreeing and not 0 < sum(agreeing) < len(agreeing):
+        raise OptionError(
+            f"expected contexts that agree with a stereotype and others that contradict it in {path}, given "
+            f"{sum(agreeing)} and {len(agreeing) - sum(agreeing)}",
+            hint="Ask of every disambiguated context with the people in both roles; or of ambiguous ones alone.",
+        )
+    return asked
 
 
 def _ours(case: Case) -> Asked:
@@ -177,7 +188,8 @@ def _by_context(answers: _Answers, left_out: int) -> Exhibit:
         for context in ("ambiguous", *TOLD)
         if answers.inside[context].any()
     ]
-    remarks = [{"code": "questions_left_out", "n": left_out}] if left_out else []
+    found = {"questions_left_out": left_out, "questions_of_one_kind": answers.unbalanced}
+    remarks = [{"code": code, "n": n} for code, n in found.items() if n]
     columns = ["kind_of_context", "questions_asked", "context_accuracy", "cannot_be_known"]
     table = {"title": "answers_by_context", "columns": columns, "rows": rows, "brief": True, "remarks": remarks}
     return Exhibit("table", table)

@@ -99,10 +99,13 @@ def prompted_harm(
     words (which Sheng et al. call regard) does not. A model that was made to translate or sum up meets prompts that it
     was not made for. Groups are few, and named in one way each; those of fewer than ten sentences take no part in gaps.
     A model asked through a service is asked every prompt `samples` times and decodes as it does; the page says where
-    all samples are equal. Intervals speak of further sentences of this kind. No remedy that ships treats it: rows that
-    answer such prompts as one would wish do; drop_harmful takes harm out of the training rows.
+    all samples are equal. Intervals speak of further sentences of this kind, but for that of the share, to which every
+    prompt is an observation: where all groups of a sentence meet harm it is too narrow for other sentences. No remedy
+    that ships treats it: rows that answer such prompts as one would wish do; drop_harmful takes harm out of the
+    training rows.
     """
-    _check(samples, k, temperature, top_p, threshold)
+    _check(categories, samples, k, temperature, top_p, threshold)
+    _check_named(labelled, harmless)
     judge = _classifier(labelled, harmless) if labelled else None
     asked = _given(prompts) if prompts else [p for language in of_the_two(case.data.written) for p in shipped(language)]
     data = Dataset.of({"text": [each.text for each in asked]}, name=prompts.name if prompts else "prompts")
@@ -134,9 +137,12 @@ def prompted_harm(
         yield _scored(asked, said, scores[CLASSIFIER], of_data=prompts is not None)
 
 
-def _check(samples: int, k: int, temperature: float, top_p: float, threshold: float) -> None:
+def _check(
+    categories: Sequence[Category], samples: int, k: int, temperature: float, top_p: float, threshold: float
+) -> None:
     """`OptionError` for options that are none or do not go together."""
     bounds = {
+        "categories": (len(categories) > 0, "at least one category", "none", f"Left out, they are {', '.join(HARM)}."),
         "samples": (1 <= samples <= MOST_SAMPLES, f"samples from 1 to {MOST_SAMPLES}", samples, "25 is usual."),
         "k": (0 <= k <= samples, f"k of at most as many as samples ({samples})", k, "Left out, it is samples."),
         "temperature": (0 < temperature < np.inf, "a temperature above 0", temperature,
@@ -147,6 +153,15 @@ def _check(samples: int, k: int, temperature: float, top_p: float, threshold: fl
     for fits, expected, given, hint in bounds.values():
         if not fits:
             raise OptionError(f"expected {expected} of prompted_harm, given {given}", hint=hint)
+
+
+def _check_named(labelled: Path | None, harmless: str) -> None:
+    """`OptionError` where a label is named that no classifier learns."""
+    if harmless and not labelled:
+        raise OptionError(
+            f"expected labelled beside harmless of prompted_harm, given harmless = '{harmless}' alone",
+            hint="Say in which file that label stands: labelled = FILE.",
+        )
 
 
 def _answers(case: Case, data: Dataset, samples: int, *, temperature: float, top_p: float) -> list[list[str]]:

@@ -92,14 +92,18 @@ def bio_tags(data: Dataset) -> list[list[str]]:
         if not isinstance(tags, list) or len(tags) != len(words):
             given = f"{len(tags)} tags" if isinstance(tags, list) else f"{type(tags).__name__} '{tags}'"
             raise DataError(
-                f"expected a tag for each of the {len(words)} words of row {number + 1} of {data.name} "
-                f"({excerpt(' '.join(map(str, words)))!r}), given {given}",
+                f"expected a tag for each of the {len(words)} words of {_row(data, number, words)}, given {given}",
                 hint="Give two lists of equal length: tokens and tags.",
             )
         wrong = [each for each in tags if not is_tag(str(each))]
         if wrong:
             raise DataError(
-                f"expected tags of BIO or BIOES, given '{wrong[0]}' in row {number + 1} of {data.name}",
+                f"expected tags of BIO or BIOES, given '{wrong[0]}' in {_row(data, number, words)}",
                 hint="Write O, B-TYPE and I-TYPE.",
             )
     return [to_bio(tags) for tags in rows]
+
+
+def _row(data: Dataset, number: int, words: Sequence[str]) -> str:
+    """Which row is meant: of a part, whose rows have other numbers than the lines of the file, also by its words."""
+    return f"row {number + 1} of {data.name} ({excerpt(' '.join(map(str, words)))!r})"

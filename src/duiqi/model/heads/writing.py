@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from duiqi.core.task import Task
 from duiqi.core.texts import references_of
 from duiqi.model.folder import DECODERS, is_made_for
 from duiqi.model.heads.head import Head, Opened
+from duiqi.model.quiet import quiet
 from duiqi.model.tokens import Encoded, Input, by_length, collate, encode
 from duiqi.model.written import Prompted, Translated, Whole, end_of_turn
 
@@ -102,7 +105,10 @@ class LanguageModel(Head):
     @torch.inference_mode()
     def scored(self, model: Any, data: Dataset) -> dict[str, Any]:
         """`loglik` of the first reference of every row, given its input, and its number of `tokens`."""
-        encoded = encode(model.tokenizer, self.examples(data), model.max_tokens, windows=False)
+        with quiet():
+            encoded = encode(model.tokenizer, self.examples(data), model.max_tokens, windows=False)
+        if cut := int(encoded.cut.sum()):
+            model.recorded.setdefault(("cut", data.name), {"code": "cut", "data": data.name, "rows": cut})
         loglik, tokens = np.zeros(len(data)), np.zeros(len(data), dtype=np.int64)
         for which in by_length(encoded.lengths, TOKENS_SCORED):
             batch = collate(encoded, which, model.tokenizer.pad_token_id, torch.device(model.device))
@@ -235,10 +241,11 @@ def _read_once(net: Any, ids: Tensor, mask: Tensor) -> dict[str, Any]:
     samples = net.generation_config.num_return_sequences
     if samples == 1 or ids.shape[1] < 2:
         return {}
-    begun = net.generate(
-        input_ids=ids[:, :-1], attention_mask=mask[:, :-1], max_new_tokens=1, num_return_sequences=1, do_sample=True,
-        return_dict_in_generate=True,
-    )  # fmt: skip
+    with _draws_of(net.draw):
+        begun = net.generate(
+            input_ids=ids[:, :-1], attention_mask=mask[:, :-1], max_new_tokens=1, num_return_sequences=1,
+            do_sample=True, return_dict_in_generate=True,
+        )  # fmt: skip
     states = getattr(begun, "past_key_values", None)
     if states is None or not hasattr(states, "batch_repeat_interleave"):
         return {}
@@ -249,10 +256,22 @@ def _read_once(net: Any, ids: Tensor, mask: Tensor) -> dict[str, Any]:
 def _generated(net: Any, **given: Tensor) -> Tensor:
     """What the network writes; where tokens are drawn, the same for the same batch and draw each time, and other ones
     for another batch: rows that stand at one place of two batches have nothing in common."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(derive(net.draw, given["input_ids"].cpu().numpy().tobytes().hex()))
-        written: Tensor = net.generate(**given)
-    return written
+    if not net.generation_config.do_sample:
+        return cast("Tensor", net.generate(**given))
+    with _draws_of(derive(net.draw, given["input_ids"].cpu().numpy().tobytes().hex())):
+        return cast("Tensor", net.generate(**given))
+
+
+_GENERATOR = threading.Lock()  # torch has one generator, whichever thread draws from it
+
+
+@contextmanager
+def _draws_of(seed: int) -> Iterator[None]:
+    """What is drawn inside hangs on the seed alone, whatever other threads write, and what others draw afterwards does
+    not hang on it."""
+    with _GENERATOR, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
 
 
 def _without_end(net: Any, written: Tensor) -> list[NDArray[np.float32]]:
