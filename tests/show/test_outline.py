@@ -96,6 +96,17 @@ def test_where_rows_are_too_few_it_says_how_many_would_do():
     assert "3,000 行" in step.sentence
 
 
+def test_more_rows_do_not_settle_what_a_probe_asks_by_questions_of_its_own():
+    report = samples.prove()
+    report["verdict"] = "unclear"
+    report["gates"] = [{**report["gates"][0], "verdict": "unclear", "rows_to_settle": 3000, "about": "elsewhere"}]
+    for lang in ("en", "zh"):
+        outline = Outline(report, lang=lang)
+        (step,) = outline.steps
+        assert step.command == f"duiqi parts {report['gates'][0]['probe']}"
+        assert "3,000" not in step.sentence + outline.checks[0].note
+
+
 def test_an_alignment_that_is_unclear_is_run_again_on_the_model_that_was_given():
     report = samples.align()
     report["verdict"], report["given"] = "unclear", "default"

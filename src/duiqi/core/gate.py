@@ -141,6 +141,8 @@ class Ruling:
         }
         if self.corrected.why:
             said["why"] = self.corrected.why
+        if measure.metric.facts.get("about") == "elsewhere":
+            said["about"] = "elsewhere"
         if change is not None:
             for name, side in (("before", change.before), ("after", change.after)):
                 said[name] = {"value": side.to_json()["value"], **side.interval.to_json()}

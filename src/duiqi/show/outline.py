@@ -594,7 +594,7 @@ class Outline:
 
     def _gate_note(self, gate: Json) -> str:
         notes = []
-        if gate.get("verdict") == "unclear" and is_number(gate.get("rows_to_settle")):
+        if gate.get("verdict") == "unclear" and is_number(gate.get("rows_to_settle")) and not gate.get("about"):
             notes.append(self.words.say("gate.to_settle", n=int(gate["rows_to_settle"])))
         single = gate.get("single_verdict")
         if single and single != gate.get("verdict"):
@@ -843,8 +843,11 @@ class Outline:
         return f"duiqi diagnose {self._model_word()} {self._rows_word(f'{rows}{self._suffix}')}{only}"
 
     def _more_rows(self) -> Step:
-        needed = [each.gate.get("rows_to_settle") for each in self.checks
-                  if each.verdict == "unclear" and each.gate.get("slice") in (None, "all")]  # fmt: skip
+        unclear = [each.gate for each in self.checks if each.verdict == "unclear"]
+        of_rows = [gate for gate in unclear if not gate.get("about")]
+        if unclear and not of_rows:  # questions of a probe's own, which more rows do not settle
+            return Step(self.words.say("next.more_elsewhere"), f"duiqi parts {shlex.quote(str(unclear[0]['probe']))}")
+        needed = [gate.get("rows_to_settle") for gate in of_rows if gate.get("slice") in (None, "all")]
         numbers = [int(each) for each in needed if each is not None and is_number(each)]
         rows = self._rows_word(f"more-rows{self._suffix}")
         before = shlex.quote(str(self.table("before").get("path") or self.table("before").get("name") or "BEFORE"))
