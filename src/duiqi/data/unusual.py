@@ -23,7 +23,7 @@ NOTHING = ("nan", "NaN", "NAN", "null", "NULL", "None", "N/A", "n/a", "#N/A", "<
 def unusual(data: Dataset, *, classes: bool = True) -> tuple[Note, ...]:
     """Notes on rows that are nearly all alike, on labels that do not look meant where they are `classes`, and on groups
     too small to judge."""
-    return (*_of_texts(data), *(_of_labels(data) if classes else ()), *_of_groups(data))
+    return (*_of_texts(data), *_of_labels(data, classes=classes), *_of_groups(data))
 
 
 def is_number(label: str) -> bool:
@@ -50,19 +50,22 @@ def _of_texts(data: Dataset) -> list[Note]:
     return [*alike, {"code": "very_long_texts", "rows": len(long), "row": long[0] + 1, "characters": LONG}]
 
 
-def _of_labels(data: Dataset) -> list[Note]:
+def _of_labels(data: Dataset, *, classes: bool) -> list[Note]:
     labels = data.values("label") if data.has("label") else []
     if not labels or not all(isinstance(label, str) for label in labels):
         return []
     counts = Counter(labels)
+    empty: list[Note] = [
+        {"code": "labels_like_nothing", "label": label, "rows": counts[label]} for label in NOTHING if label in counts
+    ]
+    if not classes:
+        return empty
     if len(counts) > min(MOST_LABELS, len(labels) / 2) and len(counts) > 1:
         return []
     notes: list[Note] = []
     if len(counts) == 1 and len(labels) > 1:
         notes.append({"code": "one_label", "data": data.name, "rows": len(labels), "label": labels[0]})
-    notes += [
-        {"code": "labels_like_nothing", "label": label, "rows": counts[label]} for label in NOTHING if label in counts
-    ]
+    notes += empty
     known = [label for label, _ in counts.most_common() if label not in NOTHING]
     numbers, words = [each for each in known if is_number(each)], [each for each in known if not is_number(each)]
     if numbers and words:
