@@ -85,7 +85,7 @@ def test_equal_texts_to_write_are_not_one_label():
     data = Dataset.of({"text": TEXTS, "target": ["ok"] * len(TEXTS)}, text="text", label="target")
     assert [note["code"] for note in unusual(data)] == ["one_label"]
     assert unusual(data, classes=False) == ()
-    nothing = data.with_column("target", ["NaN", *["ok"] * (len(TEXTS) - 1)])
+    nothing = data.with_column("label", ["NaN", *["ok"] * (len(TEXTS) - 1)])
     assert [note["code"] for note in unusual(nothing, classes=False)] == ["labels_like_nothing"]
 
 
