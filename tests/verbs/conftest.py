@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from duiqi.core.bundle import Step
@@ -11,6 +13,14 @@ from tiny import reviews, write_csv
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path, monkeypatch):
     monkeypatch.setenv("DUIQI_STATE", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def interruptible():
+    """Interrupts count in this process and those it starts, even where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

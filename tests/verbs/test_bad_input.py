@@ -375,6 +375,7 @@ def test_reports_written_at_once_are_whole(tmp_path, fitted):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("after", ["…", "2 …"])
 def test_an_interrupted_diagnosis_leaves_nothing_half_written(tmp_path, fitted, after):
     rows = write_csv(tmp_path / "rows.csv", 3000)

@@ -249,14 +249,6 @@ def test_a_killed_run_ends_with_the_same_model(tmp_path, body):
     assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
 
 
-@pytest.fixture
-def interruptible():
-    """Interrupts count in this process and those it starts, even where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_interrupting_leaves_with_130_and_can_go_on(tmp_path, body):
     rows = write_csv(tmp_path / "rows.csv", 3000)
