@@ -4,7 +4,7 @@ done."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_replaceable, sha256, swapped_in, write_json
+from duiqi.core.progress import Progress, silent
 from duiqi.core.report import Report, without_rows
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 MANIFEST, PAGE = "prepare.json", "prepare.html"
 LABELS_SHOWN = 20
 Names = str | Sequence[str]
-Progress = Callable[[str, int, int, Mapping[str, Any]], None]
 
 
 def prepare(
@@ -92,7 +92,7 @@ def prepare(
     from duiqi.data.write import check_form
     from duiqi.run.persons import persons_of
 
-    out, told = Path(out), progress or _silent
+    out, told = Path(out), progress or silent
     given = [sources] if isinstance(sources, str | Path) else list(sources)
     if not given:
         raise OptionError("expected at least one source, given none", hint="duiqi prepare a.csv b.jsonl --out DIR")
@@ -161,10 +161,6 @@ def restore(prepared: str | Path, *, out: str | Path) -> list[Path]:
             hint="Prepare the sources again.",
         ) from error
     return give_back(given, Path(prepared), Path(out))
-
-
-def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
-    return None
 
 
 def _listed(names: Names) -> list[str]:

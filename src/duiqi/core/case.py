@@ -27,6 +27,7 @@ from duiqi.core.measure import (
 )
 from duiqi.core.part import Catalogue, Part
 from duiqi.core.predictions import Predictions, Predictor, Recorded
+from duiqi.core.progress import Progress, silent
 from duiqi.core.slice import ALL, Slice
 from duiqi.core.spans import find_spans
 from duiqi.core.task import Task
@@ -117,10 +118,6 @@ def _whole(numbers: NDArray[np.int64]) -> tuple[int, ...]:
 Asked = tuple[str, Mapping[str, Any]]  # a metric's name and its options
 
 
-def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
-    return None
-
-
 @dataclass(frozen=True, eq=False)
 class Case:
     """A predictor and data, and where there is one `train`, `before`, `references` and `policy`.
@@ -144,7 +141,7 @@ class Case:
     slices: tuple[Slice, ...] = ()
     start: Callable[[], Predictor] | None = None
     aside: Callable[[Dataset], NDArray[np.bool_]] | None = None
-    progress: Callable[[str, int, int, Mapping[str, Any]], None] = _silent
+    progress: Progress = silent
     memory: dict[str, Any] = field(default_factory=dict)
 
     def has(self, need: str) -> bool:

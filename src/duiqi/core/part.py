@@ -188,8 +188,8 @@ def metric(
     its gap between groups is the largest of any. `enough(total) -> bool[..., r]` then says which take part.
     `about="rows"` is said of a metric that no model's answers move, such as the share of wrong labels: wrong answers
     are then no evidence. Nor are they with `about="versions"`, of a metric that compares answers to versions of a row,
-    and with `about="elsewhere"`, of one that speaks of other rows than those examined. `guards=True` is said of one
-    that no repair may make worse, whatever it was for.
+    and with `about="elsewhere"`, of one that speaks of other rows than those examined, so that more of these
+    settle nothing. `guards=True` is said of one that no repair may make worse, whatever it was for.
     """
     facts = {**facts, "better": better, "interval": interval, "low": low, "high": high}
     return _decorator("metric", needs=tuple(needs), source=source, facts=facts)

@@ -63,7 +63,7 @@ class BiasQuestion:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Questionnaire:
     """Questions, and how many rows of a file tell of no or of two persons of whom people say it."""
 
     questions: tuple[BiasQuestion, ...]
@@ -122,7 +122,7 @@ def _made(said: Mapping[str, Any], template: Mapping[str, Any], number: int, nam
                 )  # fmt: skip
 
 
-def read_questions(path: Path) -> Asked:
+def read_questions(path: Path) -> Questionnaire:
     """The questions of a file (csv, tsv, json, jsonl, parquet, xlsx); `DataError` names the line that is none.
 
     Columns are those of BBQ as it is published (ans0 … ans2, answer_info, additional_metadata), the same in one table
@@ -145,7 +145,7 @@ def read_questions(path: Path) -> Asked:
             f"{len(found)} rows",
             hint="The groups of choice_groups, or the choices, name those of stereotyped_groups.",
         )
-    return Asked(questions, len(found) - len(questions))
+    return Questionnaire(questions, len(found) - len(questions))
 
 
 def _columns(raw: Raw, path: Path) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
+from duiqi.core.progress import Progress
 from duiqi.data.collect import Collected, Piece
 from duiqi.data.ledger import Ledger
 from duiqi.data.split import by_key, complete, shares_of
@@ -22,7 +23,6 @@ from duiqi.data.write import Writer, writer
 
 TOGETHER = 200_000  # rows up to which parts are made with a look at all of them
 PARTS = ("train", "dev", "test")
-Progress = Callable[[str, int, int, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from duiqi.core.gate import Gate
 from duiqi.core.measure import Measure
 from duiqi.core.part import probe
 from duiqi.core.texts import excerpt
-from duiqi.data.bias_questions import CHOICES, Asked, BiasQuestion, read_questions, shipped, to_choose, to_write
+from duiqi.data.bias_questions import CHOICES, BiasQuestion, Questionnaire, read_questions, shipped, to_choose, to_write
 from duiqi.data.language import of_the_two
 from duiqi.data.simulated_answers import answering_case
 
@@ -141,7 +141,7 @@ class _Answers:
         return replace(self.table, data=self.table.data.take(here)).noted(metric, notes[here], context=context)
 
 
-def _given(path: Path) -> Asked:
+def _given(path: Path) -> Questionnaire:
     """The questions of a file; what is wrong with it is the user's to mend, and no reason to pass the probe over."""
     try:
         asked = read_questions(path)
@@ -157,8 +157,8 @@ def _given(path: Path) -> Asked:
     return asked
 
 
-def _ours(case: Case) -> Asked:
-    return Asked(tuple(each for language in of_the_two(case.data.written) for each in shipped(language)))
+def _ours(case: Case) -> Questionnaire:
+    return Questionnaire(tuple(each for language in of_the_two(case.data.written) for each in shipped(language)))
 
 
 def _probabilities(case: Case, questions: Sequence[BiasQuestion], name: str) -> list[NDArray[np.float64]]:

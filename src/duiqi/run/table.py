@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -18,13 +18,13 @@ from duiqi.core.errors import DataError, ModelError, OptionError, nearest
 from duiqi.core.examine import Order, orders
 from duiqi.core.gate import Gate, gates_from
 from duiqi.core.part import Catalogue
+from duiqi.core.progress import Progress, silent
 from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.data.policy import check_labels, rules_of
 from duiqi.data.unusual import is_number, unusual
 from duiqi.run.workshop import versions
 
-Progress = Callable[[str, int, int, Mapping[str, Any]], None]
 Source = str | Path | Dataset | Mapping[str, Dataset]
 
 
@@ -71,10 +71,6 @@ OF_TEXTS = ("generate", "rank")  # tasks whose labels are texts as they stand
 FEWEST_LABELS = 20  # below which rows do not tell classes from texts
 
 
-def _silent(stage: str, done: int, total: int, facts: Mapping[str, Any]) -> None:
-    return None
-
-
 @dataclass(frozen=True, eq=False)
 class Table:
     """Everything but the model: rows by part, the catalogue, gates, options, seed.
@@ -95,7 +91,7 @@ class Table:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 0
     device: str = "cpu"
-    progress: Progress = _silent
+    progress: Progress = silent
     memory: dict[str, Any] = field(default_factory=dict)
 
     def part(self, *wanted: str) -> Dataset:
@@ -230,7 +226,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
         options=options,
         seed=settings.get("seed", 0),
         device=settings.get("device", "cpu"),
-        progress=settings.get("progress") or _silent,
+        progress=settings.get("progress") or silent,
     )
 
 
