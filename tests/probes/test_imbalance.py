@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -15,14 +17,14 @@ LABELS = ("common", "frequent", "odd", "seldom")
 CATALOGUE = Catalogue.installed()
 
 
-def case_of(right: dict[str, float], train_shares: dict[str, float], seed: int = 0) -> Case:
-    """200 rows of each class, answered right as often as said, and training rows in these shares."""
-    rng = np.random.default_rng(seed)
+def case_of(right: dict[str, float], train_shares: dict[str, float], *, rows: Sequence[int] = (200,) * 4) -> Case:
+    """So many rows of each class, answered right as often as said, and training rows in these shares."""
+    rng = np.random.default_rng(0)
     task = CATALOGUE.task("classify", labels=LABELS)
-    truth = np.repeat(np.arange(4), 200)
-    hit = rng.random(800) < np.array([right[LABELS[t]] for t in truth])
+    truth = np.repeat(np.arange(4), rows)
+    hit = rng.random(len(truth)) < np.array([right[LABELS[t]] for t in truth])
     answer = np.where(hit, truth, (truth + 1) % 4)
-    data = Dataset.of({"text": [f"row {i}" for i in range(800)], "label": [LABELS[t] for t in truth]})
+    data = Dataset.of({"text": [f"row {i}" for i in range(len(truth))], "label": [LABELS[t] for t in truth]})
     drawn = rng.choice(4, 2000, p=[train_shares[label] for label in LABELS])
     train = Dataset.of({"text": [f"learned {i}" for i in range(2000)], "label": [LABELS[t] for t in drawn]})
     answers = Predictions(data.row_ids, {"probs": np.eye(4)[answer] * 0.9 + 0.025})
@@ -48,6 +50,15 @@ def test_one_rare_class_is_measured_once_and_even_classes_not_at_all():
     alone = looked(case_of(right, {"common": 0.4, "frequent": 0.3, "odd": 0.25, "seldom": 0.05}))
     assert [m.slice.rule for m in alone.measures] == ["label == seldom"]
     assert not looked(case_of(right, dict.fromkeys(LABELS, 0.25))).measures
+
+
+def test_a_class_that_is_rarer_in_training_than_in_what_is_examined_is_rare_though_it_is_no_rare_class():
+    """Of four classes a share of .14 is not rare (half of an even one is .125), but where half of the rows have it."""
+    shares = {"common": 0.3, "frequent": 0.29, "odd": 0.27, "seldom": 0.14}
+    right = {**dict.fromkeys(LABELS, 0.9), "seldom": 0.5}
+    assert not looked(case_of(right, shares)).measures
+    starved = looked(case_of(right, shares, rows=(200, 200, 200, 600)))
+    assert [finding.slice.rule for finding in starved.findings] == ["label == seldom"]
 
 
 def tagged(recall_of_place: float, *, places_in_train: float, sentences: int = 400) -> Case:

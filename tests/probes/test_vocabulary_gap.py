@@ -128,6 +128,31 @@ def test_without_pieces_and_training_rows_nothing_can_be_told():
         assert "says how it cuts words, or training rows" in skipped["detail"]
 
 
+def tagged_sentences(seed: int, *, worse: float) -> Case:
+    """Sentences of 3 to 60 words of which each is tagged wrong at .04; one in five of the longer ones names the term,
+    and is wrong in a share `worse` of the words more. No training row does."""
+    rng = np.random.default_rng(seed)
+    words = [["word"] * rng.integers(3, 61) for _ in range(1000)]
+    said = np.array([len(row) > 30 and rng.random() < 0.2 for row in words])
+    words = [[*row, TERM] if named else row for row, named in zip(words, said, strict=True)]
+    truth = [rng.integers(0, 2, len(row)) for row in words]
+    turned = [rng.random(len(row)) < 0.04 + worse * named for row, named in zip(words, said, strict=True)]
+    guess = [np.where(each, 1 - tags, tags) for tags, each in zip(truth, turned, strict=True)]
+    label = [[("O", "B-thing")[tag] for tag in tags] for tags in truth]
+    data = Dataset.of({"tokens": words, "label": label})
+    recorded = Recorded(CATALOGUE.task("tag", labels=("thing",)), Predictions(data.row_ids, {"tags": guess}))
+    train = Dataset.of({"tokens": [["word"]], "label": [["O"]]})
+    return Case(CuttingWords(recorded, offers=recorded.offers | {"pieces"}), data, train=train, catalogue=CATALOGUE)
+
+
+def test_of_tags_a_term_of_long_sentences_is_not_blamed_for_their_length():
+    harmless = [report_of(tagged_sentences(seed, worse=0.0)) for seed in range(5)]
+    assert [finding.slice.rule for report in harmless for finding in report.findings] == []
+    assert exhibit(harmless[0], "terms")["rows"][0][4]["value"] > 0.7  # a raw error far above the .6 of the others
+    harmful = [report_of(tagged_sentences(seed, worse=0.2)) for seed in range(5)]
+    assert [finding.slice.rule for report in harmful for finding in report.findings] == [f"text has '{TERM}'"] * 5
+
+
 @pytest.mark.parametrize("make", [tagged_case, written_case])
 def test_words_and_written_answers_are_no_error(make):
     case = make(np.random.default_rng(0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.candidates import Candidates
-from duiqi.core.case import Case
+from duiqi.core.case import Case, explained_by_length
 from duiqi.core.dataset import Dataset
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
@@ -70,7 +70,7 @@ def blind_spots(
         case, case.data, fewest_rows=fewest_rows, smallest=smallest, largest=largest, most=most_slices
     )
     wrong = np.asarray(~case.right, dtype=np.float64)
-    expected = by_length(case, wrong)
+    expected = explained_by_length(case, wrong)
     found = search(
         looked.rows,
         wrong - expected,
@@ -87,19 +87,6 @@ def blind_spots(
     yield _table(looked, wrong, expected, found, [hit for hit, _ in weaker])
     if "embedding" in case.predictor.offers and len(case.data) >= 2 * fewest_rows:
         yield from _clusters(case, wrong - expected, fewest_rows, permutations, level)
-
-
-def by_length(case: Case, wrong: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The errors that the length of a row explains, float[n]: of tags, which are right only if those of all words are,
-    the rising curve through the errors; else 0."""
-    if case.task.unit != "word" or not len(wrong):
-        return np.zeros(len(wrong))
-    from sklearn.isotonic import isotonic_regression
-
-    length, place = np.unique([len(row) for row in case.data.words], return_inverse=True)
-    many = np.bincount(place, minlength=len(length))
-    curve = isotonic_regression(np.bincount(place, weights=wrong) / many, sample_weight=many)
-    return np.asarray(curve[place], dtype=np.float64)
 
 
 def _difference(case: Case, slice: Slice) -> Measure:

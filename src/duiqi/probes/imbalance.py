@@ -27,8 +27,9 @@ def imbalance(case: Case, *, rare: float = 0.5, fewest_rows: int = 30, most: int
 
     Classes are those of rows, the types of spans where words are tagged, or labels of which a row may have several. One
     is rare when its share of all that stand in the training rows is below `rare` times the even share (one over the
-    number of classes). Compared is the share found (its recall) with that of all other classes together; where several
-    are rare, that of all of them, and of each that `fewest_rows` rows have, the `most` rarest.
+    number of classes), or, where at least `fewest_rows` of the rows examined have it, below `rare` times its share
+    there. Compared is the share found (its recall) with that of all other classes together; where several are rare,
+    that of all of them, and of each that `fewest_rows` rows have, the `most` rarest.
     Uneven classes alone are no fault: only the harm they do is held against the model.
 
     Misleads where the rare class is also the harder one. Treated by reweighting and by augmenting its rows.
@@ -38,8 +39,10 @@ def imbalance(case: Case, *, rare: float = 0.5, fewest_rows: int = 30, most: int
     counts = case.class_counts(task.read_truth(case.train)).sum(axis=0)
     shares = counts / max(counts.sum(), 1)
     order = np.argsort(shares, kind="stable").tolist()
-    few = shares < rare / len(task.classes)
-    rows = (case.class_counts(case.truth) > 0).sum(axis=0)
+    examined = case.class_counts(case.truth)
+    rows = (examined > 0).sum(axis=0)
+    met = np.where(rows >= fewest_rows, examined.sum(axis=0) / max(examined.sum(), 1), 0.0)
+    few = shares < rare * np.maximum(1 / len(task.classes), met)
     rarest, others = [i for i in order if few[i] and rows[i]], [i for i in order if not few[i]]
     if rarest and rows[others].any():
         alone = len(rarest) == 1

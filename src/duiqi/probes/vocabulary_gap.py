@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from duiqi.core.case import Case, misses
+from duiqi.core.case import Case, explained_by_length, misses
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
 from duiqi.core.exhibit import Exhibit
@@ -52,8 +52,9 @@ def vocabulary_gap(
     How: the tokenizer is asked where its pieces lie. A Chinese term is a run of up to four characters around one that
     is unknown, or around two that never stand together in training. Terms in at least `fewest_rows` rows (and a share
     `largest` of them at most) are tested for harm as in blind_spots, by permuting over rows how much probability was
-    not given to the truth (where none is told: whether the answer was wrong). Terms that are both cut and new, those
-    only new, and those only cut are tested apart: the first are few and suspect, and need not stand against many
+    not given to the truth (where none is told: whether the answer was wrong); of tags, how much of it the length of
+    the sentence does not explain. Terms that are both cut and new, those only new, and those only cut are tested
+    apart: the first are few and suspect, and need not stand against many
     others. The chance of any finding where no term does harm is at most `level`. Of a term that passes, the share right
     is told with an interval of its own, and it is a finding where that lies below zero. All others are only listed.
     When it misleads: a rare term in fewer rows is only counted. Rows with a term may be hard for another reason. A
@@ -120,6 +121,7 @@ def _harmful(case: Case, terms: Sequence[Term], permutations: int, level: float)
     measure."""
     errors, found = misses(case.task, case.truth, case.guess), []
     errors = errors if errors is not None else np.asarray(~case.right, dtype=np.float64)
+    errors = errors - explained_by_length(case, errors)
     sorts: dict[str, list[int]] = defaultdict(list)
     for at, term in enumerate(terms):
         sorts[_claim(term).replace("unknown", "cut")].append(at)
