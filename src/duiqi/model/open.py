@@ -19,6 +19,7 @@ from duiqi.core.folder import sha256
 from duiqi.core.seed import derive
 from duiqi.core.spans import is_tag, tags_of, types_of
 from duiqi.model import folder as on_disk
+from duiqi.model.address import Address, is_service
 
 if TYPE_CHECKING:
     from duiqi.core.dataset import Dataset
@@ -43,6 +44,11 @@ def find(name: str | Path, *, allow_pickle: bool = False) -> Bundle:
     that cannot be opened; a pickle is refused unless `allow_pickle`.
     """
     name = str(name)
+    if is_service(name):
+        raise ModelError(
+            f"expected a model whose weights are at hand, given the service {Address.of(name).shown}",
+            hint="A service can be diagnosed, explained and proven. To train or repair give the folder of its model.",
+        )
     path = _place(name)
     on_disk.check(path, allow_pickle=allow_pickle)
     card = read_card(path)

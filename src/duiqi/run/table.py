@@ -23,6 +23,7 @@ from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.data.policy import check_labels, rules_of
 from duiqi.data.unusual import is_number, unusual
+from duiqi.model.address import Address, is_service
 from duiqi.run.workshop import versions
 
 Source = str | Path | Dataset | Mapping[str, Dataset]
@@ -303,6 +304,8 @@ def _made_for(model: str | Path) -> str | None:
     """The task that a model was made for, where it says so."""
     from duiqi.model.open import find
 
+    if is_service(model):
+        return "generate" if Address.of(str(model)).chats else None
     bundle = find(str(model))
     return str(bundle.task["name"]) if bundle.task else None
 

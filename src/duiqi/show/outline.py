@@ -808,6 +808,14 @@ class Outline:
         return shlex.quote(self.model_name if known else str(self.table("model").get("path") or self.model_name))
 
     @property
+    def _elsewhere(self) -> bool:
+        """Whether what answered is no model that could be trained here: a service, or answers in a file."""
+        return self.table("model").get("path", "") is None
+
+    def _trained_word(self) -> str:
+        return "MODEL" if self._elsewhere else self._model_word()
+
+    @property
     def _suffix(self) -> str:
         """How a file of such rows may end: lists (tags, answers, choices, chats) have no form in plain cells."""
         plain_cells = ("classify", "classify_pair", "regress")
@@ -836,7 +844,7 @@ class Outline:
 
     def _repair_command(self, remedy: str) -> str:
         verb = "align" if self.report.get("only_rows") else "repair"  # a model without a head is trained first
-        return f"duiqi {verb} {self._model_word()} {self._data_word()} --with {shlex.quote(remedy)}"
+        return f"duiqi {verb} {self._trained_word()} {self._data_word()} --with {shlex.quote(remedy)}"
 
     def _look_again(self, rows: str = "new-rows") -> str:
         only = "".join(f" --only {shlex.quote(str(name))}" for name in self.report.get("only_rows") or ())
@@ -861,7 +869,8 @@ class Outline:
     def _after_diagnose(self) -> tuple[Step, ...]:
         if self.verdict == "pass":
             return (Step(self.words.say("next.pass"), self._look_again()),)
-        first = Step(self.words.say("next.repair"), f"duiqi align {self._model_word()} {self._data_word()}")
+        said = self.words.say("next.repair_elsewhere" if self._elsewhere else "next.repair")
+        first = Step(said, f"duiqi align {self._trained_word()} {self._data_word()}")
         worst = next((each.command for each in self.proven if each.command), "")
         return (first, Step(self.words.say("next.one"), worst)) if worst else (first,)
 

@@ -1,0 +1,134 @@
+"""Services through whole runs: what is said of one is what is said of the model behind it, and what it cannot do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import duiqi
+from duiqi.cli import app
+from duiqi.core.dataset import Dataset
+from duiqi.core.errors import ModelError
+from duiqi.show.html import render
+from served import lengths, served
+from tiny import write_csv
+
+FEW = ["performance", "calibration", "blind_spots", "robustness"]
+
+
+@pytest.fixture
+def as_service(fitted):
+    """The fitted model's answers, as a service gives them."""
+    from duiqi.model.open import find, open_model
+
+    model = open_model(find(fitted)).with_dtype("float32")
+
+    def answer(body):
+        probs = model.predict(Dataset.of({"text": body["inputs"]}), ["probs"]).probs
+        return [[{"label": n, "score": float(p)} for n, p in zip(model.task.labels, row, strict=True)] for row in probs]
+
+    return answer
+
+
+def told(report):
+    return {(each.name, each.slice.rule): each.value for each in report.measures}
+
+
+def test_a_service_is_told_what_its_model_is_told(fitted, as_service, tmp_path):
+    rows = write_csv(tmp_path / "rows.csv", 200, seed=5)
+    own = duiqi.diagnose(fitted, rows, only=FEW, threads=1)
+    with served(as_service) as there:
+        report = duiqi.diagnose(there.url, rows, only=FEW, threads=1)
+        assert len(there.texts) == len(set(there.texts))
+    assert told(report).keys() == told(own).keys()
+    for name, value in told(own).items():
+        assert told(report)[name] == pytest.approx(value, abs=0.02), name
+    model = report.facts["model"]
+    assert (model["name"], model["path"]) == (there.url, None)
+
+
+def test_two_versions_of_a_service_are_proven_and_nobody_knows_what_they_learned(as_service, tmp_path):
+    rows = write_csv(tmp_path / "rows.csv", 300, seed=6)
+
+    def worse(body):
+        return [
+            [{**each, "score": 1 - each["score"]} for each in row] if "a" in text[:3] else row
+            for text, row in zip(body["inputs"], as_service(body), strict=True)
+        ]
+
+    with served(as_service) as new, served(worse) as old:
+        report = duiqi.prove(old.url, new.url, rows, only=["performance"], threads=1)
+    codes = [note for note in report.notes if note["code"] == "unknown_lineage"]
+    assert [note["model"] for note in codes] == [old.url, new.url]
+    (promise,) = [each for each in report.rulings if each.gate.measure == "accuracy"]
+    assert promise.verdict == "pass"
+    assert promise.held.judged.interval.low > 0  # the change between the two, row by row
+
+
+def test_a_service_is_explained_by_asking_it():
+    with served(lambda body: [lengths(text) for text in body["inputs"]]) as there:
+        report = duiqi.explain(there.url, "the big red house on the table", method=["occlusion"], threads=1)
+    (explanation,) = report.facts["explanations"]
+    assert explanation["answer"] == "long"
+    (by,) = explanation["methods"]
+    assert len(by["weights"]) == 7
+    assert min(by["weights"]) > 0  # each word makes the text longer
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_report_names_no_command_that_a_service_cannot_do(lang, rows_csv):
+    def wrong(body):  # always sure of the same answer
+        return [[{"label": "positive", "score": 0.99}, {"label": "negative", "score": 0.01}] for _ in body["inputs"]]
+
+    with served(wrong) as there:
+        report = duiqi.diagnose(there.url, rows_csv, only=["performance", "calibration"], threads=1)
+    assert report.findings
+    page = render(report.to_json(), lang=lang)
+    assert "duiqi align MODEL" in page
+    assert f"align {there.url}" not in page
+    assert f"repair {there.url}" not in page
+
+
+@pytest.mark.parametrize("verb", ["align", "repair"])
+def test_a_service_cannot_be_trained(verb, rows_csv, tmp_path):
+    with pytest.raises(ModelError, match="whose weights are at hand, given the service http://127"):
+        getattr(duiqi, verb)("http://127.0.0.1:9/predict", rows_csv, out=tmp_path / "out")
+
+
+def test_on_the_command_line_one_that_is_not_there_is_told_in_one_message(rows_csv, monkeypatch):
+    monkeypatch.setattr("duiqi.model.service.FIRST_WAIT", 0.01)
+    with served(lambda body: 1) as there:
+        url = there.url
+    ended = CliRunner().invoke(app, ["diagnose", f"{url}#tries=2", str(rows_csv), "--quiet"])
+    assert ended.exit_code == 2
+    assert "ConnectError" in ended.stderr
+    assert "after 2 tries" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_dry_run_sends_nothing(rows_csv):
+    with served(lambda body: 1) as there:
+        ended = CliRunner().invoke(app, ["diagnose", there.url, str(rows_csv), "--dry-run"])
+        assert ended.exit_code == 0
+        assert not there.requests
+
+
+def test_a_service_that_writes_is_asked_for_texts(tmp_path):
+    import json
+
+    rows = [{"source": f"say {word}", "target": f"{word} and {word}"} for word in ("tea", "milk", "rice", "fish") * 6]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(each) for each in rows), encoding="utf-8")
+
+    def answer(body):
+        word = body["messages"][-1]["content"].split()[-1]
+        return {"choices": [{"message": {"content": f"{word} and {word}"}}]}
+
+    with served(answer) as there:
+        url = there.url.replace("/predict", "/v1#model=m")
+        report = duiqi.diagnose(url, file, only=["performance"], threads=1)
+        assert len(there.requests) == 4
+    values = {each.name: each.value for each in report.measures}
+    assert values["rouge_l"] == 1.0
+    assert np.isfinite(values["chrf"])
