@@ -113,7 +113,7 @@ def test_a_truth_copied_along_is_no_answer(written):
     assert opened(path).predict(NAMELESS, ["probs"]).label.tolist() == [0, 1, 0, 1]
 
 
-@pytest.mark.parametrize("column", ["score", "confidence", "probability", "pred_prob"])
+@pytest.mark.parametrize("column", ["score", "confidence", "Probability", "pred_prob"])
 def test_the_class_and_one_number_of_two_classes_is_all(written, column):
     path = written("a.csv", prediction=["good", "bad", "good", "bad"], **{column: [0.9, 0.8, 0.7, 0.6]})
     assert np.allclose(probs(path), PROBS)

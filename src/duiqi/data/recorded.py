@@ -49,7 +49,7 @@ CLOSE = 1e-6  # how far beyond 0 and 1 a single one may be
 
 def is_recorded(name: str | Path) -> bool:
     """Whether a name is that of a file that answers can be read from, and of no model."""
-    return Path(name).is_file() and is_readable(Path(name))
+    return is_readable(Path(name)) and Path(name).is_file()
 
 
 def recorded(
@@ -242,8 +242,7 @@ def _rows_by(rows: Iterable[Iterable[str]]) -> dict[str, list[int]]:
 
 def _by_label(raw: Raw, data: Dataset, known: Collection[str]) -> dict[str, str]:
     """The column of each label, where there are such: called as the label, or as it and what says a probability."""
-    taken = {*data.schema.columns(), *SURE}
-    free = [column for column in raw.columns if column not in taken]
+    free = [each for each in raw.columns if each not in data.schema.columns() and each.strip().casefold() not in SURE]
     dressed: dict[str, str] = {}
     for column in free:
         for begin, end in AROUND:
