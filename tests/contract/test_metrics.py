@@ -11,7 +11,8 @@ from duiqi.core.part import Catalogue
 from duiqi.core.predictions import Predictions
 
 CATALOGUE = Catalogue.installed()
-CLASSIFY = [part for part in CATALOGUE.all("metric") if set(part.needs) <= {"model.probs", "data.label"} and part.needs]
+OF_CLASSES = {"model.probs", "model.confidence", "data.label"}
+CLASSIFY = [part for part in CATALOGUE.all("metric") if set(part.needs) <= OF_CLASSES and part.needs]
 metrics = pytest.mark.parametrize("part", CATALOGUE.all("metric"), ids=lambda part: part.name)
 classify = pytest.mark.parametrize("part", CLASSIFY, ids=lambda part: part.name)
 sizes = pytest.mark.parametrize("k", [2, 5])

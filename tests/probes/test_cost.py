@@ -53,8 +53,14 @@ def test_it_runs_on_request_only():
 
 
 def test_too_few_rows_are_said():
-    (skipped,) = looked(simulated_case(np.random.default_rng(0), rows=4)).skipped
+    made = simulated_case(np.random.default_rng(0), rows=4)
+    (skipped,) = looked(Case(Slow(made.predictor, 0.1), made.data, catalogue=CATALOGUE)).skipped
     assert "at least 5 rows" in skipped["detail"]
+
+
+def test_answers_that_are_looked_up_are_not_timed():
+    (skipped,) = looked(simulated_case(np.random.default_rng(0), rows=40)).skipped
+    assert skipped["needs"] == ["model.anew"]
 
 
 def test_silent_on_healthy_models_and_not_on_sick_ones():

@@ -145,12 +145,18 @@ class Case:
     memory: dict[str, Any] = field(default_factory=dict)
 
     def has(self, need: str) -> bool:
-        """Whether the case offers what a part needs, such as "data.groups", "case.train" or "model.probs"."""
+        """Whether the case offers what a part needs, such as "data.groups", "case.train" or "model.probs".
+
+        "model.confidence": probabilities that say how sure the model is, where "model.probs" may say no more than which
+        class it answers.
+        """
         room, _, name = need.partition(".")
         if room == "data":
             return self.data.has(name) or (name == "text" and self.data.has("tokens"))
         if need == "model.anew":  # may be asked about other rows than those at hand
             return not isinstance(self.predictor, Recorded)
+        if need == "model.confidence":
+            return self.has("model.probs") and not getattr(self.predictor, "classes_only", False)
         if room == "model":
             return (self.task.output if name == "answer" else name) in self.predictor.offers
         if room == "task":

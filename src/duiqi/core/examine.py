@@ -64,7 +64,7 @@ def examine(
     skipped: list[dict[str, Any]] = []
     stated: list[Gate] = []
     seconds: dict[str, float] = {}
-    answer = {"model.answer", f"model.{case.task.output}"}
+    answer = {"model.answer", "model.confidence", f"model.{case.task.output}"}
     judging = any("data.label" in order.probe.needs and answer & {*order.probe.needs} for order in probes)
     if judging and case.has("model.answer") and case.has("data.label"):
         _ = case.guess, case.truth  # a model that does not answer these rows, or knows other labels, cannot be judged
@@ -207,7 +207,8 @@ def evidence(case: Case, slice: Slice, *, most: int = MOST_EVIDENCE) -> list[dic
 
 def rows_told(case: Case, rows: Sequence[int] | NDArray[np.int64]) -> list[dict[str, Any]]:
     """Rows of a case at these places as evidence: what was asked, what is true where that is known, and the answer."""
-    spell, words, known = case.task.spell, case.data.words, "probs" in case.guess.columns
+    spell, words = case.task.spell, case.data.words
+    known = "probs" in case.guess.columns and case.has("model.confidence")
     return [
         {
             "row_id": str(case.data.row_ids[i]),

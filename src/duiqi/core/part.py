@@ -5,7 +5,7 @@ become help text, config keys and validation. Parts come through one door, the e
 entry's name is the role (`probe`, or `probe.anything` to keep names apart), its value a package whose files are the
 parts, or a module that defines some. Built-in parts use it too. Listing names imports nothing.
 
-    @probe(kind="miscalibration", needs=("model.probs", "data.label"), gates=(Gate("calibration_error", at_most=0.05),))
+    @probe(kind="miscalibration", needs=("model.confidence", "data.label"), gates=(Gate(…),))
     def calibration(case, *, bins=15):
         ...
 """

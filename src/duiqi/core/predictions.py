@@ -82,8 +82,9 @@ class Predictions:
 class Predictor(Protocol):
     """Anything that answers can be diagnosed: a bundle in memory, an HTTP API, a table of recorded answers.
 
-    One that writes may have `drawing(samples, temperature, top_p, draw, progress) -> Predictor`, which gives `samples`
-    (`duiqi.core.asking.samples_of`).
+    One whose `probs` are 0 and 1 and say no more than which class it answers has `classes_only`, which is true: nobody
+    then takes them for confidences. One that writes may have `drawing(samples, temperature, top_p, draw, progress) ->
+    Predictor`, which gives `samples` (`duiqi.core.asking.samples_of`).
     """
 
     @property
@@ -108,11 +109,18 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """A predictor that looks its answers up: predictions made elsewhere, or simulated ones."""
+    """A predictor that looks its answers up: predictions made elsewhere, or simulated ones.
+
+    `classes_only`: `probs` are 0 and 1 and say no more than which class was answered. `input_keys` (uint64[n], those of
+    `Dataset`) say what was asked, where that is known: a row with other words is another row, whatever its id.
+    """
 
     task: Task
     answers: Predictions
     name: str = "recorded"
+    notes: tuple[Mapping[str, Any], ...] = ()
+    classes_only: bool = False
+    input_keys: NDArray[np.uint64] | None = None
 
     @property
     def offers(self) -> frozenset[str]:
@@ -133,14 +141,17 @@ class Recorded:
         """The recorded answers of these rows; a row without one is a `DataError`."""
         from duiqi.core.errors import DataError
 
-        missing = [row for row in data.row_ids if str(row) not in self._where]
-        if missing:
+        at = np.array([self._where.get(str(row), -1) for row in data.row_ids], dtype=np.int64)
+        if self.input_keys is not None and len(at):
+            at[self.input_keys[at] != data.input_keys] = -1
+        missing = data.row_ids[at < 0]
+        if len(missing):
             raise DataError(
                 f"expected a recorded answer for every row of {data.name}, given none for {len(missing)} rows "
                 f"(first: {missing[0]})",
                 hint="Record the answers for these rows, or give a model instead.",
             )
-        taken = self.answers.take(np.array([self._where[str(row)] for row in data.row_ids], dtype=np.int64))
+        taken = self.answers.take(at)
         return Predictions(data.row_ids, {name: taken[name] for name in outputs})
 
 

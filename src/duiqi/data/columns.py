@@ -103,7 +103,7 @@ class Readers:
         label = None
         if schema.label:
             facts = together([file.columns[schema.label] for file in files if schema.label in file.columns])
-            label = _label_reader(facts, as_texts=as_texts or schema.label in WRITTEN)
+            label = label_reader(facts, as_texts=as_texts or schema.label in WRITTEN)
         return cls(schema, label, {column: _extra_reader(files, column) for column in _extras(files, schema)})
 
 
@@ -382,7 +382,7 @@ def check_labelled(raw: Raw, schema: Schema) -> None:
         )
 
 
-def _label_reader(facts: Facts, *, as_texts: bool) -> Callable[[Any], Any]:
+def label_reader(facts: Facts, *, as_texts: bool) -> Callable[[Any], Any]:
     """How to read the labels of all parts: classes as strings, fractions as numbers, lists as they are; texts, too."""
     if as_texts and facts.kinds <= {str}:
         return str.strip

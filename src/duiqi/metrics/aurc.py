@@ -8,7 +8,7 @@ REACH = 18.0  # log-odds; a float32 probability tells no more
 
 @metric(
     better="lower",
-    needs=("model.probs", "data.label"),
+    needs=("model.confidence", "data.label"),
     low=0.0,
     high=1.0,
     shown=(),

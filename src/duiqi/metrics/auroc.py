@@ -6,7 +6,7 @@ BINS = 1024
 REACH = 18.0  # log-odds; a float32 probability tells no more
 
 
-@metric(better="higher", needs=("model.probs", "data.label"), low=0.0, high=1.0, shown=(), off_by=0.001)
+@metric(better="higher", needs=("model.confidence", "data.label"), low=0.0, high=1.0, shown=(), off_by=0.001)
 def auroc(truth, guess):
     """Chance that a row of a class gets a higher score for it than a row of another class: 0 to 1, higher is better.
 

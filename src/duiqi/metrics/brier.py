@@ -4,7 +4,11 @@ from duiqi.core.part import metric
 
 
 @metric(
-    better="lower", needs=("model.probs", "data.label"), low=0.0, high=2.0, source="Brier, 1950, Monthly Weather Review"
+    better="lower",
+    needs=("model.confidence", "data.label"),
+    low=0.0,
+    high=2.0,
+    source="Brier, 1950, Monthly Weather Review",
 )
 def brier(truth, guess):
     """Mean squared distance between probabilities and truth, summed over classes: 0 to 2, lower is better.

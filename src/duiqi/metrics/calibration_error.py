@@ -8,7 +8,7 @@ EDGES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99)
 
 @metric(
     better="lower",
-    needs=("model.probs", "data.label"),
+    needs=("model.confidence", "data.label"),
     interval="centred",
     low=0.0,
     high=1.0,

@@ -5,7 +5,7 @@ from duiqi.core.part import metric
 FLOOR = 1e-12  # below this a probability is rounding, and its logarithm would drown all other rows
 
 
-@metric(better="lower", needs=("model.probs", "data.label"), low=0.0)
+@metric(better="lower", needs=("model.confidence", "data.label"), low=0.0)
 def log_loss(truth, guess):
     """Mean of minus the natural logarithm of the probability given to the true class: 0 and up, lower is better.
 

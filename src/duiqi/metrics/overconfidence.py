@@ -6,7 +6,7 @@ from duiqi.core.part import metric
 
 @metric(
     better="lower",
-    needs=("model.probs", "data.label"),
+    needs=("model.confidence", "data.label"),
     low=-1.0,
     high=1.0,
     shape="profile",

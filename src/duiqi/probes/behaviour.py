@@ -213,12 +213,12 @@ class _Answers(NamedTuple):
 
 
 def _of_classes(case: Case, answers: Predictions) -> _Answers:
-    given, probs = answers.label, answers.probs
+    given, probs, sure = answers.label, answers.probs, case.has("model.confidence")
     return _Answers(
         right=lambda row, classes: given[row] in classes,
         same=lambda row, other: bool(given[row] == given[other]),
         level=lambda row, label, first: float(probs[row, given[first] if label is None else label]),
-        spelled=lambda row: f"{case.labels[given[row]]} ({probs[row, given[row]]:.2f})",
+        spelled=lambda row: case.labels[given[row]] + (f" ({probs[row, given[row]]:.2f})" if sure else ""),
     )
 
 

@@ -17,7 +17,7 @@ COVERAGES = 20  # points of the risk-coverage curve
 
 @probe(
     kind="miscalibration",
-    needs=("model.probs", "data.label"),
+    needs=("model.confidence", "data.label"),
     gates=(Gate("calibration_error", at_most=0.05),),
     source="Guo, Pleiss, Sun & Weinberger, 2017, On calibration of modern neural networks, ICML, "
     "https://arxiv.org/abs/1706.04599; estimator: Kumar, Liang & Ma, 2019, NeurIPS, https://arxiv.org/abs/1909.10155; "

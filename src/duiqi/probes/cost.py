@@ -22,7 +22,7 @@ from duiqi.data.simulated import simulated_case
 
 @probe(
     kind="cost",
-    needs=("model.answer",),
+    needs=("model.answer", "model.anew"),
     gates=(Gate("latency", at_most=0.5),),
     on_request=True,
     source="Mattson et al., 2020, MLPerf: an industry standard benchmark suite for machine learning performance, IEEE "

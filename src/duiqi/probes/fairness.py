@@ -116,7 +116,7 @@ def _profiles(case: Case, positive: str, compared: int) -> tuple[list[Asked], _C
     rates = ("demographic_parity", "equal_opportunity", "equalized_odds") if classes.names else ()
     asked: list[Asked] = [(name, {"classes": classes.indices}) for name in rates]
     return asked + (
-        [("overconfidence", {})] if case.has("model.probs") and "probs" in case.guess.columns else []
+        [("overconfidence", {})] if case.has("model.confidence") and "probs" in case.guess.columns else []
     ), classes
 
 

@@ -39,7 +39,7 @@ UNITS = ("row", "word", "label")
 
 @probe(
     kind="shift",
-    needs=("case.references", "data.text", "model.probs"),
+    needs=("case.references", "data.text", "model.confidence"),
     gates=(Gate("lost_accuracy", at_most=MOST_LOST),),
     source="Garg, Balakrishnan, Lipton, Neyshabur & Sedghi, 2022, Leveraging unlabeled data to predict "
     "out-of-distribution performance, ICLR, https://arxiv.org/abs/2201.04234; Guillory et al., 2021, Predicting with "
