@@ -31,7 +31,8 @@ app = typer.Typer(
 )
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, default, or default-zh; to be "
-                                      "diagnosed or explained also the address of a service, http://…")]  # fmt: skip
+                                      "diagnosed or proven also the address of a service (http://…) or a file with "
+                                      "recorded answers.")]  # fmt: skip
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl, parquet, xlsx or CoNLL file, a "
                                      "folder with train/dev/test files, or hub:NAME.")]  # fmt: skip
 Task = Annotated[

@@ -38,8 +38,9 @@ def diagnose(
     at rows alone (label_noise, leakage …) the model needs no head.
     With `out`, the report is written there; `rows=False` leaves row texts out of it.
 
-    `model` and `before` may also be the address of a service (`duiqi.model.service`); of one it is not known what it
-    has learned, and probes that look into a network are left out.
+    `model` and `before` may also be the address of a service (`duiqi.model.service`), or a file with answers to these
+    rows that were given elsewhere (`duiqi.data.recorded`). Of these it is not known what they have learned, and probes
+    are left out that look into a network, or for a file those that ask the model about other texts.
     """
     from duiqi.model.open import find, has_head
 

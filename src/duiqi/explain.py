@@ -14,7 +14,8 @@ from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
-from duiqi.run.answering import answering, is_elsewhere
+from duiqi.model.address import is_service
+from duiqi.run.answering import answering
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
 
@@ -89,6 +90,8 @@ def explain(
     the nearest ones are shown, and words that tell their classes are tried as replacements. With `counterfactual` the
     smallest edit is looked for that turns each answer, by default of up to 20 texts.
 
+    `model` may also be the address of a service (`duiqi.model.service`), which is asked; it shows no gradients.
+
     Words are taken out one by one, so the model also answers texts that nobody would write: a weight says what the
     model reacts to, not what is true. Where methods disagree, trust none of them alone.
     """
@@ -100,7 +103,7 @@ def explain(
     began = time.monotonic()
     _check_asked(method, samples, scale, rows, SCALES)
     check_report_place(out, [model, train, *given])
-    made = None if is_elsewhere(model) else task_of(find(str(model)))
+    made = None if is_service(model) else task_of(find(str(model)))
     if not settings.get("task") and made is not None:
         settings["task"] = made.name
     if settings.get("options") is None:

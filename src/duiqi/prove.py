@@ -19,7 +19,7 @@ from duiqi.core.report import Report
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
 from duiqi.diagnose import model_notes
-from duiqi.run.answering import answering
+from duiqi.run.answering import answering, bundle_of
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
@@ -46,8 +46,8 @@ def prove(
     Rows whose input either model was trained, selected or calibrated on, or that nearly repeat such a row, are taken
     out first; above 5 % of them the proof is refused (`ContaminationError`). Both sides answer in float32. The main
     metric must be no worse by `margin`; what cannot be told from so few rows is unclear, with the number that would do.
-    With `reference`, named other rows, it is told what was forgotten of each. Of services (`duiqi.model.service`) it is
-    not known which rows they have learned, and the report says so.
+    With `reference`, named other rows, it is told what was forgotten of each. Either may be a service or a
+    file of answers (as for `diagnose`); which rows these have learned is not known, and the report says so.
     """
     check_report_place(out, [before, after, data])
     table = lay(data, settings, model=after)
@@ -61,10 +61,10 @@ def prove_models(
     table: Table, before: Any, after: Any, data: Dataset, *, only: Sequence[str] = (), margin: float = MARGIN
 ) -> Report:
     """The proof on opened models; `before` may be the same model as `after`, then nothing is compared."""
-    ours = [side for side in (before, after) if side.bundle]
-    clean, removed = untouched(data, [side.bundle.rows() for side in ours])
-    exact = [side.with_dtype("float32") if side in ours else side for side in (before, after)]
-    others = dict.fromkeys(side.name for side in (before, after) if side not in ours)
+    sides = (before, after)
+    clean, removed = untouched(data, [bundle.rows() for side in sides if (bundle := bundle_of(side))])
+    exact = [side.with_dtype("float32") if bundle_of(side) else side for side in sides]
+    others = dict.fromkeys(side.name for side in sides if not bundle_of(side))
     unknown = tuple({"code": "unknown_lineage", "model": name} for name in others)
     slices = treated_slices(after)
     memory: dict[str, Any] = {}
@@ -100,11 +100,8 @@ def promises(task: Task, margin: float, slices: Sequence[Slice]) -> tuple[Gate, 
 
 def treated_slices(model: Any) -> tuple[Slice, ...]:
     """The slices that the steps of a lineage treated, each once."""
-    treated = [
-        Slice.from_json(said["slice"])
-        for step in (model.bundle.lineage if model.bundle else ())
-        for said in step.treated
-    ]
+    bundle = bundle_of(model)
+    treated = [Slice.from_json(said["slice"]) for step in (bundle.lineage if bundle else ()) for said in step.treated]
     return tuple({each.rule: each for each in treated if each.where}.values())
 
 

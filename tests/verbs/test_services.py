@@ -132,3 +132,55 @@ def test_a_service_that_writes_is_asked_for_texts(tmp_path):
     values = {each.name: each.value for each in report.measures}
     assert values["rouge_l"] == 1.0
     assert np.isfinite(values["chrf"])
+
+
+# Answers in a file
+
+
+@pytest.fixture
+def answers(fitted, rows_csv, tmp_path):
+    """The fitted model's answers to the rows of a file, as a table of classes and one of probabilities."""
+    from duiqi.data.read import read
+    from duiqi.model.open import find, open_model
+
+    model, (rows,) = open_model(find(fitted)), read(rows_csv).values()
+    probs = model.predict(rows, ["probs"]).probs
+    labels = model.task.labels
+    named, likely = tmp_path / "named.csv", tmp_path / "likely.csv"
+    named.write_text("prediction\n" + "\n".join(labels[row.argmax()] for row in probs) + "\n")
+    head = ",".join(f"prob_{label}" for label in labels)
+    likely.write_text(head + "\n" + "\n".join(",".join(f"{each:.6f}" for each in row) for row in probs) + "\n")
+    return named, likely
+
+
+def test_recorded_answers_are_told_what_their_model_is_told(fitted, answers, rows_csv):
+    own = told(duiqi.diagnose(fitted, rows_csv, only=["performance", "calibration", "blind_spots"], threads=1))
+    named, likely = (told(duiqi.diagnose(each, rows_csv, threads=1)) for each in answers)
+    for name, value in own.items():
+        if not name[0].startswith(("accuracy_difference[tfidf]", "accuracy_difference[majority]")):
+            assert likely[name] == pytest.approx(value, abs=1e-4), name
+    assert named["accuracy", "all"] == own["accuracy", "all"]
+    assert ("log_loss", "all") in likely
+    assert not {"log_loss", "calibration_error", "auroc"} & {name for name, _ in named}
+
+
+def test_two_files_of_answers_are_held_against_each_other(answers, rows_csv):
+    report = duiqi.prove(*answers, rows_csv, only=["performance"], threads=1)
+    (promise,) = [each for each in report.rulings if each.gate.measure == "accuracy"]
+    assert promise.held.judged.value == 0  # both say the same
+
+
+@pytest.mark.parametrize("verb", ["align", "explain"])
+def test_answers_in_a_file_can_be_neither_trained_nor_explained(verb, answers, rows_csv):
+    with pytest.raises(ModelError, match="given the file") as raised:
+        getattr(duiqi, verb)(answers[0], rows_csv)
+    assert "neither trained nor explained" in raised.value.hint
+
+
+def test_on_the_command_line_answers_to_other_rows_are_told(answers, rows_csv, tmp_path):
+    short = tmp_path / "short.csv"
+    short.write_text("".join(answers[0].read_text().splitlines(keepends=True)[:-1]))
+    ended = CliRunner().invoke(app, ["diagnose", str(short), str(rows_csv), "--quiet"])
+    assert ended.exit_code == 2
+    assert "an answer to each of" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -37,6 +37,12 @@ def check(folder: Path, *, allow_pickle: bool) -> None:
             f"expected a model folder, given {folder}, which does not exist",
             hint="Give a folder with config.json and model.safetensors, `default`, or `hub:NAME`.",
         )
+    if folder.is_file():
+        raise ModelError(
+            f"expected a model folder, given the file {folder}",
+            hint="A file of recorded answers can be diagnosed and proven, but neither trained nor explained: for these "
+            "give the folder of the model.",
+        )
     if not (folder / "config.json").is_file():
         raise ModelError(
             f"expected a folder with config.json and model.safetensors, given {folder}, which has no config.json",

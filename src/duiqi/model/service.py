@@ -301,7 +301,6 @@ class Service:
 
     line: Line
     task: Task
-    bundle: None = field(default=None, init=False)
 
     @property
     def name(self) -> str:

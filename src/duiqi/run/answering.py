@@ -8,26 +8,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from duiqi.core.bundle import Bundle
 from duiqi.core.dataset import Dataset
+from duiqi.data.recorded import is_recorded, recorded
 from duiqi.model.address import is_service
-from duiqi.run.table import Table
+from duiqi.run.table import ENCODING, Table
 
 
 def is_elsewhere(name: str | Path) -> bool:
     """Whether what answers under this name is no model that could be opened, trained or written."""
-    return is_service(name)
+    return is_service(name) or is_recorded(name)
 
 
 def answering(table: Table, name: str | Path, data: Dataset) -> Any:
     """The predictor of that name for the rows of `data`, a part of the table."""
     from duiqi.model.open import find
 
-    if is_service(name):
-        from duiqi.model.service import open_service
+    if not is_elsewhere(name):
+        return table.open(find(name))
+    train = table.parts.get("train")
+    if is_recorded(name):
+        task = table.task_for(train) if train is not None else None
+        return recorded(name, task, table.task, table.catalogue, data, table.columns.get(ENCODING))
+    from duiqi.model.service import open_service
 
-        task = table.task_for(table.parts.get("train"))
-        return open_service(str(name), task, table.catalogue, progress=table.progress)
-    return table.open(find(name))
+    return open_service(str(name), table.task_for(train), table.catalogue, progress=table.progress)
+
+
+def bundle_of(predictor: Any) -> Bundle | None:
+    """How a predictor was made, where that is known."""
+    return getattr(predictor, "bundle", None)
 
 
 def learned_by(predictor: Any, data: Dataset) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ from duiqi.core.progress import Progress, silent
 from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.data.policy import check_labels, rules_of
+from duiqi.data.recorded import is_recorded
 from duiqi.data.unusual import is_number, unusual
 from duiqi.model.address import Address, is_service
 from duiqi.run.workshop import versions
@@ -306,6 +307,8 @@ def _made_for(model: str | Path) -> str | None:
 
     if is_service(model):
         return "generate" if Address.of(str(model)).chats else None
+    if is_recorded(model):
+        return None
     bundle = find(str(model))
     return str(bundle.task["name"]) if bundle.task else None
 
