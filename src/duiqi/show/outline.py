@@ -1018,14 +1018,14 @@ class Outline:
         able = [
             words.name("supply", each) for each in known if words.knows("supply", each)
         ]  # a task cannot be supplied
-        hint = words.listing(able) if known else str(skip.get("hint") or "")
+        hint = words.listing(able) if known else self.words.wrong(str(skip.get("hint") or ""))
         said = words.say("skip.one", probe=words.name("probe", skip.get("probe", "–")), why=why)
         return said, words.say("skip.supply", hint=hint) if hint else ""
 
     def _why(self, skip: Json, needs: Iterable[str]) -> str:
         why = str(skip.get("why") or "")
         if why in ("raised", "unsuited") and skip.get("detail"):
-            return self.words.say(f"skip.{why}", detail=str(skip["detail"]))
+            return self.words.say(f"skip.{why}", detail=self.words.wrong(str(skip["detail"])))
         return self.words.name("why", why, otherwise=why) or ", ".join(needs) or "–"
 
     @cached_property

@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any, TypeGuard
 
 from duiqi.core.errors import OptionError, nearest
+from duiqi.show.wrong import translated
 
 LANGUAGES = ("en", "zh")
 NBSP = "\u00a0"
@@ -154,9 +155,14 @@ class Sentences:
     def _trained(self, word: str) -> str:
         return self.name("remedy", word, otherwise=self.name("stage", word))
 
+    def wrong(self, said: str) -> str:
+        """What an error says, in the language where there is a sentence for it."""
+        return translated(said, self.lang)
+
     def complaint(self, message: str, hint: str) -> str:
-        """What is wrong, as errors say it ("expected …, given …"), and what to do next; the words around are of the
-        language."""
+        """What is wrong, as errors say it ("expected …, given …"), and what to do next, in the language where there is
+        a sentence for it."""
+        message, hint = self.wrong(message), self.wrong(hint)
         found = re.fullmatch("expected (.+?), given (.+)", message, re.DOTALL)
         said = self.say("error.said", expected=found[1], given=found[2]) if found else ""
         said = said or self.say("error.other", message=message)

@@ -1,0 +1,88 @@
+"""Errors in Chinese: every message that the code may say has a sentence, and each says the same values."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from duiqi.core.errors import nearest
+from duiqi.show.sentences import Sentences
+from duiqi.show.wrong import translated
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "errors.py"
+SENTENCES = tomllib.loads(files("duiqi.show").joinpath("text", "errors_zh.toml").read_text("utf-8"))
+SENTENCES |= SENTENCES.pop("pieces")
+CHINESE, VALUE = re.compile("[一-鿿]"), re.compile("⟨\\d+⟩")
+
+
+def test_every_message_has_a_chinese_sentence_and_none_is_left_over():
+    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, f"python {SCRIPT}\n{done.stdout}"
+
+
+def test_each_sentence_is_chinese_and_names_values_that_are_there():
+    for english, chinese in SENTENCES.items():
+        numbers = [int(each) for each in re.findall(r"\{(\d+)\}", chinese)]
+        assert CHINESE.search(chinese) or chinese == english.replace("{}", "{1}"), english  # a command is one anywhere
+        assert sorted(numbers) == sorted(set(numbers)), english
+        assert all(1 <= each <= english.count("{}") for each in numbers), english
+
+
+def test_each_sentence_is_found_by_what_it_translates():
+    """Or another one that says the same of the same values."""
+    for english, chinese in SENTENCES.items():
+        values = [f"⟨{at}⟩" for at in range(1, english.count("{}") + 1)]
+        said = english.format(*values) if not _braces(english) else ""
+        if not said or "{}{}" in english:  # nothing tells where one ends
+            continue
+        told = translated(said, "zh")
+        assert told == _filled(chinese, values) or {*VALUE.findall(told)} == {*VALUE.findall(_filled(chinese, values))}
+        assert "expected" not in told
+
+
+def _braces(english: str) -> bool:
+    """Whether a sentence has braces of its own."""
+    return "{" in english.replace("{}", "")
+
+
+def _filled(chinese: str, values: Sequence[str]) -> str:
+    return re.sub(r"\{(\d+)\}", lambda at: values[int(at[1]) - 1], chinese)
+
+
+def test_values_are_put_in_their_places_and_translated_where_they_are_sentences():
+    said = "expected a class of the task as positive, given 'yes'"
+    assert "yes" in translated(said, "zh")
+    assert CHINESE.search(translated(said, "zh"))
+    hint = nearest("positve", ["positive", "negative"])
+    assert CHINESE.search(translated(hint, "zh"))
+    assert "positive" in translated(hint, "zh")
+
+
+def test_words_of_a_user_stay_as_they_are():
+    assert translated("none", "zh") == "没有"
+    said = translated("expected a class of the task as positive, given 'none'", "zh")
+    assert "none" in said
+    assert "没有" not in said
+
+
+@pytest.mark.parametrize("said", ["something that nobody wrote down", ""])
+def test_what_has_no_sentence_stays_as_it_is(said):
+    assert translated(said, "zh") == said
+    assert translated("expected a class of the task as positive, given 'yes'", "en").startswith("expected a class")
+
+
+def test_complaints_are_chinese_throughout():
+    words = Sentences.of("zh").complaint("expected rows with a text, given 'x' [1,\n2]", "Name the column with --text.")
+    assert words.startswith("duiqi")
+    known = next(each for each in SENTENCES if each.startswith("expected a model folder"))
+    said = Sentences.of("zh").complaint(known.replace("{}", "/m"), "Name the column with --text.")
+    assert CHINESE.search(said)
+    assert "expected" not in said
+    assert "Name" not in said
