@@ -12,13 +12,12 @@ import ast
 import json
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "duiqi"
 SENTENCES = SOURCE / "show" / "text" / "errors_zh.toml"
-ENGLISH = ("message", "hint")  # what is said in an error
 SAYING = ("nearest",)  # functions whose texts become a part of messages or hints
 
 
@@ -29,12 +28,14 @@ def messages() -> dict[str, str]:
     found: dict[str, str] = {}
     for path, tree in trees.items():
         errors |= {each.name for each in ast.walk(tree) if _is_error(each, errors)}
-        for function in [tree, *(each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))]:
-            names = _assigned(function)
-            for said in _said(function, errors):
-                for template in _templates(said, names):
-                    if template.replace("{}", "").strip(" .,;:()'"):
-                        found.setdefault(template, str(path.relative_to(SOURCE)))
+        known = _assigned(tree.body)
+        takers = {each.name: _place(each) for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
+        for function in (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)):
+            names = {**known, **_assigned(ast.walk(function))}
+            said = [*_said(function, errors), *names.get("hint", ()), *_handed(function, takers)]
+            for template in (template for each in said for template in _templates(each, names)):
+                if template.replace("{}", "").strip(" .,;:()'"):
+                    found.setdefault(template, str(path.relative_to(SOURCE)))
     return found
 
 
@@ -47,15 +48,31 @@ def _said(function: ast.AST, errors: set[str]) -> Iterator[ast.expr]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in errors:
             yield from node.args[:1]
-            yield from (each.value for each in node.keywords if each.arg in ENGLISH)
+        if isinstance(node, ast.Call):
+            yield from (each.value for each in node.keywords if each.arg == "hint")
     if isinstance(function, ast.FunctionDef) and function.name in SAYING:
         yield from (each.value for each in ast.walk(function) if isinstance(each, ast.Return) and each.value)
 
 
-def _assigned(function: ast.AST) -> Mapping[str, list[ast.expr]]:
-    """What is assigned to plain names in a function."""
-    found: dict[str, list[ast.expr]] = {}
+def _place(function: ast.FunctionDef) -> int:
+    """Which argument of a function is a hint, counted without `self`; -1 for none."""
+    names = [each.arg for each in function.args.args if each.arg != "self"]
+    return names.index("hint") if "hint" in names else -1
+
+
+def _handed(function: ast.AST, takers: Mapping[str, int]) -> Iterator[ast.expr]:
+    """Hints that are handed to functions of the module which make an error of them."""
     for node in ast.walk(function):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            place = takers.get(name, -1)
+            yield from node.args[place : place + 1] if place >= 0 else ()
+
+
+def _assigned(nodes: Iterable[ast.AST]) -> Mapping[str, list[ast.expr]]:
+    """What is assigned to plain names by these statements."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in nodes:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             found.setdefault(node.targets[0].id, []).append(node.value)
     return found
@@ -81,8 +98,7 @@ def _templates(node: ast.expr, names: Mapping[str, list[ast.expr]]) -> list[str]
 
 
 def main() -> int:
-    known = tomllib.loads(SENTENCES.read_text(encoding="utf-8")) if SENTENCES.exists() else {}
-    known.pop("pieces", None)
+    known = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))["messages"]
     there = messages()
     missing = {said: where for said, where in there.items() if said not in known}
     gone = [said for said in known if said not in there]

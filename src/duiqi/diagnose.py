@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -11,8 +11,9 @@ from duiqi.core.case import Case
 from duiqi.core.examine import examine
 from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
-from duiqi.run.answering import answering, is_elsewhere, learned_by
+from duiqi.run.answering import answering, learned_by, notes_of
 from duiqi.run.looks import look
+from duiqi.run.named import is_elsewhere
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
 
@@ -81,10 +82,6 @@ def diagnose_case(table: Table, case: Case, only: Sequence[str] = ()) -> Report:
         against = examine(case.with_predictor(case.before, before=None), probes, gates=table.gates)
     report = examine(case, probes, gates=table.gates, against=against, progress=progress)
     times = look(case.data, run=f"{case.predictor.fingerprint}")
-    notes = (*table.notes(case.data), *model_notes(case), {"code": "looks", "split": case.data.name, "times": times})
+    said = notes_of(case.predictor, case.before)
+    notes = (*table.notes(case.data), *said, {"code": "looks", "split": case.data.name, "times": times})
     return replace(report, notes=notes)
-
-
-def model_notes(case: Case) -> tuple[Mapping[str, object], ...]:
-    """What the engine has to say about these rows: windows, unknown characters, the number type."""
-    return tuple(getattr(case.predictor, "notes", ()))

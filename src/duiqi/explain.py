@@ -14,8 +14,9 @@ from duiqi.core.errors import DataError, OptionError, nearest
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
-from duiqi.model.address import is_service
+from duiqi.data.recorded import is_recorded
 from duiqi.run.answering import answering
+from duiqi.run.named import made_for, shown
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
 
@@ -98,14 +99,16 @@ def explain(
     from duiqi.data.explaining import explained, subject_of
     from duiqi.data.targets import SCALES, reading_of
     from duiqi.model.gradients import lacking
-    from duiqi.model.open import find, task_of
+    from duiqi.model.open import find
 
     began = time.monotonic()
     _check_asked(method, samples, scale, rows, SCALES)
     check_report_place(out, [model, train, *given])
-    made = None if is_service(model) else task_of(find(str(model)))
-    if not settings.get("task") and made is not None:
-        settings["task"] = made.name
+    if is_recorded(model):
+        find(str(model))  # tells that answers in a file cannot be explained
+    made = made_for(model)
+    if not settings.get("task") and made:
+        settings["task"] = made
     if settings.get("options") is None:
         settings["options"] = {}
     source = _source(given, settings.get("task") or "classify")
@@ -142,7 +145,7 @@ def explain(
         ],
         "options": {"methods": list(methods), "samples": samples, "scale": scale},
         "seconds": round(time.monotonic() - began, 2),
-        "given": str(model),
+        "given": shown(model),
         "chinese": _is_chinese(data),
     }
     report = replace(report, notes=(*notes, *table.notes(data), *getattr(predictor, "notes", ())))

@@ -18,8 +18,7 @@ from duiqi.core.gate import Gate
 from duiqi.core.report import Report
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
-from duiqi.diagnose import model_notes
-from duiqi.run.answering import answering, bundle_of
+from duiqi.run.answering import answering, bundle_of, notes_of
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
@@ -71,7 +70,7 @@ def prove_models(
     case = table.case(exact[1], clean, slices=slices, memory=memory)
     probes = table.orders(case, only)
     against = None
-    if before.fingerprint != after.fingerprint:
+    if before.fingerprint != after.fingerprint or others:  # two services may be another model at one address
         against = examine(case.with_predictor(exact[0]), probes, verb="prove", gates=table.gates)
         case = replace(case, before=exact[0] if case.references else None)  # of these rows the promises tell enough
     gates = (*table.gates, *promises(after.task, margin, slices))
@@ -81,14 +80,8 @@ def prove_models(
 
     report = examine(case, probes, verb="prove", gates=gates, against=against, progress=progress)
     times = look(data, run=after.fingerprint)
-    notes = (
-        *table.notes(data),
-        *model_notes(case),
-        *removed,
-        *unknown,
-        {"code": "looks", "split": "test", "times": times},
-    )
-    report = replace(report, notes=notes)
+    said = (*table.notes(data), *notes_of(exact[1], exact[0]), *removed, *unknown)
+    report = replace(report, notes=(*said, {"code": "looks", "split": "test", "times": times}))
     return provenance(report, table, data=clean, model=after, before=before if against else None, margin=margin)
 
 

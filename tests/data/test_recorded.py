@@ -219,7 +219,9 @@ def test_whole_numbers_are_ids(tmp_path, written):
 
 def test_notes_say_how_answers_were_matched(written):
     by_order, by_id = opened(written(pred=TWO)), opened(written(id=list("abcd"), pred=TWO), ROWS)
-    assert by_order.notes[-1] == {"code": "answers_by_order", "file": "answers.jsonl", "column": "pred"}
+    assert by_order.notes[-1] == {
+        "code": "answers_by_order", "file": "answers.jsonl", "column": "pred", "data": "reviews",
+    }  # fmt: skip
     assert by_id.notes[-1]["code"] == "answers_by_id"
 
 
@@ -255,7 +257,7 @@ def test_texts_that_agree_but_for_case_and_punctuation(written):
         ({"probs": [{"good": 0.5, "bat": 0.5}] * 4}, NAMELESS, "given 'bat' in column 'probs'.*lines 1, 2, 3, 4"),
         ({"probs": [{"good": 0.9, "bad": 0.1}, None] * 2}, NAMELESS, "a probability of each label .*None .line 2"),
         ({"probs": ["{good"] * 4}, NAMELESS, "a probability of each label .*'{good' .line 1"),
-        ({"probs": [[0.2, 0.8], [1.0]] * 2}, NAMELESS, "2 numbers .*in this order: bad, good, given 1 .line 2"),
+        ({"probs": [[0.2, 0.8], [1.0]] * 2}, NAMELESS, "2 numbers .*for each label learned .bad, good., given 1 .line 2"),
         ({"probs": [{"good": None, "bad": 0.1}] * 4}, NAMELESS, "a number for 'good' .*None .line 1"),
         ({"probs": [{"good": 0.9}] * 4}, NAMELESS, "sum to 1 .*given 0.9 in 4 rows"),
         ({"prob_good": [0.9, None, 0.7, 0.4]}, NAMELESS, "a number in column 'prob_good' .*None in 1 rows .line 2"),
@@ -323,3 +325,20 @@ def test_which_names_are_files_of_answers(written, tmp_path):
     (tmp_path / "model.csv").mkdir()
     for name in ("default", "hub:somebody/model", tmp_path, tmp_path / "notes.md", "none.csv", tmp_path / "model.csv"):
         assert not is_recorded(name)
+
+
+def test_the_truth_is_no_answer(written):
+    """A file that copies the labels along, and the rows themselves."""
+    with pytest.raises(DataError, match="a column with answers"):
+        opened(written(text=TEXTS, label=TWO, model_output=["good"] * 4), NAMELESS)
+    with pytest.raises(DataError, match="right in all 4 rows"):
+        opened(written(text=TEXTS, label=TWO), NAMELESS)
+    assert opened(written(text=TEXTS, prediction=TWO), NAMELESS).predict(NAMELESS, ["probs"]).label.tolist()
+
+
+def test_numbers_without_labels_are_read_where_labels_were_learned(written):
+    """Nothing else says in which order they stand."""
+    path = written("a.jsonl", probs=[[0.1, 0.9], [0.8, 0.2]] * 2)
+    assert opened(path, NAMELESS, BINARY).predict(NAMELESS, ["probs"]).probs[0].tolist() == [0.1, 0.9]
+    with pytest.raises(DataError, match=r"learned \(none\), given 2"):
+        opened(path, NAMELESS, None)

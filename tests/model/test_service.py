@@ -6,16 +6,16 @@ import json
 import threading
 import time
 
-import numpy as np
 import pytest
 
 from duiqi.core.asking import answers_of, samples_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import AnswerError, ModelError, OptionError
 from duiqi.core.part import Catalogue
-from duiqi.model import service
+from duiqi.model import line
 from duiqi.model.address import Address, is_service
-from duiqi.model.service import KEY, OPENING, open_service
+from duiqi.model.line import KEY
+from duiqi.model.service import OPENING, open_service
 from served import lengths, served
 
 CATALOGUE = Catalogue.installed()
@@ -31,7 +31,7 @@ TEXTS = [
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr(service, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(line, "FIRST_WAIT", 0.01)
 
 
 def rows(texts=TEXTS, **more) -> Dataset:
@@ -68,6 +68,10 @@ def test_an_address_with_settings():
         ("http://host/#workers=0", "'workers' of a service, given '0'"),
         ("http://host/#timeout=soon", "'timeout' of a service, given 'soon'"),
         ("http:///predict", "expected the address of a service"),
+        ("http://[host/predict", "expected the address of a service"),
+        ("http://host/predict#model=x", "can heed, given 'model'"),
+        ("http://host/v1#batch=3", "can heed, given 'batch'"),
+        ("http://host/#timeout=inf", "given 'inf'"),
     ],
 )
 def test_bad_addresses(name, said):
@@ -222,7 +226,7 @@ def test_answers_are_kept_where_asked_and_a_torn_line_is_asked_again(tmp_path):
         first = answers_of(opened(f"{there.url}#keep={keep}"), rows(), ["probs"]).probs
         lines = keep.read_text().splitlines()
         assert len(lines) == len(set(TEXTS))
-        assert all(json.loads(line)["service"] == there.url for line in lines)
+        assert all(json.loads(line)["service"] == Address.of(there.url).fingerprint for line in lines)
         keep.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:20])
         asked = len(there.texts)
         again = answers_of(opened(f"{there.url}#keep={keep}"), rows(), ["probs"]).probs
@@ -240,6 +244,79 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path):
         with pytest.raises(AnswerError, match="HTTP 400"):
             answers_of(predictor, rows(["a", "b", "bad", "c"]), ["probs"])
     assert [json.loads(json.loads(line)["asked"])["inputs"][0] for line in keep.read_text().splitlines()] == ["a", "b"]
+
+
+def test_kept_answers_of_any_text_are_found_again_and_a_torn_line_costs_one_answer(tmp_path):
+    keep = tmp_path / "answers.jsonl"
+    odd = ["a\u2028b", "c\u0085d", "一", "二", "😀 so"]
+    with served(one_for_each) as there:
+        name = f"{there.url}#keep={keep}&batch=1&workers=1"
+        answers_of(opened(name), rows(odd), ["probs"])
+        whole = keep.read_bytes()
+        keep.write_bytes(whole[:-20])
+        for _ in range(3):
+            answers_of(opened(name), rows(odd), ["probs"])
+        assert there.texts.count(odd[-1]) == 2
+        assert [there.texts.count(text) for text in odd[:-1]] == [1] * 4
+        keep.write_bytes('{"service": "一'.encode()[:-1])  # torn within a character
+        answers_of(opened(name), rows(["x"]), ["probs"])
+
+
+def test_kept_answers_of_two_versions_are_not_mixed(tmp_path):
+    with served(one_for_each) as there:
+        for version in (1, 2):
+            answers_of(opened(f"{there.url}?v={version}#keep={tmp_path / 'a.jsonl'}"), rows(["x"]), ["probs"])
+        assert there.texts.count("x") == 2
+
+
+def test_after_a_failure_nothing_under_way_is_waited_for_and_what_came_is_kept(tmp_path):
+    def answer(body):
+        text = body["inputs"][0]
+        time.sleep({"slow": 3.0, "bad": 0.3}.get(text, 0))
+        return (400, {"error": "bad"}) if text == "bad" else one_for_each(body)
+
+    keep = tmp_path / "answers.jsonl"
+    with served(answer) as there:
+        predictor = opened(f"{there.url}#keep={keep}&batch=1&workers=2")
+        begun = time.monotonic()
+        with pytest.raises(AnswerError, match="HTTP 400"):
+            answers_of(predictor, rows(["slow", "a", "b", "bad", "c"]), ["probs"])
+        assert time.monotonic() - begun < 2
+    assert len(keep.read_text().splitlines()) == 2
+
+
+def test_a_service_that_is_loading_is_waited_for():
+    replies = iter([(503, {"error": "loading"})] * 5)
+    with served(lambda body: next(replies, None) or one_for_each(body)) as there:
+        assert opened(there.url + "#tries=20").task.labels == ("long", "short")
+    with served(lambda body: (503, {"error": "loading"})) as there, pytest.raises(AnswerError, match="after 3 tries"):
+        opened(there.url + "#tries=3")
+
+
+@pytest.mark.parametrize("key", ["s3cret\r\n", " s3cret "])
+def test_blanks_around_a_key_are_not_sent(key, monkeypatch):
+    monkeypatch.setenv(KEY, key)
+    with served(lambda body: (401, {"error": f"no s3cret {body}"})) as there, pytest.raises(AnswerError) as raised:
+        opened(there.url)
+    assert there.requests[0][2]["authorization"] == "Bearer s3cret"
+    assert "s3cret" not in str(raised.value)  # not where the service says it, either
+
+
+def test_a_key_that_cannot_be_sent_is_told_without_it(monkeypatch):
+    monkeypatch.setenv(KEY, "schlüssel")
+    with pytest.raises(OptionError, match=KEY) as raised:
+        opened("http://127.0.0.1:9/predict")
+    assert "schl" not in str(raised.value)
+
+
+def test_a_redirect_is_told():
+    with served(lambda body: (308, {})) as there, pytest.raises(AnswerError, match="HTTP 308"):
+        opened(there.url)
+
+
+def test_a_file_that_cannot_be_kept(tmp_path):
+    with served(one_for_each) as there, pytest.raises(OptionError, match="a file to keep answers in"):
+        answers_of(opened(f"{there.url}#keep={tmp_path}"), rows(["a"]), ["probs"])
 
 
 def test_requests_are_under_way_together():
@@ -296,6 +373,19 @@ def test_texts_are_written_with_what_was_said_before():
         }  # fmt: skip
 
 
+def test_texts_that_were_cut_off_are_counted_and_none_is_no_text():
+    replies = iter([("length", "so it"), ("length", None), ("stop", "fine")])
+
+    def cut(body):
+        reason, text = next(replies)
+        return {"choices": [{"message": {"content": text}, "finish_reason": reason}]}
+
+    with served(cut) as there:
+        predictor = opened(there.url.replace("/predict", "/v1") + "#model=m&workers=1", "generate")
+        assert answers_of(predictor, rows(["x", "y", "z"]), ["text"])["text"] == ["so it", "", "fine"]
+        assert predictor.notes == ({"code": "unfinished", "texts": 2, "longest": 64},)
+
+
 def test_samples_are_drawn_with_seeds_of_their_own():
     with served(chat) as there:
         predictor = opened(there.url.replace("/predict", "/v1/chat/completions") + "#model=m", "generate")
@@ -317,6 +407,6 @@ def test_services_for_another_task():
 
 def test_fingerprints_differ_with_what_answers():
     with served(one_for_each) as there:
-        assert opened(there.url).fingerprint == opened(there.url + "#workers=1").fingerprint
-        assert opened(there.url).fingerprint != opened(there.url + "?v=2#model=b").fingerprint
-    assert np.unique([Address.of(name).shown for name in ("http://a/x", "http://a/y")]).size == 2
+        assert opened(there.url).fingerprint == opened(there.url + "#workers=1&batch=3").fingerprint
+        assert opened(there.url).fingerprint != opened(there.url + "?v=2").fingerprint
+        assert opened(there.url).name == opened(there.url + "?v=2").name

@@ -17,8 +17,8 @@ from duiqi.show.sentences import Sentences
 from duiqi.show.wrong import translated
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "errors.py"
-SENTENCES = tomllib.loads(files("duiqi.show").joinpath("text", "errors_zh.toml").read_text("utf-8"))
-SENTENCES |= SENTENCES.pop("pieces")
+READ = tomllib.loads(files("duiqi.show").joinpath("text", "errors_zh.toml").read_text("utf-8"))
+SENTENCES = READ["messages"]
 CHINESE, VALUE = re.compile("[一-鿿]"), re.compile("⟨\\d+⟩")
 
 
@@ -28,7 +28,7 @@ def test_every_message_has_a_chinese_sentence_and_none_is_left_over():
 
 
 def test_each_sentence_is_chinese_and_names_values_that_are_there():
-    for english, chinese in SENTENCES.items():
+    for english, chinese in (SENTENCES | READ["pieces"]).items():
         numbers = [int(each) for each in re.findall(r"\{(\d+)\}", chinese)]
         assert CHINESE.search(chinese) or chinese == english.replace("{}", "{1}"), english  # a command is one anywhere
         assert sorted(numbers) == sorted(set(numbers)), english
@@ -65,11 +65,25 @@ def test_values_are_put_in_their_places_and_translated_where_they_are_sentences(
     assert "positive" in translated(hint, "zh")
 
 
-def test_words_of_a_user_stay_as_they_are():
-    assert translated("none", "zh") == "没有"
-    said = translated("expected a class of the task as positive, given 'none'", "zh")
-    assert "none" in said
-    assert "没有" not in said
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("expected a class of the task as positive, given 'none'", "none"),
+        ("expected a model folder, given line items, which does not exist", "line items"),
+        ("expected a model folder, given the file none", "none"),
+        ("expected rows in rows and columns, given none", "rows and columns"),
+        ("expected a model folder, given fish or meat, which does not exist", "fish or meat"),
+    ],
+)
+def test_words_of_a_user_stay_as_they_are(said, kept):
+    assert kept in translated(said, "zh")
+    assert "expected" not in translated(said, "zh")
+
+
+def test_words_of_the_code_are_translated():
+    assert translated("Did you mean a or b?", "zh").count("或") == 1
+    said = "expected a number in column 'x' of f.csv, given '?' in 2 rows (lines 3, 8)"
+    assert "第 3, 8 行" in translated(said, "zh")
 
 
 @pytest.mark.parametrize("said", ["something that nobody wrote down", ""])

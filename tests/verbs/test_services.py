@@ -76,6 +76,41 @@ def test_a_service_is_explained_by_asking_it():
     assert min(by["weights"]) > 0  # each word makes the text longer
 
 
+def test_what_is_kept_of_two_days_is_held_against_each_other(as_service, tmp_path):
+    """One address, another model behind it: files of answers tell them apart."""
+    rows, today = write_csv(tmp_path / "rows.csv", 200, seed=6), [as_service]
+
+    def turned(body):
+        return [[{**each, "score": 1 - each["score"]} for each in row] for row in as_service(body)]
+
+    with served(lambda body: today[0](body)) as there:
+        for day, today[0] in (("old", turned), ("new", as_service)):
+            duiqi.diagnose(f"{there.url}#keep={tmp_path / day}", rows, only=["performance"], threads=1)
+        asked = len(there.texts)
+        kept = [f"{there.url}#keep={tmp_path / day}" for day in ("old", "new")]
+        report = duiqi.prove(*kept, rows, only=["performance"], threads=1)
+        assert len(there.texts) == asked + 4  # only what is asked to learn how it speaks
+    (promise,) = [each for each in report.rulings if each.gate.measure == "accuracy"]
+    assert promise.held.judged.interval.low > 0.2
+
+
+def test_no_report_message_or_plan_holds_what_an_address_keeps_secret(as_service, rows_csv, tmp_path):
+    with served(as_service) as there:
+        secret = there.url.replace("http://", "http://me:pa55@") + "?key=t0ken"
+        reports = [
+            duiqi.diagnose(secret, rows_csv, only=["performance"], threads=1, out=tmp_path / "a"),
+            duiqi.prove(secret, secret, rows_csv, only=["performance"], threads=1, out=tmp_path / "b"),
+            duiqi.explain(secret, "a good one", method=["occlusion"], threads=1, out=tmp_path / "c"),
+        ]
+        moves = (("", "--dry-run"), ("#workers=0", "--quiet"), ("#nothing=1", "--quiet"))
+        said = [
+            CliRunner().invoke(app, ["diagnose", secret + more, str(rows_csv), flag]).output for more, flag in moves
+        ]
+    said += [file.read_text() for file in tmp_path.glob("*/report.*")] + [str(each.to_json()) for each in reports]
+    assert len(said) >= 3 + 6
+    assert not [text for text in said if "pa55" in text or "t0ken" in text]
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_report_names_no_command_that_a_service_cannot_do(lang, rows_csv):
     def wrong(body):  # always sure of the same answer
@@ -97,7 +132,7 @@ def test_a_service_cannot_be_trained(verb, rows_csv, tmp_path):
 
 
 def test_on_the_command_line_one_that_is_not_there_is_told_in_one_message(rows_csv, monkeypatch):
-    monkeypatch.setattr("duiqi.model.service.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("duiqi.model.line.FIRST_WAIT", 0.01)
     with served(lambda body: 1) as there:
         url = there.url
     ended = CliRunner().invoke(app, ["diagnose", f"{url}#tries=2", str(rows_csv), "--quiet"])

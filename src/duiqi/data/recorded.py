@@ -68,8 +68,8 @@ def recorded(
 
     - a column for each label, called as the label or prob_LABEL, p_LABEL, probability_LABEL, LABEL_prob …, with numbers
       from 0 to 1 that sum to 1; of two labels one will do;
-    - a column `probs`, `probabilities` or `scores` with a dict of labels and numbers, a list of numbers in the order of
-      the labels, or a list of {"label", "score"};
+    - a column `probs`, `probabilities` or `scores` with a dict of labels and numbers, a list of {"label", "score"}, or,
+      where the labels were learned from training rows, a list of numbers in their order;
     - the class as `predicted_label`, `prediction`, `predicted`, `pred`, `answer` or `output` (`label` where none of
       these is there), of two classes also with one number for it, `score`, `confidence` or `probability`. Of more
       classes one number says nothing of the others: it is not read. Without probabilities the model is one that only
@@ -97,7 +97,8 @@ def recorded(
 
     read = {"tag": _tags, "regress": _scores, "generate": _texts}.get(kind, _classes)
     found = read(raw, data, task, make)
-    note = {"code": f"answers_by_{by}", "file": file.name, "column": found.column}
+    _check_is_no_truth(raw, data, found.column)
+    note = {"code": f"answers_by_{by}", "file": file.name, "column": found.column, "data": data.name}
     return Recorded(
         found.task,
         Predictions(data.row_ids, found.outputs),
@@ -192,6 +193,17 @@ def _check_texts(raw: Raw, data: Dataset, names: Sequence[str]) -> None:
             )
 
 
+def _check_is_no_truth(raw: Raw, data: Dataset, column: str) -> None:
+    """`DataError` where a column that is called as labels are says of every row what is true of it."""
+    called = column.strip().casefold() == "label" or column == data.schema.label
+    if called and data.has("label") and list(map(str, raw.columns[column])) == list(map(str, data.values("label"))):
+        raise DataError(
+            f"expected answers of a model in {raw.name}, given column '{column}', which is right in all "
+            f"{len(data)} rows, as the labels themselves are",
+            hint="Give the answers. If these are some, and all are right, call their column `prediction`.",
+        )
+
+
 # Classes
 
 
@@ -204,7 +216,7 @@ def _classes(raw: Raw, data: Dataset, task: Task | None, make: Make) -> _Found:
         labels = _all_labels(raw, learned, known, {label: [] for label in columns}, "the names of columns")
         probs, told = _from_columns(raw, columns, labels), _listed(columns)
     elif whole:
-        rows = [_spread(raw, row, value, whole, known) for row, value in enumerate(raw.columns[whole])]
+        rows = [_spread(raw, row, value, whole, learned) for row, value in enumerate(raw.columns[whole])]
         labels = _all_labels(raw, learned, known, _rows_by(rows), f"column '{whole}'")
         probs, told = np.array([[each.get(label, 0.0) for label in labels] for each in rows]), whole
         probs = _shares(raw, whole, probs)
@@ -289,8 +301,9 @@ def _from_columns(raw: Raw, columns: Mapping[str, str], labels: Sequence[str]) -
     return _shares(raw, ", ".join(list(columns.values())[:3]), np.stack([found[label] for label in labels], axis=1))
 
 
-def _spread(raw: Raw, row: int, value: Any, column: str, known: Sequence[str]) -> dict[str, float]:
-    """The number of each label that one cell holds: a dict, a list in the order of labels, or objects of both."""
+def _spread(raw: Raw, row: int, value: Any, column: str, learned: Sequence[str]) -> dict[str, float]:
+    """The number of each label that one cell holds: a dict, objects of a label and a score, or, where labels were
+    learned, a list in their order."""
     given = _unpacked(value)
     if isinstance(given, list) and len(given) == 1 and isinstance(given[0], list):
         given = given[0]  # pipelines put the answer to one text into a list
@@ -301,13 +314,13 @@ def _spread(raw: Raw, row: int, value: Any, column: str, known: Sequence[str]) -
     ):
         given = {each["label"]: each["score"] for each in given}
     if isinstance(given, list) and given:
-        if len(given) != len(known):
+        if len(given) != len(learned):
             raise DataError(
-                f"expected {len(known)} numbers in column '{column}' of {raw.name}, one for each label in this order: "
-                f"{', '.join(known[:20]) or '(no labels are known)'}, given {len(given)} ({raw.where([row])})",
+                f"expected {len(learned)} numbers in column '{column}' of {raw.name}, one for each label learned "
+                f"({', '.join(learned[:20]) or 'none'}), given {len(given)} ({raw.where([row])})",
                 hint='Write the labels beside the numbers: {"yes": 0.9, "no": 0.1}.',
             )
-        given = dict(zip(known, given, strict=True))
+        given = dict(zip(learned, given, strict=True))
     if not isinstance(given, dict) or not given:
         raise DataError(
             f"expected a probability of each label in column '{column}' of {raw.name}, given {value!r} "
@@ -457,12 +470,15 @@ def _texts(raw: Raw, data: Dataset, task: Task | None, make: Make) -> _Found:
 
 
 def _column(raw: Raw, data: Dataset, names: Sequence[str], *, or_truth: bool = True) -> str | None:
-    """The first of these columns that the file has and the data do not need; else one called as labels are."""
+    """The first of these columns that the file has and the data do not need; else one called as labels are, where
+    nothing else could hold the answers: it may be the truth, copied along."""
     free = {column.strip().casefold(): column for column in raw.columns if column not in data.schema.columns()}
     found = next((free[name] for name in names if name in free), None)
-    if found is None and or_truth:
-        return next((each for each in ("label", data.schema.label) if each in raw.columns), None)
-    return found
+    if found or not or_truth:
+        return found
+    truths = {column for column in raw.columns if column.strip().casefold() == "label" or column == data.schema.label}
+    others = {column for column in raw.columns if column in free.values() and not may_be_id(column)} - truths
+    return next(iter(sorted(truths)), None) if not others else None
 
 
 def _without(raw: Raw, what: str, names: Sequence[str]) -> DataError:

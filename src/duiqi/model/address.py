@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from duiqi.core.errors import OptionError, nearest
+from duiqi.core.seed import hash64
 
 CHAT = "/chat/completions"
 
@@ -21,10 +22,10 @@ def is_service(name: object) -> bool:
 class Address:
     """Where a service is and how it is asked.
 
-    `model` is what a chat service calls the model. `batch` texts go into one request (classes only), `workers` requests
-    are under way at once, each may take `timeout` seconds, and is sent `tries` times at most. Answers are written to
-    the file `keep` as they come, and looked up there first: what was answered before a run broke off, or before the
-    model behind the address was changed.
+    `model` is what a chat service calls the model (of others there is none). `batch` texts go into one request (into
+    one to a chat service one), `workers` requests are under way at once, each may wait `timeout` seconds for the next
+    sign of life, and is sent `tries` times at most. With `keep`, answers are written to that file as they come, and
+    those of an earlier run are taken from it, even where another model stands behind the address by now.
     """
 
     url: str
@@ -37,33 +38,47 @@ class Address:
 
     @classmethod
     def of(cls, name: str) -> Address:
-        """Read from an address with settings behind `#`; `OptionError` for one that is unknown or impossible."""
-        parts = urlsplit(name)
-        if not parts.hostname:
+        """Read from an address with settings behind `#`; `OptionError` for one that is unknown, impossible, or without
+        meaning for this kind of service."""
+        try:
+            parts = urlsplit(name)
+            hostname = parts.hostname
+        except ValueError:  # brackets that are not those of an address
+            hostname = None
+        if not hostname:
             raise OptionError(
-                f"expected the address of a service, given {name}", hint="Such as http://localhost:8000/predict"
+                f"expected the address of a service, given {name.partition('?')[0]}",
+                hint="Such as http://localhost:8000/predict",
             )
+        path = parts.path.rstrip("/")
+        path = path + CHAT if path.endswith("/v1") else parts.path
+        address = cls(urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")))
+        return cls(address.url, **address._settings(parts.fragment))
+
+    def _settings(self, fragment: str) -> dict[str, Any]:
+        """What stands behind `#`."""
         kinds: dict[str, Callable[[str], Any]] = {
-            each.name: {"int": int, "float": float}.get(str(each.type), str) for each in fields(cls)[1:]
+            each.name: {"int": int, "float": float}.get(str(each.type), str) for each in fields(self)[1:]
         }
         said: dict[str, Any] = {}
-        for setting, value in parse_qsl(parts.fragment, keep_blank_values=True):
+        for part in filter(None, fragment.split("&")):
+            setting, _, value = part.partition("=")
             if setting not in kinds:
                 raise OptionError(
                     f"expected settings of a service behind '#', given '{setting}'", hint=nearest(setting, kinds)
                 )
-            try:
-                said[setting] = kinds[setting](value)
-            except ValueError:
-                said[setting] = 0
-            if kinds[setting] is not str and not said[setting] > 0:
+            if setting == ("batch" if self.chats else "model"):
                 raise OptionError(
-                    f"expected a number above 0 as '{setting}' of a service, given '{value}'",
-                    hint=f"Write it so: {name.partition('#')[0]}#{setting}={getattr(cls, setting)}",
+                    f"expected settings that {self.shown} can heed, given '{setting}'",
+                    hint="batch is for services that name classes, model for those that write.",
                 )
-        path = parts.path.rstrip("/")
-        path = path + CHAT if path.endswith("/v1") else parts.path
-        return cls(urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")), **said)
+            said[setting] = _read(kinds[setting], unquote(value))
+            if said[setting] is None:
+                raise OptionError(
+                    f"expected a number above 0 as '{setting}' of a service, given '{unquote(value)}'",
+                    hint=f"Write it so: {self.shown}#{setting}={getattr(self, setting)}",
+                )
+        return said
 
     @property
     def shown(self) -> str:
@@ -73,6 +88,20 @@ class Address:
         return urlunsplit((parts.scheme, netloc, parts.path, "", f"model={self.model}" if self.model else ""))
 
     @property
+    def fingerprint(self) -> str:
+        """Tells services apart that are shown alike, as by a version in the query."""
+        return f"{hash64(f'service {self.url} {self.model}'):016x}"
+
+    @property
     def chats(self) -> bool:
         """Whether texts are written there."""
         return urlsplit(self.url).path.endswith(CHAT)
+
+
+def _read(kind: Callable[[str], Any], value: str) -> Any:
+    """A setting; `None` for a number that is none or not above 0."""
+    try:
+        said = kind(value)
+    except ValueError:
+        return None
+    return said if isinstance(said, str) or 0 < said < float("inf") else None

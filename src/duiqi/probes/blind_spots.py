@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.candidates import Candidates
-from duiqi.core.case import Case, explained_by_length
+from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.exhibit import Exhibit
 from duiqi.core.gate import Gate
@@ -18,6 +18,7 @@ from duiqi.core.part import probe
 from duiqi.core.search import Hit, Search, search
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice
+from duiqi.data.by_length import explained_by_length
 from duiqi.data.clusters import clusters_of, telling_words
 from duiqi.data.floors import both_texts
 from duiqi.data.readable_slices import readable_slices

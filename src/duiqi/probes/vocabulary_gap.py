@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from duiqi.core.case import Case, explained_by_length, misses
+from duiqi.core.case import Case, misses
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError
 from duiqi.core.exhibit import Exhibit
@@ -19,6 +19,7 @@ from duiqi.core.part import probe
 from duiqi.core.search import search
 from duiqi.core.seed import generator
 from duiqi.core.slice import Slice
+from duiqi.data.by_length import explained_by_length
 from duiqi.data.cutting import Cutting, cut, reads_characters
 from duiqi.data.simulated_terms import term_case
 from duiqi.data.terms import Met, Term, find_terms
@@ -49,17 +50,18 @@ def vocabulary_gap(
     three pieces or more, and for each such term, and each that no training row has, the share of its rows answered
     right minus that of all others.
     Why: the names of a trade, a product or a drug carry the meaning of a row; to the model they are a heap of letters.
-    How: the tokenizer is asked where its pieces lie. A Chinese term is a run of up to four characters around one that
-    is unknown, or around two that never stand together in training. Terms in at least `fewest_rows` rows (and a share
-    `largest` of them at most) are tested for harm as in blind_spots, by permuting over rows how much probability was
-    not given to the truth (where none is told: whether the answer was wrong); of tags, how much of it the length of
-    the sentence does not explain. Terms that are both cut and new, those only new, and those only cut are tested
-    apart: the first are few and suspect, and need not stand against many
-    others. The chance of any finding where no term does harm is at most `level`. Of a term that passes, the share right
-    is told with an interval of its own, and it is a finding where that lies below zero. All others are only listed.
-    When it misleads: a rare term in fewer rows is only counted. Rows with a term may be hard for another reason. A
-    tokenizer of bytes or single characters cuts everything by design: its cutting is not told. Of a model that does not
-    say how it cuts, such as an API, only terms that no training row has are looked at; without training rows none.
+    How: the tokenizer is asked where its pieces lie. A Chinese term is a run of up to four characters around one
+    that is unknown, or around two that never stand together in training. Terms in at least `fewest_rows` rows (and
+    a share `largest` of them at most) are tested for harm as in blind_spots, by permuting over rows how much
+    probability was not given to the truth (where none is told: whether the answer was wrong); of tags, how much of
+    it the length of the sentence does not explain. Terms that are both cut and new, those only new, and those only
+    cut are tested apart: the first are few and suspect, and need not stand against many others. The chance of any
+    finding where no term does harm is at most `level`. Of a term that passes, the share right is told with an
+    interval of its own, and it is a finding where that lies below zero. All others are only listed.
+    When it misleads: of tags that share is told as it is, the length of sentences in it. A rare term in fewer rows
+    is only counted. Rows with a term may be hard for another reason. A tokenizer of bytes or single characters cuts
+    everything by design: its cutting is not told. Of a model that does not say how it cuts, such as an API, only
+    terms that no training row has are looked at; without training rows none.
     What treats it: pre-training on texts with the terms, or labelled rows with them.
     """
     offered = "pieces" in case.predictor.offers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,8 @@ from numpy.typing import NDArray
 from duiqi.core.bundle import Bundle
 from duiqi.core.dataset import Dataset
 from duiqi.data.recorded import is_recorded, recorded
-from duiqi.model.address import is_service
+from duiqi.run.named import is_elsewhere
 from duiqi.run.table import ENCODING, Table
-
-
-def is_elsewhere(name: str | Path) -> bool:
-    """Whether what answers under this name is no model that could be opened, trained or written."""
-    return is_service(name) or is_recorded(name)
 
 
 def answering(table: Table, name: str | Path, data: Dataset) -> Any:
@@ -37,7 +33,15 @@ def answering(table: Table, name: str | Path, data: Dataset) -> Any:
 
 def bundle_of(predictor: Any) -> Bundle | None:
     """How a predictor was made, where that is known."""
-    return getattr(predictor, "bundle", None)
+    bundle: Bundle | None = getattr(predictor, "bundle", None)
+    return bundle
+
+
+def notes_of(*predictors: Any) -> tuple[Mapping[str, Any], ...]:
+    """What these have to say of the rows they were asked (windows, unknown characters, how answers were matched), each
+    once."""
+    notes = [note for each in predictors for note in getattr(each, "notes", ())]
+    return tuple({str(sorted(note.items())): note for note in notes}.values())
 
 
 def learned_by(predictor: Any, data: Dataset) -> NDArray[np.bool_]:

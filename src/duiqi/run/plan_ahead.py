@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from duiqi.run.answering import is_elsewhere
 from duiqi.run.carry import check_remedies
+from duiqi.run.named import labels_of, place_of, shown
 from duiqi.run.table import Settings, lay
 
 
 def plan_ahead(verb: str, arguments: Mapping[str, Any], out: Any) -> dict[str, Any]:
     """The data as understood, the models, the probes that would run or be skipped, and where the result would go."""
-    from duiqi.model.open import find, labels_of
-
-    def told(name: str) -> dict[str, Any]:
-        bundle = None if is_elsewhere(name) else find(name)
-        return {"path": str(bundle.path), "labels": list(labels_of(bundle))} if bundle else {"path": name, "labels": []}
-
     settings = {name: value for name, value in arguments.items() if name in Settings.__annotations__}
     names = [str(arguments[name]) for name in ("model", "before", "after") if arguments.get(name)]
     changes = verb in ("align", "repair")
@@ -32,7 +26,7 @@ def plan_ahead(verb: str, arguments: Mapping[str, Any], out: Any) -> dict[str, A
         "rows": {name: len(part) for name, part in table.parts.items()},
         "columns": schema,
         "notes": [dict(note) for note in table.notes(*table.parts.values())],
-        "models": {name: told(name) for name in names},
+        "models": {shown(name): {"path": place_of(name), "labels": list(labels_of(name))} for name in names},
         "probes": [
             part.name
             for part in table.catalogue.all("probe")

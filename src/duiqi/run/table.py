@@ -22,9 +22,8 @@ from duiqi.core.progress import Progress, silent
 from duiqi.core.report import Report
 from duiqi.core.task import Task
 from duiqi.data.policy import check_labels, rules_of
-from duiqi.data.recorded import is_recorded
 from duiqi.data.unusual import is_number, unusual
-from duiqi.model.address import Address, is_service
+from duiqi.run.named import made_for
 from duiqi.run.workshop import versions
 
 Source = str | Path | Dataset | Mapping[str, Dataset]
@@ -196,7 +195,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
     given = settings.get("task")
     if given:
         catalogue.find("task", given)  # a name that is none is told before anything is read
-    made = _made_for(model) if model is not None and not given else None
+    made = made_for(model, by_head=False) if model is not None and not given else None
     parts = _parts(data, settings, as_texts=(given or made) in OF_TEXTS)
     task, notes = (given, ()) if given else guessed_task(next(iter(parts.values())))
     if made in OF_TEXTS and task in ("classify", "classify_pair"):
@@ -301,18 +300,6 @@ def _typed(bundle: Bundle) -> str:
     return bundle.name if bundle.name.partition(":")[0] in ("default", "default-zh", "hub") else str(bundle.path)
 
 
-def _made_for(model: str | Path) -> str | None:
-    """The task that a model was made for, where it says so."""
-    from duiqi.model.open import find
-
-    if is_service(model):
-        return "generate" if Address.of(str(model)).chats else None
-    if is_recorded(model):
-        return None
-    bundle = find(str(model))
-    return str(bundle.task["name"]) if bundle.task else None
-
-
 def _check_classes(data: Dataset) -> None:
     """`DataError` where nearly every row has a label of its own: those are no classes, but texts to write or find, or
     numbers with something else among them."""
@@ -375,6 +362,7 @@ def describe(model: Any) -> dict[str, Any]:
     return {
         "name": model.name,
         "path": str(bundle.path) if bundle else None,
+        "elsewhere": bundle is None,
         "fingerprint": model.fingerprint,
         "parameters": getattr(model, "parameters", None),
         "lineage": [step.to_json() for step in bundle.lineage] if bundle else [],

@@ -810,7 +810,7 @@ class Outline:
     @property
     def _elsewhere(self) -> bool:
         """Whether what answered is no model that could be trained here: a service, or answers in a file."""
-        return self.table("model").get("path", "") is None
+        return bool(self.table("model").get("elsewhere"))
 
     def _trained_word(self) -> str:
         return "MODEL" if self._elsewhere else self._model_word()
