@@ -30,9 +30,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, default, or default-zh; to be "
-                                      "diagnosed or proven also the address of a service (http://…) or a file with "
-                                      "recorded answers.")]  # fmt: skip
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder, hub:NAME, default, or default-zh; for "
+                                      "diagnose and prove also a file of answers or an address (http://…), for explain "
+                                      "an address that names classes.")]  # fmt: skip
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, json, jsonl, parquet, xlsx or CoNLL file, a "
                                      "folder with train/dev/test files, or hub:NAME.")]  # fmt: skip
 Task = Annotated[

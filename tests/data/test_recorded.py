@@ -257,7 +257,7 @@ def test_texts_that_agree_but_for_case_and_punctuation(written):
         ({"probs": [{"good": 0.5, "bat": 0.5}] * 4}, NAMELESS, "given 'bat' in column 'probs'.*lines 1, 2, 3, 4"),
         ({"probs": [{"good": 0.9, "bad": 0.1}, None] * 2}, NAMELESS, "a probability of each label .*None .line 2"),
         ({"probs": ["{good"] * 4}, NAMELESS, "a probability of each label .*'{good' .line 1"),
-        ({"probs": [[0.2, 0.8], [1.0]] * 2}, NAMELESS, "2 numbers .*for each label learned .bad, good., given 1 .line 2"),
+        ({"probs": [[0.2, 0.8], [1.0]] * 2}, NAMELESS, "2 numbers .*learned .bad, good., given 1 .line 2"),
         ({"probs": [{"good": None, "bad": 0.1}] * 4}, NAMELESS, "a number for 'good' .*None .line 1"),
         ({"probs": [{"good": 0.9}] * 4}, NAMELESS, "sum to 1 .*given 0.9 in 4 rows"),
         ({"prob_good": [0.9, None, 0.7, 0.4]}, NAMELESS, "a number in column 'prob_good' .*None in 1 rows .line 2"),
@@ -342,3 +342,19 @@ def test_numbers_without_labels_are_read_where_labels_were_learned(written):
     assert opened(path, NAMELESS, BINARY).predict(NAMELESS, ["probs"]).probs[0].tolist() == [0.1, 0.9]
     with pytest.raises(DataError, match=r"learned \(none\), given 2"):
         opened(path, NAMELESS, None)
+
+
+def test_a_pipelines_label_and_score_are_answers_though_labels_are_called_so(written):
+    path = written("a.jsonl", label=["good", "bad", "good", "good"], score=[0.9, 0.8, 0.7, 0.6])
+    assert opened(path, NAMELESS).predict(NAMELESS, ["probs"]).probs[:, 1] == pytest.approx([0.9, 0.2, 0.7, 0.6])
+
+
+def test_a_class_that_no_row_has_is_told(written):
+    found = opened(written(pred=["good", "bad", "god", "bad"]), NAMELESS, None)
+    assert found.notes[-1] == {"code": "answered_otherwise", "label": "god", "rows": 1}
+    assert opened(written(pred=["good", "bad", "good", "bad"]), NAMELESS).notes[-1]["code"] == "answers_by_order"
+
+
+def test_chinese_names_of_columns_are_known(written):
+    path = written(预测=["good", "bad", "good", "bad"], 概率=[0.9, 0.8, 0.7, 0.6])
+    assert opened(path, NAMELESS).predict(NAMELESS, ["probs"]).probs[0].tolist() == pytest.approx([0.1, 0.9])

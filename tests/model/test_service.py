@@ -182,7 +182,7 @@ def test_nobody_there():
         ((401, {"error": "no key"}), KEY),
         ((404, b"<html>not here</html>"), "HTTP 404: <html>not here</html>"),
         ((200, b"<html>hello</html>"), "as JSON, given HTTP 200"),
-        ({"answer": 1}, "a list of 2 answers was expected, dict came"),
+        ({"answer": 1}, "a list of 2 answers was expected, 0 came"),
         ([[{"name": "x"}]] * 2, "a list of {'label', 'score'} was expected"),
         ([[{"label": "x", "score": 1.0}]] * 2, "a number for every label"),
     ],
@@ -309,6 +309,42 @@ def test_a_key_that_cannot_be_sent_is_told_without_it(monkeypatch):
     assert "schl" not in str(raised.value)
 
 
+def test_a_file_of_something_else_is_not_written_into(tmp_path):
+    rows_of_mine = tmp_path / "rows.csv"
+    rows_of_mine.write_text("text,label\n" + "some text,good\n" * 30)
+    with served(one_for_each) as there, pytest.raises(OptionError, match="which holds something else"):
+        opened(f"{there.url}#keep={rows_of_mine}")
+    assert rows_of_mine.read_text().endswith("some text,good\n")
+
+
+def test_answers_of_an_earlier_run_are_told(tmp_path):
+    with served(one_for_each) as there:
+        name = f"{there.url}#keep={tmp_path / 'a.jsonl'}"
+        first = opened(name)
+        answers_of(first, rows(["a", "b"]), ["probs"])
+        assert first.notes == ()
+        (note,) = opened(name).notes
+        assert (note["code"], note["answers"]) == ("kept_answers", 2)
+
+
+def test_labels_that_a_service_calls_otherwise():
+    names = {"short": "LABEL_0", "long": "LABEL_1"}
+
+    def answer(body):
+        return [[{**each, "label": names[each["label"]]} for each in lengths(text)] for text in body["inputs"]]
+
+    task = CATALOGUE.task("classify", labels=("long", "short"))
+    with served(answer) as there:
+        with pytest.raises(ModelError, match=r"knows LABEL_0, LABEL_1") as raised:
+            open_service(there.url, task, CATALOGUE)
+        assert "#labels=LABEL_0:" in raised.value.hint
+        predictor = open_service(there.url + "#labels=LABEL_0:short,LABEL_1:long", task, CATALOGUE)
+        assert predictor.task.labels == ("long", "short")
+        assert answers_of(predictor, rows(["a"]), ["probs"]).probs[0, 1] > 0.9
+        with pytest.raises(OptionError, match="what the rows call them"):
+            opened(there.url + "#labels=LABEL_0")
+
+
 def test_a_redirect_is_told():
     with served(lambda body: (308, {})) as there, pytest.raises(AnswerError, match="HTTP 308"):
         opened(there.url)
@@ -383,7 +419,9 @@ def test_texts_that_were_cut_off_are_counted_and_none_is_no_text():
     with served(cut) as there:
         predictor = opened(there.url.replace("/predict", "/v1") + "#model=m&workers=1", "generate")
         assert answers_of(predictor, rows(["x", "y", "z"]), ["text"])["text"] == ["so it", "", "fine"]
-        assert predictor.notes == ({"code": "unfinished", "texts": 2, "longest": 64},)
+        assert predictor.notes == (
+            {"code": "unfinished", "texts": 2, "longest": 64}, {"code": "empty_answers", "texts": 1},
+        )  # fmt: skip
 
 
 def test_samples_are_drawn_with_seeds_of_their_own():

@@ -17,7 +17,7 @@ PLANTED = {
     "fairness": {"en": ("“south”", "accuracy is"), "zh": ("“south”", "准确率只有")},
     "calibration": {"en": ("its confidence is off by",), "zh": ("模型的置信度平均偏差",)},
     "performance": {"en": ("falls behind counting words",), "zh": ("不如“只数词频”",)},
-    "imbalance": {"en": ("on rare classes",), "zh": ("在少见类别上",)},
+    "imbalance": {"en": ("on classes that are scarce in training",), "zh": ("训练中少见的类别",)},
     "robustness": {"en": ("less often",), "zh": ("之后，正确率下降",)},
     "harmful_content": {"en": ("the rows hold harmful content",), "zh": ("数据含有有害内容",)},
     "unfaithfulness": {"en": ("says what its sources do not", "references"), "zh": ("原文没有的内容", "参考文本")},

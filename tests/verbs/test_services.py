@@ -169,6 +169,17 @@ def test_a_service_that_writes_is_asked_for_texts(tmp_path):
     assert np.isfinite(values["chrf"])
 
 
+def test_a_chat_service_is_not_taken_for_one_that_names_classes(rows_csv):
+    with pytest.raises(ModelError, match="expected a service for classify, as the rows ask for"):
+        duiqi.diagnose("http://127.0.0.1:9/v1#model=m", rows_csv)
+
+
+def test_model_and_rows_the_wrong_way_round(rows_csv):
+    ended = CliRunner().invoke(app, ["diagnose", str(rows_csv), "http://127.0.0.1:9/predict"])
+    assert ended.exit_code == 2
+    assert "The model comes first" in ended.stderr
+
+
 # Answers in a file
 
 

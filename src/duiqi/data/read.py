@@ -115,6 +115,12 @@ def check_labels(train: Dataset, others: Iterable[Dataset], row_labels: RowLabel
 def check_there(source: str | Path) -> None:
     """`DataError` for a file or folder that is not there; a set of the hub is not looked for."""
     path = Path(source)
+    if str(source).startswith(("http:/", "https:/")):  # of a path one stroke is left
+        raise DataError(
+            f"expected rows, given the address {str(source).partition('?')[0]}",
+            hint="Download the file first. Is it the address of a model? The model comes first: duiqi diagnose MODEL "
+            "DATA.",
+        )
     if not str(source).startswith(HUB) and not path.exists():
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(

@@ -27,15 +27,17 @@ KINDS = (*OF_CLASSES, "tag", "regress", "generate")
 
 # Where several of these are there, the first counts. A column that plays a role in the data (a truth that was copied
 # along) counts only where there is no other.
-PREDICTED = ("prediction", "predicted", "pred")
-PLAINLY = ("predicted_label", "predicted_class", *PREDICTED)  # a class that the model answered
-CLASSES = (*PLAINLY, "answer", "output")
-TAGS = ("predicted_tags", *PREDICTED, "answer", "output", "tags")
-NUMBERS = (*PREDICTED, "answer", "output", "score", "value")
-TEXTS = (*PREDICTED, "generated_text", "generated", "output", "answer", "response", "completion")
+PREDICTED = ("prediction", "predicted", "pred", "预测", "预测结果")
+PLAINLY = ("predicted_label", "predicted_class", "预测标签", "预测类别", *PREDICTED)  # a class that the model answered
+ANSWER = ("answer", "output", "回答", "输出")
+CLASSES = (*PLAINLY, *ANSWER)
+TAGS = ("predicted_tags", *PREDICTED, *ANSWER, "tags")
+NUMBERS = (*PREDICTED, *ANSWER, "score", "value")
+TEXTS = (*PREDICTED, "generated_text", "generated", *ANSWER, "response", "completion")
+TEXT_COLUMNS = ("text", "sentence", "文本")  # of the rows, copied along
 PROBABILITIES = ("probs", "probabilities", "scores")  # of all labels in one column
 SURE = (  # of the class that is named beside it
-    *("score", "confidence", "probability", "prob", "max_prob", "max_probability"),
+    *("score", "confidence", "probability", "prob", "max_prob", "max_probability", "概率", "置信度"),
     *(f"{name}_{of}" for name in ("pred", "predicted", "prediction") for of in ("prob", "probability", "score")),
 )
 AROUND = (  # what stands before and after the name of a label
@@ -98,12 +100,14 @@ def recorded(
     read = {"tag": _tags, "regress": _scores, "generate": _texts}.get(kind, _classes)
     found = read(raw, data, task, make)
     _check_is_no_truth(raw, data, found.column)
+    rows = set() if not data.has("label") else {label for each in found.task.row_labels(data) for label in each}
+    strange = [] if kind not in OF_CLASSES else _strange(found, rows)
     note = {"code": f"answers_by_{by}", "file": file.name, "column": found.column, "data": data.name}
     return Recorded(
         found.task,
         Predictions(data.row_ids, found.outputs),
         file.name,
-        notes=(*raw.notes, note),
+        notes=(*raw.notes, note, *strange),
         classes_only=found.classes_only,
         input_keys=data.input_keys,
     )
@@ -138,7 +142,8 @@ def _matched(raw: Raw, data: Dataset) -> tuple[Raw, str]:
         raise DataError(
             f"expected ids of {data.name} in column '{data.schema.id}' of {raw.name}, given none of them (first: "
             f"{raw.columns[str(data.schema.id)][0]!r}, where the rows have '{data.row_ids[0]}')",
-            hint="Are these the answers to other rows? Else leave that column out: answers are then taken in order.",
+            hint="Are these the answers to other rows, or to another part of a folder (--part test)? Else leave that "
+            "column out: answers are then taken in order.",
         )
     if len(raw.places) != len(data):
         raise DataError(
@@ -191,6 +196,17 @@ def _check_texts(raw: Raw, data: Dataset, names: Sequence[str]) -> None:
                 f"given another: {theirs[:60]!r} where the row says {ours[:60]!r}",
                 hint="Put the answers into the order of the rows, or give both a column of ids (id).",
             )
+
+
+def _strange(found: _Found, known: Collection[str]) -> list[dict[str, Any]]:
+    """Notes of classes that are answered and that no row has: misspelt ones, perhaps."""
+    answered = np.bincount(found.outputs["probs"].argmax(axis=1), minlength=len(found.task.labels))
+    labels = [(label, int(rows)) for label, rows in zip(found.task.labels, answered, strict=True)]
+    return [
+        {"code": "answered_otherwise", "label": label, "rows": rows}
+        for label, rows in labels
+        if known and rows and label not in known
+    ]
 
 
 def _check_is_no_truth(raw: Raw, data: Dataset, column: str) -> None:
@@ -477,7 +493,8 @@ def _column(raw: Raw, data: Dataset, names: Sequence[str], *, or_truth: bool = T
     if found or not or_truth:
         return found
     truths = {column for column in raw.columns if column.strip().casefold() == "label" or column == data.schema.label}
-    others = {column for column in raw.columns if column in free.values() and not may_be_id(column)} - truths
+    beside = {*SURE, *TEXT_COLUMNS}
+    others = {own for name, own in free.items() if name not in beside and not may_be_id(own)} - truths
     return next(iter(sorted(truths)), None) if not others else None
 
 

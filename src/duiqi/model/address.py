@@ -25,7 +25,8 @@ class Address:
     `model` is what a chat service calls the model (of others there is none). `batch` texts go into one request (into
     one to a chat service one), `workers` requests are under way at once, each may wait `timeout` seconds for the next
     sign of life, and is sent `tries` times at most. With `keep`, answers are written to that file as they come, and
-    those of an earlier run are taken from it, even where another model stands behind the address by now.
+    those of an earlier run are taken from it, even where another model stands behind the address by now. `labels` says
+    what the service calls labels of the rows: LABEL_0:negative,LABEL_1:positive.
     """
 
     url: str
@@ -33,8 +34,9 @@ class Address:
     batch: int = 32
     workers: int = 4
     timeout: float = 60.0
-    tries: int = 5
+    tries: int = 6
     keep: str = ""
+    labels: str = ""
 
     @classmethod
     def of(cls, name: str) -> Address:
@@ -67,10 +69,10 @@ class Address:
                 raise OptionError(
                     f"expected settings of a service behind '#', given '{setting}'", hint=nearest(setting, kinds)
                 )
-            if setting == ("batch" if self.chats else "model"):
+            if setting in (("batch", "labels") if self.chats else ("model",)):
                 raise OptionError(
                     f"expected settings that {self.shown} can heed, given '{setting}'",
-                    hint="batch is for services that name classes, model for those that write.",
+                    hint="batch and labels are for services that name classes, model for those that write.",
                 )
             said[setting] = _read(kinds[setting], unquote(value))
             if said[setting] is None:
@@ -86,6 +88,17 @@ class Address:
         parts = urlsplit(self.url)
         netloc = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, netloc, parts.path, "", f"model={self.model}" if self.model else ""))
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """What labels of the service are called in the rows; `OptionError` where that cannot be read."""
+        pairs = [each.rpartition(":")[::2] for each in self.labels.split(",") if each]
+        if any(not theirs or not ours for theirs, ours in pairs):
+            raise OptionError(
+                f"expected labels of a service and what the rows call them, given '{self.labels}'",
+                hint="Write them so: #labels=LABEL_0:negative,LABEL_1:positive",
+            )
+        return dict(pairs)
 
     @property
     def fingerprint(self) -> str:

@@ -35,7 +35,8 @@ def check(folder: Path, *, allow_pickle: bool) -> None:
     if not folder.exists():
         raise ModelError(
             f"expected a model folder, given {folder}, which does not exist",
-            hint="Give a folder with config.json and model.safetensors, `default`, or `hub:NAME`.",
+            hint="Give a folder with config.json and model.safetensors, `default`, `hub:NAME`, a file of answers, or "
+            "an address with http:// before it.",
         )
     if folder.is_file():
         raise ModelError(

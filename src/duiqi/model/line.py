@@ -24,6 +24,7 @@ from duiqi.model.address import Address
 KEY = "DUIQI_SERVICE_KEY"
 AGAIN = (408, 425, 429, 500, 502, 503, 504, 529)  # what a service answers that may do better in a moment
 TOO_MANY = (413, 422)  # what one answers to more texts than it takes at once
+TORN = 200  # characters that an interrupted run may have left of its first answer
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before it is asked again
 
 
@@ -61,6 +62,7 @@ class Line:
     way: Way
     progress: Progress = silent
     kept: dict[str, Any] = field(default_factory=dict)  # answers by question, as it is spelled
+    from_file: int = 0  # how many of these were there before anything was asked
 
     def ask(self, questions: Sequence[Any]) -> list[Any]:
         """The answers to questions, in their order; `Unanswered` where the service cannot be brought to answer. What
@@ -253,11 +255,18 @@ def kept_by(address: Address) -> dict[str, Any]:
     path, found = Path(address.keep), dict[str, Any]()
     with _told(path) if address.keep else nullcontext():
         text = path.read_text(encoding="utf-8", errors="replace") if address.keep and path.is_file() else ""
+    ours = not text.strip()
     for line in text.split("\n"):
         with suppress(ValueError, KeyError, TypeError):
             said = json.loads(line)
+            ours = ours or {"service", "asked", "answer"} <= {*said}
             if said["service"] == address.fingerprint:
                 found[said["asked"]] = said["answer"]
+    if not ours and len(text) > TORN:
+        raise OptionError(
+            f"expected a file of kept answers or a new one, given {path}, which holds something else",
+            hint="Give another file: answers would be written into this one.",
+        )
     return found
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 300
 OPENING = ("Good morning.", "The box is on the table.")  # asked to learn how a service speaks
+NOBODY = 3  # tries where nobody was reached: it is not running
 ROUNDED = 0.02  # how far from one probabilities may sum that were rounded on the way
 ANSWERED = ("classify", "classify_pair", "multilabel")  # tasks that a service for classes can answer
 
@@ -118,10 +119,16 @@ class Service:
         asked = json.dumps(line.way.body([line.way.question("", None)]), sort_keys=True)
         return f"{hash64(repr((line.address.fingerprint, line.address.keep, asked, self.task.to_json()))):016x}"
 
+    @property
+    def notes(self) -> tuple[dict[str, Any], ...]:
+        """What is to be said of its answers: that some are from an earlier run."""
+        keep, many = self.line.address.keep, self.line.from_file
+        return ({"code": "kept_answers", "answers": many, "file": keep},) if many else ()
+
     def uncached(self) -> Service:
         """The same service, as if nothing had been asked."""
         address = replace(self.line.address, keep="")
-        return replace(self, line=replace(self.line, address=address, kept={}))
+        return replace(self, line=replace(self.line, address=address, kept={}, from_file=0))
 
     def questions(self, data: Dataset) -> list[Any]:
         """What is asked of every row."""
@@ -132,13 +139,18 @@ class Service:
 class Classifier(Service):
     """A service that gives every label a probability."""
 
+    def labelled(self, answer: Mapping[str, float]) -> dict[str, float]:
+        """The number of every label, as the rows call it."""
+        renamed = self.line.address.renamed
+        return {renamed.get(label, label): number for label, number in answer.items()}
+
     @property
     def offers(self) -> frozenset[str]:
         return frozenset({self.task.output, "probs"})
 
     def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
         """The asked outputs for every row; `AnswerError` where labels are missing or no probabilities are given."""
-        answers = self.line.ask(self.questions(data))
+        answers = [self.labelled(each) for each in self.line.ask(self.questions(data))]
         labels = self.task.labels
         for row, answer in zip(data.row_ids, answers, strict=True):
             if set(answer) != {*labels}:
@@ -172,7 +184,10 @@ class Writer(Service):
     @property
     def notes(self) -> tuple[dict[str, Any], ...]:
         cut = sum(bool(answer["cut"]) for answer in self.line.kept.values())
-        return ({"code": "unfinished", "texts": cut, "longest": self.task.options["longest"]},) if cut else ()
+        empty = sum(not answer["text"].strip() for answer in self.line.kept.values())
+        said = [{"code": "unfinished", "texts": cut, "longest": self.task.options["longest"]}] if cut else []
+        said += [{"code": "empty_answers", "texts": empty}] if empty else []
+        return (*super().notes, *said)
 
     def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
         """The texts written to every row."""
@@ -236,15 +251,26 @@ def open_service(name: str, task: Task, catalogue: Catalogue, *, progress: Progr
         said = task.options
         options = {"model": address.model, "temperature": said["temperature"], "max_tokens": said["longest"]}
         chat = Chat({**options, "top_p": said["top_p"]})
-        return Writer(Line(address, chat, progress, kept_by(address)), task)
+        kept = kept_by(address)
+        return Writer(Line(address, chat, progress, kept, len(kept)), task)
     if task.name not in ANSWERED:
         raise ModelError(
             f"expected rows for {', '.join(ANSWERED)} for a service that names classes, given rows for {task.name}",
             hint="One that writes has an address that ends with /v1 or /chat/completions. Of others record the "
             "answers in a file, and give that as the model.",
         )
-    way, labels = _opened(address, pairs="text_pair" in task.inputs)
-    return Classifier(Line(address, way, progress, kept_by(address)), catalogue.task(task.name, labels=labels))
+    renamed = address.renamed
+    way, theirs = _opened(address, pairs="text_pair" in task.inputs)
+    labels = tuple(sorted(renamed.get(label, label) for label in theirs))
+    unknown = [label for label in task.labels if label not in labels]
+    if unknown:
+        raise ModelError(
+            f"expected a service that knows the labels of the rows ({', '.join(task.labels[:20])}), given one that "
+            f"knows {', '.join(labels[:20])}",
+            hint=f"Say behind the address which is which: #labels={','.join(f'{each}:…' for each in theirs[:5])}",
+        )
+    kept = kept_by(address)
+    return Classifier(Line(address, way, progress, kept, len(kept)), catalogue.task(task.name, labels=labels))
 
 
 def _opened(address: Address, *, pairs: bool) -> tuple[Classes, tuple[str, ...]]:
@@ -255,8 +281,10 @@ def _opened(address: Address, *, pairs: bool) -> tuple[Classes, tuple[str, ...]]
         for way in ways:
             if way in failed and not failed[way].again:
                 continue
+            reached = way not in failed or bool(failed[way].status)
             try:
-                return way, _labels(Line(replace(address, tries=tries, keep=""), way), pairs=pairs)
+                tried = replace(address, tries=tries if reached else min(tries, NOBODY), keep="")
+                return way, _labels(Line(tried, way), pairs=pairs)
             except Unanswered as error:
                 failed[way] = error
                 if error.again and not error.status:  # nobody was reached: the other way would not be, either

@@ -28,7 +28,8 @@ def answering(table: Table, name: str | Path, data: Dataset) -> Any:
         return recorded(name, task, table.task, table.catalogue, data, table.columns.get(ENCODING))
     from duiqi.model.service import open_service
 
-    return open_service(str(name), table.task_for(train), table.catalogue, progress=table.progress)
+    known = train if train is not None else data if data.has("label") else None
+    return open_service(str(name), table.task_for(known), table.catalogue, progress=table.progress)
 
 
 def bundle_of(predictor: Any) -> Bundle | None:

@@ -19,12 +19,11 @@ def shown(name: str | Path) -> str:
 
 
 def made_for(name: str | Path, *, by_head: bool = True) -> str | None:
-    """The task that a model was made for, where its folder says so, or (`by_head`) its head does."""
+    """The task that a model was made for, where its folder says so, or (`by_head`) its head does; `None` for what is
+    elsewhere: it is asked what the rows ask for."""
     from duiqi.model.open import find, task_of
 
-    if is_service(name):
-        return "generate" if Address.of(str(name)).chats else None
-    if is_recorded(name):
+    if is_elsewhere(name):
         return None
     bundle = find(str(name))
     if bundle.task:

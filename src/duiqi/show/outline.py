@@ -877,7 +877,9 @@ class Outline:
     def _after_prove(self) -> tuple[Step, ...]:
         if self.verdict == "pass":
             return (Step(self.words.say("next.use", path=self.model_name), self._look_again()),)
-        return (Step(self.words.say("next.not_use"), f"duiqi diagnose {self._model_word()} {self._data_word()}"),)
+        worse = any(each.verdict == "fail" and _bounds_change(each.gate) for each in self.checks)
+        said = self.words.say("next.not_use" if worse else "next.still_wrong")
+        return (Step(said, f"duiqi diagnose {self._model_word()} {self._data_word()}"),)
 
     def _after_align(self) -> tuple[Step, ...]:
         remaining = [each for each in self.problems if each.status in REMAINING]
