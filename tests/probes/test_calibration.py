@@ -34,6 +34,18 @@ def test_where_all_answers_are_right_or_all_wrong(rows, right, confidence, verdi
     assert ruled(rows, right, confidence) == verdict
 
 
+def test_where_all_are_right_the_interval_holds_the_number_that_is_told():
+    """Confidences that differ: their root mean square is more than the gap of their mean."""
+    rng = np.random.default_rng(0)
+    sure = rng.choice([0.82, 0.88, 0.93], 300)
+    data = Dataset.of({"text": [f"row {i}" for i in range(300)], "label": ["a"] * 300})
+    answers = Predictions(data.row_ids, {"probs": np.stack([sure, 1 - sure], axis=1)})
+    case = Case(Recorded(Catalogue.installed().task("classify", labels=("a", "b")), answers), data)
+    (measure,) = [each for each in ruled_of(case) if each.name == "calibration_error"]
+    assert measure.value == pytest.approx(np.sqrt(np.mean((1 - sure) ** 2)), abs=0.001)
+    assert measure.interval.low <= measure.value <= measure.interval.high
+
+
 def selective(confidence, right):
     """A case of two classes whose rows are right and as sure as told."""
     case = simulated_case(np.random.default_rng(0), rows=len(right))

@@ -48,7 +48,7 @@ def calibration(case: Case, *, bins: int = 10) -> Iterator[Measure | Exhibit]:
 
 def _honest(case: Case, measure: Measure, *, named: bool = False) -> Measure:
     """Where all answers are right, or all wrong, draws cannot tell how far that is from what is true of other rows: the
-    interval of the share of right answers then says it."""
+    interval of the share of right answers then says it: its ends against the mean confidence, and against each."""
     truth, guess = case.parts
     asked = guess.label > 0 if named else np.ones(len(truth), dtype=bool)
     hits, confidence = (guess.label == truth)[asked], guess.probs.max(axis=1)[asked]
@@ -58,7 +58,8 @@ def _honest(case: Case, measure: Measure, *, named: bool = False) -> Measure:
     low, high = jeffreys(right, rows)
     sure = float(confidence.mean())
     least = max(0.0, sure - high, low - sure)
-    return replace(measure, stated=Interval(min(least, measure.value), max(abs(sure - low), abs(high - sure))))
+    most = max(float(np.sqrt(np.mean((confidence - end) ** 2))) for end in (low, high))
+    return replace(measure, stated=Interval(min(least, measure.value), max(most, measure.value)))
 
 
 def _reliability(case: Case, bins: int) -> Exhibit:
