@@ -230,3 +230,14 @@ def test_on_the_command_line_answers_to_other_rows_are_told(answers, rows_csv, t
     assert ended.exit_code == 2
     assert "an answer to each of" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "Nothing was held against a bound"), ("zh", "没有任何指标设了门槛")])
+def test_what_no_bound_is_set_for_is_told_and_neither_passes_nor_fails(lang, said, answers, rows_csv):
+    ended = CliRunner().invoke(
+        app, ["diagnose", str(answers[0]), str(rows_csv), "--only", "performance", "--lang", lang]
+    )
+    assert ended.exit_code == 3
+    assert said in ended.output
+    assert "--gates gates.toml" in ended.output
+    assert "accuracy = {at_least = 0.9}" in ended.output

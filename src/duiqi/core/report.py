@@ -80,8 +80,9 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """pass where all gates pass, fail where one fails, else unclear; so also where all was skipped."""
-        nothing = ["unclear"] if self.skipped and not self.rulings else []
+        """pass where all gates pass, fail where one fails, else unclear; so also where no gate was held against what
+        was measured, or all was skipped."""
+        nothing = ["unclear"] if (self.skipped or self.measures) and not self.rulings else []
         return overall([*(ruling.verdict for ruling in self.rulings), *nothing])
 
     @property

@@ -632,7 +632,7 @@ class Outline:
         if self.verb in ("prove", "align", "repair"):
             rest = self._align_sentence() if self.verb != "prove" else self._prove_sentence()
             return tuple(each for each in (self._change_sentence(), rest) if each)
-        return (self._diagnose_sentence(),)
+        return tuple(each for each in (self._diagnose_sentence(), self._standing_sentence()) if each)
 
     def _prepare_sentences(self) -> tuple[str, ...]:
         """How many rows became which parts, and how many were left out, changed or added."""
@@ -686,9 +686,18 @@ class Outline:
         if self.verdict == "fail" and failed:
             return self.words.say("headline.diagnose.fail", n=len(failed), worst=failed[0].worst)
         if not self.checks and not self.problems:
-            return self.words.say("headline.diagnose.nothing")
+            return self.words.say(f"headline.diagnose.{'no_bounds' if self.listed('measures') else 'nothing'}")
         key = "fail_bare" if self.verdict == "fail" else self.verdict
         return self.words.say(f"headline.diagnose.{key}", gates=self._number_of_checks(self.verdict))
+
+    def _standing_sentence(self) -> str:
+        """How good the answers are on all rows, by the metric of the task."""
+        named = [each for each in self.listed("measures") if each.get("name") == self.primary]
+        whole = next((each for each in named if each.get("slice") == "all" and is_number(each.get("value"))), None)
+        if whole is None:
+            return ""
+        name = self.words.title(self.words.metric(self.primary))
+        return self.words.say("headline.standing", metric=name, value=self.words.value(self.primary, whole))
 
     def _change_sentence(self) -> str:
         compared = [each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")]
@@ -762,7 +771,7 @@ class Outline:
             then = {"label": self._after_label, "explain": self._after_explain}
             return then.get(self.verb, self._after_prepare)()
         if self.verdict == "unclear":
-            return (self._more_rows(),)
+            return (self._more_rows() if self.checks or not self.listed("measures") else self._set_bounds(),)
         if self.verb in ("align", "repair"):
             return self._after_align()
         if self.verb == "prove":
@@ -865,6 +874,11 @@ class Outline:
         if numbers:
             return Step(self.words.say("next.more_rows", n=max(numbers)), command)
         return Step(self.words.say("next.more_rows_unknown"), command)
+
+    def _set_bounds(self) -> Step:
+        command = f"duiqi diagnose {self._model_word()} {self._data_word()} --gates gates.toml"
+        bound = "at_most = 0.1" if self.better(self.primary) == "lower" else "at_least = 0.9"
+        return Step(self.words.say("next.set_bounds", metric=self.primary, bound=bound), command)
 
     def _after_diagnose(self) -> tuple[Step, ...]:
         if self.verdict == "pass":
