@@ -17,7 +17,7 @@ def render(report: Mapping[str, Any], *, lang: str) -> str:
     outline = Outline(report, lang=lang)
     blocks = [
         f"### {outline.mark} {safe(outline.verdict_name)} · {safe(outline.headline[0] if outline.headline else '')}",
-        *(safe(sentence) for sentence in outline.headline[1:]),
+        *(safe(sentence) for sentence in (*outline.headline[1:], outline.standing)),
         f"_{safe(outline.subject)}_",
         *_problems(outline),
         *_checks(outline),

@@ -632,7 +632,7 @@ class Outline:
         if self.verb in ("prove", "align", "repair"):
             rest = self._align_sentence() if self.verb != "prove" else self._prove_sentence()
             return tuple(each for each in (self._change_sentence(), rest) if each)
-        return tuple(each for each in (self._diagnose_sentence(), self._standing_sentence()) if each)
+        return (self._diagnose_sentence(),)
 
     def _prepare_sentences(self) -> tuple[str, ...]:
         """How many rows became which parts, and how many were left out, changed or added."""
@@ -690,8 +690,12 @@ class Outline:
         key = "fail_bare" if self.verdict == "fail" else self.verdict
         return self.words.say(f"headline.diagnose.{key}", gates=self._number_of_checks(self.verdict))
 
-    def _standing_sentence(self) -> str:
-        """How good the answers are on all rows, by the metric of the task."""
+    @property
+    def standing(self) -> str:
+        """How good the answers are on all rows, by the metric of the task, where nothing is compared; "" else. The page
+        has it as a tile."""
+        if self.verb != "diagnose":
+            return ""
         named = [each for each in self.listed("measures") if each.get("name") == self.primary]
         whole = next((each for each in named if each.get("slice") == "all" and is_number(each.get("value"))), None)
         if whole is None:
@@ -1028,6 +1032,8 @@ class Outline:
         words = self.words
         needs = skip.get("needs") or []
         needs = [needs] if isinstance(needs, str) else [str(each) for each in needs]
+        if self.verb == "prove":  # both models are there, what they could do before is asked of references
+            needs = ["case.references" if each == "case.before" else each for each in needs]
         known = [each for each in needs if words.knows("needs", each)]
         known = [each for each in known if each.startswith("task.")] or known  # then nothing else matters
         why = words.listing([words.name("needs", each) for each in known]) if known else self._why(skip, needs)

@@ -87,6 +87,8 @@ def _verdict(outline: Outline) -> Iterable[RenderableType]:
     yield Text()
     for sentence in outline.headline:
         yield Text(sentence, style="bold" if sentence is outline.headline[0] else "")
+    if outline.standing:
+        yield Text(outline.standing)
 
 
 def _problems(outline: Outline) -> Iterable[RenderableType]:
