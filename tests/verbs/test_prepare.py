@@ -453,12 +453,12 @@ def test_an_encoding_that_rows_do_not_tell_is_said_on_the_command_line_or_in_a_f
     assert call(*words, cwd=tmp_path).returncode == 0
 
 
-def test_stages_and_the_frame_of_errors_are_chinese_where_chinese_is_asked_for(tmp_path):
+def test_stages_and_errors_are_chinese_where_chinese_is_asked_for(tmp_path):
     write(tmp_path / "rows.jsonl", [{"text": text(n), "label": "ab"[n % 2]} for n in range(20)])
     done = call("rows.jsonl", "--out", "out", "--lang", "zh", cwd=tmp_path)
     assert done.stderr.decode().startswith("查看来源 …\n")
     (tmp_path / "duiqi.toml").write_text('lang = "zh"\n')
     gone = call("gone.jsonl", "--out", "x", cwd=tmp_path)
     assert gone.returncode == 2
-    assert "\n  实际：gone.jsonl, which does not exist\n  提示：" in gone.stderr.decode()
+    assert "duiqi：需要文件或文件夹，但 gone.jsonl 不存在\n  提示：" in gone.stderr.decode()
     assert "given gone.jsonl, which" in call("gone.jsonl", "--out", "x", "--lang", "en", cwd=tmp_path).stderr.decode()
