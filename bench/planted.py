@@ -56,7 +56,7 @@ SCORING = ("trec", "waimai-10k", "msra-ner", "sick")
 FRESH = ("ag-news", "online-shopping-7cats", "restaurant8k-slots")
 LATER = ("subj", "cold", "cluener2020", "snli-counterfactual")
 LAST = ("tweet-emotion", "nps-chat-dialogue-acts", "chnsenticorp-hotel", "cmeee")
-SMALL = ("chip-ctc", "afqmc", "amazon-multidomain", "financial-phrasebank")  # but for the first; of these all parts
+SMALL = ("chip-ctc", "afqmc", "amazon-multidomain", "financial-phrasebank")  # of these all parts are drawn from
 CHINESE = (
     "thucnews-titles", "chip-sts", "waimai-10k", "msra-ner", "online-shopping-7cats", "cold", "cluener2020",
     "chnsenticorp-hotel", "cmeee", "chip-ctc", "afqmc",

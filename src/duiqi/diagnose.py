@@ -11,7 +11,8 @@ from duiqi.core.case import Case
 from duiqi.core.examine import examine
 from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
-from duiqi.run.answering import answering, learned_by, notes_of
+from duiqi.data.guessing import unlearned_by
+from duiqi.run.answering import answering, notes_of
 from duiqi.run.looks import look
 from duiqi.run.named import is_elsewhere
 from duiqi.run.table import Settings, Source, Table, lay, provenance
@@ -55,7 +56,7 @@ def diagnose(
     earlier = answering(table, before, chosen) if before else None
     case = table.case(opened, chosen, before=earlier)
     report = diagnose_case(table, case, only)
-    learned = int(learned_by(opened, chosen).sum())
+    learned = int((~unlearned_by(opened, chosen)).sum())
     if learned:
         note = {"code": "learned_rows", "learned": learned, "rows": len(chosen)}
         report = replace(report, notes=(note, *report.notes))

@@ -15,7 +15,7 @@ from duiqi.core.exhibit import Exhibit
 from duiqi.core.folder import check_report_place
 from duiqi.core.report import Report
 from duiqi.data.recorded import is_recorded
-from duiqi.run.answering import answering
+from duiqi.run.answering import answering, notes_of
 from duiqi.run.named import made_for, shown
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish
@@ -148,7 +148,7 @@ def explain(
         "given": shown(model),
         "chinese": _is_chinese(data),
     }
-    report = replace(report, notes=(*notes, *table.notes(data), *getattr(predictor, "notes", ())))
+    report = replace(report, notes=(*notes, *table.notes(data), *notes_of(predictor)))
     report = provenance(report, table, data=data, model=predictor, **facts)
     return publish(report, out, lang=lang, rows=report_rows)
 

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from duiqi.core.bundle import RowKeys
+from duiqi.core.bundle import RowKeys, bundle_of
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import ContaminationError
 from duiqi.core.examine import examine
@@ -18,7 +18,7 @@ from duiqi.core.gate import Gate
 from duiqi.core.report import Report
 from duiqi.core.slice import Slice
 from duiqi.core.task import Task
-from duiqi.run.answering import answering, bundle_of, notes_of
+from duiqi.run.answering import answering, notes_of
 from duiqi.run.looks import look
 from duiqi.run.table import Settings, Source, Table, lay, provenance
 from duiqi.show.publish import publish

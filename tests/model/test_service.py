@@ -105,8 +105,7 @@ def test_a_server_that_wants_every_text_in_a_list_is_noticed():
 
     with served(strict) as there:
         assert answers_of(opened(there.url), rows(), ["probs"]).probs.shape == (6, 2)
-        (pairs,) = [opened(there.url, "classify_pair")]
-        answers_of(pairs, rows(["a"], text_pair=["b"]), ["probs"])
+        answers_of(opened(there.url, "classify_pair"), rows(["a"], text_pair=["b"]), ["probs"])
         assert there.requests[-1][1]["inputs"] == [["a", "b"]]
 
 

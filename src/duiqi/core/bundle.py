@@ -164,3 +164,9 @@ def _read_rows(path: Path) -> dict[tuple[int, str], RowKeys]:
 def stack_signatures(signatures: Iterable[bytes]) -> NDArray[np.uint32]:
     """Signatures uint32[n, p] from their bytes."""
     return np.stack([np.frombuffer(each, dtype=np.uint32) for each in signatures])
+
+
+def bundle_of(predictor: Any) -> Bundle | None:
+    """What a predictor was made of, where it was opened from a bundle; `None` of services and recorded answers."""
+    bundle: Bundle | None = getattr(predictor, "bundle", None)
+    return bundle

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -24,7 +24,7 @@ from duiqi.model.address import Address
 KEY = "DUIQI_SERVICE_KEY"
 AGAIN = (408, 425, 429, 500, 502, 503, 504, 529)  # what a service answers that may do better in a moment
 TOO_MANY = (413, 422)  # what one answers to more texts than it takes at once
-TORN = 200  # characters that an interrupted run may have left of its first answer
+BEGINNING = '{"service": "'  # of every line in a file of kept answers
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before it is asked again
 
 
@@ -63,6 +63,12 @@ class Line:
     progress: Progress = silent
     kept: dict[str, Any] = field(default_factory=dict)  # answers by question, as it is spelled
     from_file: int = 0  # how many of these were there before anything was asked
+
+    @classmethod
+    def to(cls, address: Address, way: Way, progress: Progress) -> Line:
+        """A line that begins with what was kept of earlier runs, where something was."""
+        kept = _kept_in(Path(address.keep), address.fingerprint) if address.keep else {}
+        return cls(address, way, progress, kept, len(kept))
 
     def ask(self, questions: Sequence[Any]) -> list[Any]:
         """The answers to questions, in their order; `Unanswered` where the service cannot be brought to answer. What
@@ -225,18 +231,19 @@ def _keeping(address: Address) -> Iterator[Keep]:
         return
     path = Path(address.keep)
     with _told(path):
-        torn = path.is_file() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
-        file = path.open("a", encoding="utf-8")
+        file = path.open("a+b")
 
     def keep(answered: Mapping[str, Any]) -> None:
         lines = ({"service": address.fingerprint, "asked": asked, "answer": said} for asked, said in answered.items())
         with _told(path):
-            file.write("".join(json.dumps(line) + "\n" for line in lines))
+            file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
             file.flush()
 
     with file:
-        if torn:
-            file.write("\n")
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":  # an earlier run broke off within a line
+                file.write(b"\n")
         yield keep
 
 
@@ -250,23 +257,21 @@ def _told(path: Path) -> Iterator[None]:
         ) from error
 
 
-def kept_by(address: Address) -> dict[str, Any]:
-    """What this service has answered in earlier runs; a line that was not written to its end is asked again."""
-    path, found = Path(address.keep), dict[str, Any]()
-    with _told(path) if address.keep else nullcontext():
-        text = path.read_text(encoding="utf-8", errors="replace") if address.keep and path.is_file() else ""
-    ours = not text.strip()
-    for line in text.split("\n"):
-        with suppress(ValueError, KeyError, TypeError):
-            said = json.loads(line)
-            ours = ours or {"service", "asked", "answer"} <= {*said}
-            if said["service"] == address.fingerprint:
-                found[said["asked"]] = said["answer"]
-    if not ours and len(text) > TORN:
+def _kept_in(path: Path, service: str) -> dict[str, Any]:
+    """What a service has answered in earlier runs; a line that was not written to its end is asked again."""
+    found: dict[str, Any] = {}
+    with _told(path):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    if not (text.startswith(BEGINNING) or BEGINNING.startswith(text)):
         raise OptionError(
             f"expected a file of kept answers or a new one, given {path}, which holds something else",
             hint="Give another file: answers would be written into this one.",
         )
+    for line in text.split("\n"):
+        with suppress(ValueError, KeyError, TypeError):
+            said = json.loads(line)
+            if said["service"] == service:
+                found[said["asked"]] = said["answer"]
     return found
 
 

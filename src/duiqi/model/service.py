@@ -29,7 +29,7 @@ from duiqi.core.progress import Progress, silent
 from duiqi.core.seed import hash64
 from duiqi.core.texts import turns
 from duiqi.model.address import Address
-from duiqi.model.line import Line, Unanswered, kept_by
+from duiqi.model.line import Line, Unanswered
 
 if TYPE_CHECKING:
     from duiqi.core.dataset import Dataset
@@ -94,10 +94,10 @@ class Chat:
         try:
             choice = reply["choices"][0]
             text = choice["message"]["content"]
+            if not isinstance(text, str | None):
+                raise TypeError
         except (KeyError, IndexError, TypeError):
-            text = 0
-        if not isinstance(text, str | None):
-            raise ValueError("choices[0].message.content was expected")
+            raise ValueError("choices[0].message.content was expected") from None
         return [{"text": text or "", "cut": choice.get("finish_reason") == "length"}]
 
 
@@ -161,9 +161,7 @@ class Classifier(Service):
                 )
         probs = np.array([[answer[label] for label in labels] for answer in answers]).reshape(-1, len(labels))
         if self.task.output == "labels":
-            return Predictions(
-                data.row_ids, _asked({"probs": probs, "labels": (probs >= 0.5).astype(np.int64)}, outputs)
-            )
+            return Predictions(data.row_ids, {"labels": (probs >= 0.5).astype(np.int64), "probs": probs})
         sums = probs.sum(axis=1, keepdims=True)
         wrong = np.flatnonzero(~(np.abs(sums[:, 0] - 1) <= ROUNDED))
         if len(wrong):
@@ -173,7 +171,7 @@ class Classifier(Service):
                 hint="Let the service answer with probabilities (softmax); of a model with several labels a row say "
                 "--task multilabel.",
             )
-        return Predictions(data.row_ids, _asked({"probs": probs / sums}, outputs))
+        return Predictions(data.row_ids, {"probs": probs / sums})
 
 
 class Writer(Service):
@@ -192,7 +190,7 @@ class Writer(Service):
     def predict(self, data: Dataset, outputs: Sequence[str]) -> Predictions:
         """The texts written to every row."""
         texts = [answer["text"] for answer in self.line.ask(self.questions(data))]
-        return Predictions(data.row_ids, _asked({"text": texts}, outputs))
+        return Predictions(data.row_ids, {"text": texts})
 
     def drawing(self, samples: int, *, temperature: float, top_p: float, draw: int, progress: Any = None) -> Drawing:
         """The same service, as one that draws so many texts to every row, others for each `draw`."""
@@ -229,10 +227,6 @@ class Drawing:
         return Predictions(data.row_ids, {"samples": [list(each) for each in zip(*texts, strict=True)]})
 
 
-def _asked(columns: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, Any]:
-    return {name: columns[name] for name in outputs}
-
-
 def open_service(name: str, task: Task, catalogue: Catalogue, *, progress: Progress = silent) -> Service:
     """The service at an address, for rows of a task. One for classes says which labels it knows, and these are then
     the task's. `ModelError` where it answers another task than the rows ask for."""
@@ -251,8 +245,7 @@ def open_service(name: str, task: Task, catalogue: Catalogue, *, progress: Progr
         said = task.options
         options = {"model": address.model, "temperature": said["temperature"], "max_tokens": said["longest"]}
         chat = Chat({**options, "top_p": said["top_p"]})
-        kept = kept_by(address)
-        return Writer(Line(address, chat, progress, kept, len(kept)), task)
+        return Writer(Line.to(address, chat, progress), task)
     if task.name not in ANSWERED:
         raise ModelError(
             f"expected rows for {', '.join(ANSWERED)} for a service that names classes, given rows for {task.name}",
@@ -269,8 +262,7 @@ def open_service(name: str, task: Task, catalogue: Catalogue, *, progress: Progr
             f"knows {', '.join(labels[:20])}",
             hint=f"Say behind the address which is which: #labels={','.join(f'{each}:…' for each in theirs[:5])}",
         )
-    kept = kept_by(address)
-    return Classifier(Line(address, way, progress, kept, len(kept)), catalogue.task(task.name, labels=labels))
+    return Classifier(Line.to(address, way, progress), catalogue.task(task.name, labels=labels))
 
 
 def _opened(address: Address, *, pairs: bool) -> tuple[Classes, tuple[str, ...]]:

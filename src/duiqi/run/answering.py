@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from duiqi.core.bundle import Bundle
 from duiqi.core.dataset import Dataset
 from duiqi.data.recorded import is_recorded, recorded
 from duiqi.run.named import is_elsewhere
@@ -32,21 +28,8 @@ def answering(table: Table, name: str | Path, data: Dataset) -> Any:
     return open_service(str(name), table.task_for(known), table.catalogue, progress=table.progress)
 
 
-def bundle_of(predictor: Any) -> Bundle | None:
-    """How a predictor was made, where that is known."""
-    bundle: Bundle | None = getattr(predictor, "bundle", None)
-    return bundle
-
-
 def notes_of(*predictors: Any) -> tuple[Mapping[str, Any], ...]:
     """What these have to say of the rows they were asked (windows, unknown characters, how answers were matched), each
     once."""
     notes = [note for each in predictors for note in getattr(each, "notes", ())]
     return tuple({str(sorted(note.items())): note for note in notes}.values())
-
-
-def learned_by(predictor: Any, data: Dataset) -> NDArray[np.bool_]:
-    """Which rows a predictor is known to have learned, bool[n]."""
-    learned = getattr(predictor, "learned", None)
-    known = learned(data) if learned else None
-    return np.zeros(len(data), dtype=bool) if known is None else known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from duiqi.data.recorded import is_recorded
 from duiqi.model.address import Address, is_service
@@ -18,30 +19,25 @@ def shown(name: str | Path) -> str:
     return Address.of(str(name)).shown if is_service(name) else str(name)
 
 
-def made_for(name: str | Path, *, by_head: bool = True) -> str | None:
-    """The task that a model was made for, where its folder says so, or (`by_head`) its head does; `None` for what is
-    elsewhere: it is asked what the rows ask for."""
+def made_for(name: str | Path) -> str | None:
+    """The task that a model was made for, where its folder or its head says so; `None` for what is elsewhere: it is
+    asked what the rows ask for."""
     from duiqi.model.open import find, task_of
 
     if is_elsewhere(name):
         return None
-    bundle = find(str(name))
+    bundle = find(name)
     if bundle.task:
         return str(bundle.task["name"])
-    made = task_of(bundle) if by_head else None
+    made = task_of(bundle)
     return made.name if made else None
 
 
-def labels_of(name: str | Path) -> tuple[str, ...]:
-    """The labels of a model's head; of what is elsewhere none are known before it is asked."""
-    from duiqi.model.open import find
-    from duiqi.model.open import labels_of as of_bundle
+def found(name: str | Path) -> dict[str, Any]:
+    """Where a model is and which labels its head has. Of what is elsewhere none are known before it is asked."""
+    from duiqi.model.open import find, labels_of
 
-    return () if is_elsewhere(name) else of_bundle(find(str(name)))
-
-
-def place_of(name: str | Path) -> str:
-    """Where it is: the folder of a model, else the name as it may be shown."""
-    from duiqi.model.open import find
-
-    return shown(name) if is_elsewhere(name) else str(find(str(name)).path)
+    if is_elsewhere(name):
+        return {"path": shown(name), "labels": []}
+    bundle = find(name)
+    return {"path": str(bundle.path), "labels": list(labels_of(bundle))}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from duiqi.run.carry import check_remedies
-from duiqi.run.named import labels_of, place_of, shown
+from duiqi.run.named import found, shown
 from duiqi.run.table import Settings, lay
 
 
@@ -26,7 +26,7 @@ def plan_ahead(verb: str, arguments: Mapping[str, Any], out: Any) -> dict[str, A
         "rows": {name: len(part) for name, part in table.parts.items()},
         "columns": schema,
         "notes": [dict(note) for note in table.notes(*table.parts.values())],
-        "models": {shown(name): {"path": place_of(name), "labels": list(labels_of(name))} for name in names},
+        "models": {shown(name): found(name) for name in names},
         "probes": [
             part.name
             for part in table.catalogue.all("probe")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from duiqi.core.answers import are_answers
-from duiqi.core.bundle import Bundle
+from duiqi.core.bundle import Bundle, bundle_of
 from duiqi.core.case import Case
 from duiqi.core.dataset import Dataset
 from duiqi.core.errors import DataError, ModelError, OptionError, nearest
@@ -195,7 +195,7 @@ def lay(data: Source, settings: Settings, *, complete: bool = False, model: str 
     given = settings.get("task")
     if given:
         catalogue.find("task", given)  # a name that is none is told before anything is read
-    made = made_for(model, by_head=False) if model is not None and not given else None
+    made = made_for(model) if model is not None and not given else None
     parts = _parts(data, settings, as_texts=(given or made) in OF_TEXTS)
     task, notes = (given, ()) if given else guessed_task(next(iter(parts.values())))
     if made in OF_TEXTS and task in ("classify", "classify_pair"):
@@ -358,7 +358,7 @@ def provenance(report: Report, table: Table, *, data: Dataset, model: Any, befor
 
 def describe(model: Any) -> dict[str, Any]:
     """What a report says of a model."""
-    bundle = getattr(model, "bundle", None)
+    bundle = bundle_of(model)
     return {
         "name": model.name,
         "path": str(bundle.path) if bundle else None,

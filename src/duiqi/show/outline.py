@@ -694,14 +694,16 @@ class Outline:
     def standing(self) -> str:
         """How good the answers are on all rows, by the metric of the task, where nothing is compared; "" else. The page
         has it as a tile."""
-        if self.verb != "diagnose":
-            return ""
-        named = [each for each in self.listed("measures") if each.get("name") == self.primary]
-        whole = next((each for each in named if each.get("slice") == "all" and is_number(each.get("value"))), None)
-        if whole is None:
+        whole = self._on_all_rows.get(self.primary, {})
+        if self.verb != "diagnose" or not is_number(whole.get("value")):
             return ""
         name = self.words.title(self.words.metric(self.primary))
         return self.words.say("headline.standing", metric=name, value=self.words.value(self.primary, whole))
+
+    @cached_property
+    def _on_all_rows(self) -> Mapping[str, Json]:
+        """The measures of all rows by name, of two the first."""
+        return {str(m.get("name")): m for m in reversed(self.listed("measures")) if m.get("slice") == "all"}
 
     def _change_sentence(self) -> str:
         compared = [each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")]
@@ -740,7 +742,7 @@ class Outline:
         compared = {
             each.metric: each for each in self.checks if each.compares and each.gate.get("slice") in (None, "all")
         }
-        measured = {str(m.get("name")): m for m in reversed(self.listed("measures")) if m.get("slice") == "all"}
+        measured = self._on_all_rows
         wanted = tuple(dict.fromkeys((self.primary, self.row_metric, "macro_f1", "calibration_error", "log_loss")))
         names = [name for name in wanted if name in compared or name in measured]
         names += [name for name in [*compared, *measured] if name not in wanted][: max(0, 3 - len(names))]
